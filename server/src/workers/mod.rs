@@ -91,6 +91,9 @@ pub enum Chunk {
     Thinking(String),
     /// Answer text.
     Text(String),
+    /// Further SQL a [`SqlTask`] could mean, likeliest first, to be tried when the answer's own fails or finds
+    /// nothing.
+    Alternatives(Vec<String>),
     /// The end, always last.
     End {
         /// Why.
