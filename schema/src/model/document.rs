@@ -137,7 +137,7 @@ impl Evidence {
 }
 
 impl Answer {
-    /// `{text, sql, chart, columns, rows, evidence}`; the first thousand rows.
+    /// `{text, sql, chart, problem, columns, rows, evidence}`; the first thousand rows.
     pub fn document(&self) -> Value {
         let columns: Option<Vec<Value>> =
             self.result.as_ref().map(|result| result.columns.iter().map(ResultColumn::document).collect());
@@ -145,6 +145,7 @@ impl Answer {
             "text": self.text,
             "sql": self.evidence.sql,
             "chart": self.chart.map(ChartKind::name),
+            "problem": self.problem.as_ref().map(ToString::to_string),
             "columns": columns,
             "rows": self.result.as_ref().map(|result| result.json_rows(KEPT_ROWS)),
             "evidence": self.evidence.document(),
