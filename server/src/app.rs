@@ -102,6 +102,11 @@ impl App {
         Ok(())
     }
 
+    /// Whether the store answers.
+    pub async fn store_answers(&self) -> bool {
+        self.store.health().await.is_ok()
+    }
+
     /// Refuses new work, waits for running turns to be stored, up to the configured grace.
     pub async fn stop(&self) {
         self.stopping.cancel();
