@@ -221,3 +221,7 @@ impl ConversationKey {
         ConversationId(self.con_uid)
     }
 }
+
+/// No payload: `data` is null.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Nothing {}
