@@ -132,7 +132,11 @@ fn capitalised(cut: &Cut, values: &ValueIndex, found: &mut Vec<(Range<usize>, Su
 }
 
 fn run_end(capital: &dyn Fn(usize) -> bool, start: usize) -> usize {
-    (start..).find(|&at| !capital(at)).unwrap_or(start)
+    let mut end = start;
+    while capital(end) {
+        end += 1;
+    }
+    end
 }
 
 /// Words that announce a literal; the length is in words.
@@ -140,12 +144,10 @@ fn cue(cut: &Cut, at: usize) -> Option<(usize, Sureness)> {
     let lower = |i: usize| cut.words.get(i).map_or("", |w| w.lower.as_str());
     Some(match lower(at) {
         "named" | "called" | "titled" | "entitled" | "labelled" | "labeled" | "tagged"
-        | "nicknamed" => (1, Sureness::Cue),
-        "containing" | "contain" | "contains" | "contained" | "mention" | "mentions"
-        | "mentioning" | "matching" | "include" | "includes" | "including" | "like" | "equals"
-        | "word" | "letter" | "phrase" | "text" | "string" | "prefix" | "suffix" => {
-            (1, Sureness::Cue)
-        }
+        | "nicknamed" | "containing" | "contain" | "contains" | "contained" | "mention"
+        | "mentions" | "mentioning" | "matching" | "include" | "includes" | "including"
+        | "like" | "equals" | "word" | "letter" | "phrase" | "text" | "string" | "prefix" | "="
+        | "==" | "suffix" => (1, Sureness::Cue),
         "start" | "starts" | "starting" | "begin" | "begins" | "beginning" | "end" | "ends"
         | "ending" | "finish" | "finishes" | "finishing"
             if matches!(lower(at + 1), "with" | "in" | "by" | "on") =>
@@ -155,7 +157,7 @@ fn cue(cut: &Cut, at: usize) -> Option<(usize, Sureness)> {
         "name" | "title" if matches!(lower(at + 1), "is" | "=" | "of" | "has" | "like") => {
             (2, Sureness::Cue)
         }
-        "=" | "==" => (1, Sureness::Cue),
+
         "in" | "from" | "by" | "at" | "for" | "of" | "to" | "about" | "is" | "are" | "with"
         | "on" | "not" | "or" | "as" | "than" | "except" | "only" | ":" => {
             (1, Sureness::Preposition)
@@ -187,6 +189,7 @@ fn after_cues(cut: &Cut, values: &ValueIndex, found: &mut Vec<(Range<usize>, Sur
         let content = |i: usize| {
             cut.words.get(i).is_some_and(|w| {
                 w.text.starts_with(char::is_alphabetic)
+                    && !is_code(&w.text)
                     && !is_stopword(&w.lower)
                     && !values.is_name(&w.stem)
                     && dates::month(&w.lower).is_none_or(|(_, sure)| !sure)

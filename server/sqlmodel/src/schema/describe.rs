@@ -89,8 +89,8 @@ pub fn describe(tables: &[TableDescription], booleans: Booleans) -> Schema {
         }
     }
     infer_references(&mut schema);
-    for id in 0..schema.tables.len() {
-        schema.tables[id].label = label(&schema, id, &tables[id]);
+    for (id, table) in tables.iter().enumerate() {
+        schema.tables[id].label = label(&schema, id, table);
     }
     schema
 }
