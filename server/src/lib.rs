@@ -1,1 +1,5 @@
 //! Room under construction.
+
+pub mod drivers;
+pub mod guard;
+pub mod sample;
