@@ -297,7 +297,8 @@ fn tables(schema: &Schema) -> Vec<TableRule> {
         .collect()
 }
 
-/// Keys of one table that lead, directly or over further keys, to the same table.
+/// Keys of one table that lead, directly or over further keys, to the same table, and keys of two tables that
+/// refer to each other.
 fn ambiguous_keys(schema: &Schema, tables: &[TableRule]) -> Vec<bool> {
     let keys: Vec<(ColumnId, TableId, TableId)> = schema
         .foreign_keys()
@@ -313,7 +314,8 @@ fn ambiguous_keys(schema: &Schema, tables: &[TableRule]) -> Vec<bool> {
     };
     for (index, &(key, child, parent)) in keys.iter().enumerate() {
         for &(other, other_child, other_parent) in &keys[index + 1..] {
-            if child == other_child && meet(parent, other_parent) {
+            let mutual = child == other_parent && parent == other_child;
+            if mutual || (child == other_child && meet(parent, other_parent)) {
                 via[key] = true;
                 via[other] = true;
             }
