@@ -39,14 +39,11 @@ pub fn libraries(dir: &Path) -> Result<Vec<PathBuf>> {
 pub fn complete(dir: &Path, libraries: &[PathBuf]) -> Result<()> {
     let mut asked = BTreeSet::new();
     let mut missing = BTreeSet::new();
-    let mut defined = BTreeSet::new();
+    let mut defined = defined_by_runtime()?;
     for library in libraries {
         asked.extend(needed(&process::output(Command::new("readelf").arg("-d").arg(library))?));
-        let symbols = |which: &str| process::output(Command::new("nm").args(["-D", which]).arg(library));
-        missing.extend(undefined(&symbols("--undefined-only")?));
-        defined.extend(symbols("--defined-only")?.lines().filter_map(|line| {
-            line.split_whitespace().last().map(|name| name.split('@').next().unwrap_or(name).to_owned())
-        }));
+        missing.extend(undefined(&process::output(Command::new("nm").args(["-D", "--undefined-only"]).arg(library))?));
+        defined.extend(defined_in(library)?);
     }
     let mut absent: BTreeMap<String, BTreeSet<String>> =
         asked.into_iter().filter(|name| is_cuda(name) && !dir.join(name).exists()).map(|name| (name, BTreeSet::new())).collect();
@@ -57,7 +54,7 @@ pub fn complete(dir: &Path, libraries: &[PathBuf]) -> Result<()> {
                     names.insert(name);
                 }
             }
-            None if !defined.contains(&name) && is_foreign(&name) => {
+            None if !defined.contains(&name) && !is_python(&name) => {
                 if let Some(names) = absent.get_mut(REST) {
                     names.insert(name);
                 }
@@ -94,10 +91,31 @@ fn is_cuda(library: &str) -> bool {
     ["libcu", "libnv", "libnccl", "libtorch_cuda"].iter().any(|start| library.starts_with(start))
 }
 
-/// Names that neither Python, nor the C library, nor the C++ runtime answers for.
-fn is_foreign(name: &str) -> bool {
-    let others = ["Py", "_Py", "pthread_", "_ZNSt", "_ZNKSt", "_ZSt", "_ZTVSt", "_ZTISt", "__"];
-    !others.iter().any(|start| name.starts_with(start))
+/// Names that an extension module finds in the interpreter that loads it.
+fn is_python(name: &str) -> bool {
+    name.starts_with("Py") || name.starts_with("_Py")
+}
+
+/// Names a library defines, without their versions.
+fn defined_in(library: &Path) -> Result<BTreeSet<String>> {
+    let text = process::output(Command::new("nm").args(["-D", "--defined-only"]).arg(library))?;
+    let last = |line: &str| line.split_whitespace().last().map(|name| name.split('@').next().unwrap_or(name).to_owned());
+    Ok(text.lines().filter_map(last).collect())
+}
+
+/// Names the C library and the C++ runtime define. Some of the package's libraries ask for them without a version,
+/// and a stand-in for `operator new` would be the end of everything.
+fn defined_by_runtime() -> Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for library in ["libstdc++.so.6", "libgcc_s.so.1", "libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1"] {
+        let path = process::output(Command::new("gcc").arg(format!("-print-file-name={library}")))?;
+        let path = Path::new(path.trim());
+        // A library that is not there is printed as it was asked for.
+        if path.is_absolute() {
+            names.extend(defined_in(path)?);
+        }
+    }
+    Ok(names)
 }
 
 fn build(dir: &Path, library: &str, names: &BTreeSet<String>) -> Result<()> {

@@ -46,6 +46,7 @@ pub fn find_or_make(cache: &Path) -> Result<PathBuf> {
             .args(PACKAGES),
     )?;
     torch(cache, &python)?;
+    // PyTorch's own checks run at import, and once more when the interpreter takes everything down.
     process::output(Command::new(&python).args(["-c", "import openai, torch, transformers; torch.ones(2) @ torch.ones(2)"]))
         .context("the tests' Python environment does not work")?;
     // Last: an environment without it is made anew.
@@ -70,8 +71,10 @@ fn torch(cache: &Path, python: &Path) -> Result<()> {
     let ask = "import sysconfig; print(sysconfig.get_path('platlib'))";
     let site = PathBuf::from(process::output(Command::new(python).args(["-c", ask]))?.trim());
     let package = provision::libtorch::package(&provision::libtorch::tag())?.fetch(cache)?;
+    // What only a GPU's user loads is left out.
     provision::wheel::unpack(&package, &site, "unpacking PyTorch for the tests", |name| {
-        let left_out = ["torch/include/", "torch/test/", "torch/lib/libtorch_cuda", "torch/lib/libtorch_nvshmem"];
+        let left_out =
+            ["torch/include/", "torch/test/", "torch/lib/libtorch_cuda", "torch/lib/libtorch_nvshmem", "torch/lib/libcaffe2_nvrtc"];
         (!left_out.iter().any(|start| name.starts_with(start)) && !name.ends_with("/RECORD")).then(|| name.to_owned())
     })?;
     let lib = site.join("torch/lib");
