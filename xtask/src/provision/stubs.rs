@@ -142,7 +142,8 @@ fn code(names: &BTreeSet<String>) -> String {
         "static char blank[65536] __attribute__((aligned(65536)));\n\
          static long nothing(void) { return 0; }\n\
          extern void *_ZTVN10__cxxabiv117__class_type_infoE[];\n\
-         static void *table[64] = {[0 ... 63] = (void *)nothing};\n",
+         static void *kind[2] = {&_ZTVN10__cxxabiv117__class_type_infoE[2], (void *)\"nothing\"};\n\
+         static void *table[66] = {[1] = kind, [2 ... 65] = (void *)nothing};\n",
     );
     for name in names {
         let line = if let Some(type_name) = name.strip_prefix("_ZTI") {
@@ -151,10 +152,10 @@ fn code(names: &BTreeSet<String>) -> String {
                  void *{name}[2] = {{&_ZTVN10__cxxabiv117__class_type_infoE[2], (void *)n_{name}}};"
             )
         } else if name.starts_with("_ZTV") {
-            format!("void *{name}[64] = {{[0 ... 63] = (void *)nothing}};")
+            format!("void *{name}[66] = {{[1] = kind, [2 ... 65] = (void *)nothing}};")
         } else if name.starts_with("_Z") && (name.contains("C1E") || name.contains("C2E")) {
-            // A constructor: the object it leaves must survive its (inlined, virtual) destructor.
-            format!("long {name}(void **self) {{ *self = table; return 0; }}")
+            // A constructor: the object it leaves is asked for its type and must survive its virtual destructor.
+            format!("long {name}(void **self) {{ *self = table + 2; return 0; }}")
         } else if name.starts_with("_Z") {
             // May be a reference to write through; aligned so that read as a truth value it is false.
             format!("long {name}(void) {{ return (long)blank; }}")
