@@ -51,7 +51,7 @@ impl Caller {
             Act::ManageKeys => "manage keys",
         };
         Err(Error::Forbidden {
-            reason: format!("this key may not {what}; create one that may with `tidegate key create --role admin`"),
+            reason: format!("this key may not {what}; create one that may with `tidegate key create --admin`"),
         })
     }
 

@@ -191,3 +191,22 @@ pub struct PageOf<T> {
     /// How many there are in all.
     pub total: u64,
 }
+
+/// What a turn is begun with; the conversation is made when it does not exist yet.
+#[derive(Debug, Clone)]
+pub struct TurnHead {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Mode, as the wire names it.
+    pub mode: String,
+    /// Display name of who asks.
+    pub user: Option<String>,
+    /// System code, carried for old clients.
+    pub sys_code: Option<String>,
+    /// App it was started from.
+    pub app_code: Option<String>,
+    /// Model asked.
+    pub model: Option<String>,
+    /// What is asked: a datasource's name, for example.
+    pub select_param: Option<String>,
+}

@@ -96,6 +96,8 @@ pub struct Answer {
     pub result: Option<RowSet>,
     /// How to show it.
     pub chart: Option<ChartKind>,
+    /// What kept the question from being answered: the guard's or the database's last word. `text` says it too.
+    pub problem: Option<Error>,
     /// Why it can be believed.
     pub evidence: Evidence,
     /// Tokens used.

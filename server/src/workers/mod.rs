@@ -12,6 +12,25 @@ use tidegate_schema::{
     model::{Catalogue, Engine, Usage},
 };
 
+#[cfg(feature = "torch")]
+pub mod builtin;
+pub mod dummy;
+pub mod proxy;
+pub mod registry;
+#[cfg(feature = "torch")]
+pub mod torch;
+
+/// The one way to make an HTTP client for upstreams: pooled, keep-alive, ring for TLS.
+pub(crate) fn http_client() -> anyhow::Result<reqwest::Client> {
+    // A second install is refused and harmless: whoever came first chose ring too.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Ok(reqwest::Client::builder()
+        .connect_timeout(std::time::Duration::from_secs(10))
+        .tcp_nodelay(true)
+        .pool_max_idle_per_host(64)
+        .build()?)
+}
+
 /// What a model is for, by DB-GPT's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ModelKind {
@@ -91,6 +110,9 @@ pub enum Chunk {
     Thinking(String),
     /// Answer text.
     Text(String),
+    /// Further SQL a [`SqlTask`] could mean, likeliest first, to be tried when the answer's own fails or finds
+    /// nothing.
+    Alternatives(Vec<String>),
     /// The end, always last.
     End {
         /// Why.
