@@ -68,7 +68,11 @@ async fn tables_are_what_the_postgres_migrations_make() {
                 "bytea" => "Binary",
                 other => other,
             };
-            let kind = if column.is_nullable == "YES" { format!("Nullable<{kind}>") } else { kind.to_owned() };
+            let kind = if column.is_nullable == "YES" {
+                format!("Nullable<{kind}>")
+            } else {
+                kind.to_owned()
+            };
             format!("{}.{} -> {kind}", column.table_name, column.column_name)
         })
         .collect();
