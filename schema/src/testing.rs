@@ -50,7 +50,8 @@ until "$1/pg_isready" -q -h "$dir" -p "$2"; do
 done
 echo "ready $dir"
 while read -r _; do :; done
-kill -INT "$server" 2>/dev/null
+# At once: nobody will read the data again.
+kill -QUIT "$server" 2>/dev/null
 wait "$server"
 "#;
 

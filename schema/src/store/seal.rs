@@ -208,7 +208,8 @@ fn refuse_wide_permissions(path: &Path) -> Result<()> {
         })?
         .permissions()
         .mode();
-    if mode & 0o077 == 0 {
+    // No bit for group or others.
+    if mode.trailing_zeros() >= 6 {
         return Ok(());
     }
     Err(Error::invalid(
