@@ -12,6 +12,7 @@ use super::{
     dice::Dice,
     domain::{DomainColumn, DomainLink, Sort},
     naming::Style,
+    written::Written,
 };
 use crate::{
     query::Query,
@@ -89,7 +90,7 @@ impl Instance {
     pub(super) fn make(
         all: &[Canonical],
         domain: usize,
-        parsed: &[Option<Query>],
+        parsed: &[Option<Written>],
         dice: &mut Dice,
     ) -> Self {
         let main = &all[domain];
@@ -115,10 +116,10 @@ impl Instance {
             .iter()
             .enumerate()
             .filter(|(_, query)| {
-                query.as_ref().is_some_and(|q| {
-                    let (columns, tables) = used(q);
+                query.as_ref().is_some_and(|w| {
+                    let (columns, _) = used(&w.query);
                     columns.iter().all(|c| made.from_canonical.contains_key(c))
-                        && tables.iter().all(|t| made.from_canonical_table.contains_key(t))
+                        && w.tables.iter().all(|t| made.from_canonical_table.contains_key(t))
                 })
             })
             .map(|(at, _)| at)
@@ -143,18 +144,17 @@ impl Instance {
 /// The canonical columns and tables an instance must keep: what a few examples need, or a part of the domain.
 fn needed_columns(
     main: &Canonical,
-    parsed: &[Option<Query>],
+    parsed: &[Option<Written>],
     dice: &mut Dice,
 ) -> (HashSet<ColumnId>, HashSet<TableId>) {
     let count = main.schema.tables.len();
     let mut columns = HashSet::new();
     let mut tables = HashSet::new();
-    let usable: Vec<&Query> = parsed.iter().flatten().collect();
+    let usable: Vec<&Written> = parsed.iter().flatten().collect();
     for _ in 0..dice.between(1, 8) {
-        if let Some(query) = dice.pick(&usable) {
-            let (c, t) = used(query);
-            columns.extend(c);
-            tables.extend(t);
+        if let Some(written) = dice.pick(&usable) {
+            columns.extend(used(&written.query).0);
+            tables.extend(&written.tables);
         }
     }
     tables.extend(columns.iter().map(|&c| main.schema.columns[c].table));
