@@ -225,7 +225,7 @@ fn items_relate_by_keys() {
 
 #[test]
 fn everything_is_within_bounds_and_only_the_diagonal_is_self() {
-    assert!(RELATIONS <= 96);
+    const { assert!(RELATIONS <= 96) };
     let long = "order ".repeat(40);
     for text in [
         "",

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    dates,
+    calendar,
     numbers::in_digits,
     values::ValueIndex,
     words::{Cut, is_stopword},
@@ -35,7 +35,10 @@ pub(super) fn find(cut: &Cut, values: &ValueIndex) -> Vec<(Range<usize>, Surenes
 
 /// `ABC-123`, `SKU42`, `a@b.example`, `00123`, `10115`: written as codes are.
 pub(super) fn is_code(text: &str) -> bool {
-    if text.contains('@') || text.contains("://") || text.starts_with("www.") {
+    if text.contains('@')
+        || text.contains("://")
+        || text.contains('.') && text.ends_with(char::is_alphabetic)
+    {
         return true;
     }
     let digits = text.chars().filter(char::is_ascii_digit).count();
@@ -69,6 +72,7 @@ fn joins_names(lower: &str) -> bool {
             | "del"
             | "&"
             | "el"
+            | "am"
             | "in"
             | "on"
             | "and"
@@ -97,7 +101,7 @@ fn capitalised(cut: &Cut, values: &ValueIndex, found: &mut Vec<(Range<usize>, Su
             && word.lower != "i"
             && !(is_stopword(&word.lower) && (cut.starts[at] || word.text.len() > 3))
             && !(values.is_name(&word.stem) && (cut.starts[at] || !capital(at + 1)))
-            && dates::month(&word.lower).is_none_or(|_| capital(at + 1))
+            && calendar::month(&word.lower).is_none_or(|_| capital(at + 1))
             && !is_code(&word.text)
     };
     let mut at = 0;
@@ -132,7 +136,11 @@ fn capitalised(cut: &Cut, values: &ValueIndex, found: &mut Vec<(Range<usize>, Su
 }
 
 fn run_end(capital: &dyn Fn(usize) -> bool, start: usize) -> usize {
-    (start..).find(|&at| !capital(at)).unwrap_or(start)
+    let mut end = start;
+    while capital(end) {
+        end += 1;
+    }
+    end
 }
 
 /// Words that announce a literal; the length is in words.
@@ -140,12 +148,10 @@ fn cue(cut: &Cut, at: usize) -> Option<(usize, Sureness)> {
     let lower = |i: usize| cut.words.get(i).map_or("", |w| w.lower.as_str());
     Some(match lower(at) {
         "named" | "called" | "titled" | "entitled" | "labelled" | "labeled" | "tagged"
-        | "nicknamed" => (1, Sureness::Cue),
-        "containing" | "contain" | "contains" | "contained" | "mention" | "mentions"
-        | "mentioning" | "matching" | "include" | "includes" | "including" | "like" | "equals"
-        | "word" | "letter" | "phrase" | "text" | "string" | "prefix" | "suffix" => {
-            (1, Sureness::Cue)
-        }
+        | "nicknamed" | "containing" | "contain" | "contains" | "contained" | "mention"
+        | "mentions" | "mentioning" | "matching" | "include" | "includes" | "including"
+        | "like" | "equals" | "word" | "letter" | "phrase" | "text" | "string" | "prefix" | "="
+        | "==" | "suffix" => (1, Sureness::Cue),
         "start" | "starts" | "starting" | "begin" | "begins" | "beginning" | "end" | "ends"
         | "ending" | "finish" | "finishes" | "finishing"
             if matches!(lower(at + 1), "with" | "in" | "by" | "on") =>
@@ -155,11 +161,9 @@ fn cue(cut: &Cut, at: usize) -> Option<(usize, Sureness)> {
         "name" | "title" if matches!(lower(at + 1), "is" | "=" | "of" | "has" | "like") => {
             (2, Sureness::Cue)
         }
-        "=" | "==" => (1, Sureness::Cue),
-        "in" | "from" | "by" | "at" | "for" | "of" | "to" | "about" | "is" | "are" | "with"
-        | "on" | "not" | "or" | "as" | "than" | "except" | "only" | ":" => {
-            (1, Sureness::Preposition)
-        }
+
+        "in" | "from" | "at" | "for" | "of" | "to" | "about" | "is" | "are" | "with" | "on"
+        | "not" | "or" | "except" | "only" | ":" => (1, Sureness::Preposition),
         _ => return None,
     })
 }
@@ -187,9 +191,10 @@ fn after_cues(cut: &Cut, values: &ValueIndex, found: &mut Vec<(Range<usize>, Sur
         let content = |i: usize| {
             cut.words.get(i).is_some_and(|w| {
                 w.text.starts_with(char::is_alphabetic)
+                    && !is_code(&w.text)
                     && !is_stopword(&w.lower)
                     && !values.is_name(&w.stem)
-                    && dates::month(&w.lower).is_none_or(|(_, sure)| !sure)
+                    && calendar::month(&w.lower).is_none_or(|(_, sure)| !sure)
                     && !is_filler(&w.lower)
             })
         };

@@ -64,9 +64,9 @@ pub(super) fn number_at(words: &[Word], at: usize) -> Option<(usize, f64)> {
     }
     match lower(at) {
         "once" => return Some((1, 1.0)),
-        "twice" => return Some((1, 2.0)),
+        "twice" | "couple" => return Some((1, 2.0)),
         "thrice" => return Some((1, 3.0)),
-        "couple" => return Some((1, 2.0)),
+
         "a" | "an" if lower(at + 1) == "couple" => return Some((2, 2.0)),
         "a" | "an" => {
             return scale(lower(at + 1))
@@ -192,7 +192,14 @@ pub(super) fn in_digits(lower: &str) -> Option<f64> {
         unit if UNITS.contains(&unit) => 1.0,
         _ => return None,
     };
-    let value = decimal(digits)? * factor;
+    // "€1.000" is written where a dot groups thousands.
+    let grouped = lower.contains('€') && factor == 1.0 && !digits.starts_with('0');
+    let grouped = grouped && matches!(digits.split_once('.'), Some((_, tail)) if tail.len() == 3);
+    let value = if grouped {
+        digits.replace('.', "").parse().ok()?
+    } else {
+        decimal(digits)?
+    } * factor;
     let value = if money || factor > 1.0 {
         (value * 100.0).round() / 100.0
     } else {
@@ -206,7 +213,7 @@ fn decimal(digits: &str) -> Option<f64> {
     let (dots, commas) = (digits.matches('.').count(), digits.matches(',').count());
     let last_group = digits.rsplit(['.', ',']).next().map_or(0, str::len);
     let plain = match (dots, commas) {
-        (0, 0) | (1, 0) => digits.to_owned(),
+        (0 | 1, 0) => digits.to_owned(),
         (0, 1) if last_group != 3 => digits.replace(',', "."),
         (0, _) => digits.replace(',', ""),
         (_, 0) => digits.replace('.', ""),

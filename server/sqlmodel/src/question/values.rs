@@ -289,10 +289,9 @@ fn one_typo(a: &[char], b: &[char]) -> bool {
         .take_while(|(x, y)| x == y)
         .count();
     let (a, b) = (&a[..a.len() - tail], &b[..b.len() - tail]);
-    match (a, b) {
-        ([], []) => false,
-        ([_], [] | [_]) | ([], [_]) => true,
-        ([x, y], [z, w]) => x == w && y == z,
+    match (a.len(), b.len()) {
+        (1, 0 | 1) | (0, 1) => true,
+        (2, 2) => a[0] == b[1] && a[1] == b[0],
         _ => false,
     }
 }
