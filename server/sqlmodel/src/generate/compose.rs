@@ -256,7 +256,10 @@ impl Composer<'_> {
         self.speak_of(&measure);
         let second =
             if self.dice.chance(0.07) { self.group(table).filter(|g| g.item != group.item) } else { None };
-        let mods = self.mods(table, &[0.55, 0.36, 0.09]);
+        let mut mods = self.mods(table, &[0.55, 0.36, 0.09]);
+        if matches!(group.sort, GroupSort::Time(_)) && self.dice.chance(0.45) {
+            mods.extend(self.period_mod(&group));
+        }
         let mut subject = self.subject(table, mods, true);
         let mut per = self.per(&group);
         let mut select = vec![group.item.clone()];
