@@ -65,7 +65,29 @@ impl Composer<'_> {
             (false, false) => "least",
         };
         let k = numbers::count_text(limit, self.dice);
+        let mut frame = frame;
+        if limit == 1 && group.sort == GroupSort::Entity && one == group.one && self.is_person(group.table) && self.dice.chance(0.35) {
+            frame = if measure.is_count() {
+                self.dice.word(&["who has the {x} {np}", "who had the {x} {np}", "who has {x} {np}", "who is the {g} with the {x} {np}", "tell me who has the {x} {np}", "who comes with the {x} {np}"])
+            } else {
+                self.dice.word(&["who has the {h} {rows}", "who had the {h} {rows}", "who is the {g} with the {h} {rows}", "tell me who has the {h} {rows}"])
+            };
+        }
+        let attribute = if limit == 1 && group.sort == GroupSort::Entity && self.dice.chance(0.1) {
+            self.attribute_of(group.table)
+        } else {
+            None
+        };
+        if attribute.is_some() {
+            frame = if measure.is_count() {
+                self.dice.word(&["{w} of the {g} with the {x} {np}", "what is the {w} of the {g} with the {x} {np}", "show the {w} of the {g} that has the {x} {np}", "what {w} does the {g} with the {x} {np} have", "the {w} of the {g} having the {x} {np}"])
+            } else {
+                self.dice.word(&["{w} of the {g} with the {h} {rows}", "what is the {w} of the {g} with the {h} {rows}", "tell me the {w} of the {g} that has the {h} {rows}", "what {w} does the {g} with the {h} {rows} have"])
+            };
+        }
+        let wanted = attribute.as_ref().map(|(_, w)| w.clone()).unwrap_or_default();
         let slots = [
+            ("w", wanted.as_str()),
             ("g", one.as_str()),
             ("gs", &many),
             ("np", &subject.phrase),
@@ -77,8 +99,8 @@ impl Composer<'_> {
             ("p", &measure.phrase),
         ];
         let mut text = self.sentence(frame, &slots, &subject);
-        let mut select = vec![group.item];
-        if both {
+        let mut select = vec![attribute.map_or(group.item, |(column, _)| Item::Column(column))];
+        if both && wanted.is_empty() {
             let more = if measure.is_count() {
                 self.dice.word(&[" and how many", " and how many are there", ", and how many is that", ", with the count"])
             } else {

@@ -255,7 +255,8 @@ impl Composer<'_> {
         let mut text = self.sentence(frame, &[("np", &subject.phrase)], &subject);
         if mods_relative(&text) && self.dice.chance(0.5) {
             // "customers that never ordered" also makes a question of its own
-            text = which_question(&text, &self.noun(table, true)).unwrap_or(text);
+            let who = self.is_person(table) && self.dice.chance(0.5);
+            text = which_question(&text, &self.noun(table, true), who).unwrap_or(text);
         }
         let query = Query {
             select: vec![Item::Column(display)],
@@ -508,11 +509,12 @@ fn mods_relative(text: &str) -> bool {
 }
 
 /// "customers that never ordered" → "which customers never ordered".
-fn which_question(text: &str, noun: &str) -> Option<String> {
+fn which_question(text: &str, noun: &str, who: bool) -> Option<String> {
     for word in [" that ", " who ", " which "] {
         let start = format!("{noun}{word}");
         if let Some(rest) = text.strip_prefix(&start) {
-            return Some(format!("which {noun} {rest}"));
+            let plural = rest.starts_with("are ") || rest.starts_with("have ") || rest.starts_with("were ");
+            return Some(if who && !plural { format!("who {rest}") } else { format!("which {noun} {rest}") });
         }
     }
     None

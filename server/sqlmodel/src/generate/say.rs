@@ -126,7 +126,7 @@ impl<'a> Composer<'a> {
 
     /// The main date of a table whose rows are events: orders of 2024, but not companies of 2024.
     pub(super) fn event_date(&self, table: TableId) -> Option<ColumnId> {
-        let date = self.main_date(table)?;
+        let date = self.main_date(table).filter(|&c| self.inst.columns[c].rank < 100)?;
         let event = self.label(table).is_none()
             || self.inst.spec(date).is_some_and(|s| {
                 s.newest.iter().any(|w| {
