@@ -17,15 +17,22 @@ pub(super) struct Asked {
     pub(super) query: Query,
 }
 
+/// A kind of question: name, weight, how it is made.
+type Intent<'b> = (
+    &'static str,
+    f64,
+    fn(&mut Composer<'b>, TableId) -> Option<Asked>,
+);
+
 /// How many conditions a question has.
 const FEW: &[f64] = &[0.34, 0.46, 0.17, 0.03];
 const SOME: &[f64] = &[0.14, 0.56, 0.25, 0.05];
 
-impl Composer<'_> {
+impl<'b> Composer<'b> {
     /// One question of some kind; `None` where the schema has no material for the kind drawn.
     pub(super) fn ask(&mut self) -> Option<Asked> {
         let table = self.table()?;
-        let kinds: [(&'static str, f64, fn(&mut Self, TableId) -> Option<Asked>); 17] = [
+        let kinds: [Intent<'b>; 17] = [
             ("count", 13.0, Self::count),
             ("scalar", 10.0, Self::scalar),
             ("several", 3.0, Self::several),
@@ -61,6 +68,7 @@ impl Composer<'_> {
         (table < self.inst.schema.tables.len()).then_some(table)
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "one signature for all kinds")]
     fn count(&mut self, table: TableId) -> Option<Asked> {
         let mods = self.mods(table, SOME);
         let subject = self.subject(table, mods, true);

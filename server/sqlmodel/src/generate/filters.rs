@@ -327,7 +327,7 @@ impl Composer<'_> {
             );
         }
         let (comparison, words) = self.comparison(up, &text);
-        let with_unit = if unit.is_empty() || text.contains(|c: char| c == '$' || c == '€') {
+        let with_unit = if unit.is_empty() || text.contains(['$', '€']) {
             None
         } else {
             Some(format!("{words} {unit}"))

@@ -113,7 +113,7 @@ impl Instance {
         if dice.chance(0.8) {
             dice.shuffle(&mut drafts);
         }
-        let mut made = build(all, domain, drafts, dice);
+        let mut made = build(all, domain, &drafts, dice);
         made.examples = parsed
             .iter()
             .enumerate()
@@ -370,7 +370,7 @@ fn add_strangers(all: &[Canonical], domain: usize, drafts: &mut Vec<Draft>, dice
     }
 }
 
-fn build(all: &[Canonical], domain: usize, drafts: Vec<Draft>, dice: &mut Dice) -> Instance {
+fn build(all: &[Canonical], domain: usize, drafts: &[Draft], dice: &mut Dice) -> Instance {
     let style = Style::draw(dice);
     let mut schema = Schema::default();
     let mut made = Instance {
@@ -390,7 +390,7 @@ fn build(all: &[Canonical], domain: usize, drafts: Vec<Draft>, dice: &mut Dice) 
     let mut place: HashMap<(usize, ColumnId), ColumnId> = HashMap::new();
     let mut pending: Vec<(ColumnId, usize, usize)> = Vec::new();
     let comments = dice.chance(0.12);
-    for draft in &drafts {
+    for draft in drafts {
         let spec = &all[draft.source].domain.tables[draft.table];
         let table = schema.tables.len();
         home.insert((draft.source, draft.table), table);

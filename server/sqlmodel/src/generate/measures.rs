@@ -155,16 +155,14 @@ impl Composer<'_> {
         }
         let columns = self.numbers(table);
         let column = *self.dice.pick(&columns)?;
-        let function =
-            match only {
-                Some(function) => function,
-                None => {
-                    let summable = self.inst.spec(column).is_some_and(|s| s.summable);
-                    [Function::Sum, Function::Avg, Function::Max, Function::Min][self
-                        .dice
-                        .weighted(&[if summable { 5.0 } else { 0.0 }, 4.0, 1.6, 1.4])]
-                }
-            };
+        let function = if let Some(function) = only {
+            function
+        } else {
+            let summable = self.inst.spec(column).is_some_and(|s| s.summable);
+            let weights = [if summable { 5.0 } else { 0.0 }, 4.0, 1.6, 1.4];
+            [Function::Sum, Function::Avg, Function::Max, Function::Min]
+                [self.dice.weighted(&weights)]
+        };
         self.column_measure(column, function)
     }
 
@@ -426,16 +424,15 @@ impl Composer<'_> {
         let range = self.inst.spec(column).and_then(|s| s.range);
         let (predicate, text) = dates::period(column, range, bucket, self.today, self.dice);
         let free = (self.event_date(group.table) == Some(column)).then(|| text.clone());
-        let wrap = match free {
-            Some(_) => format!("{{n}} {text}"),
-            None => {
-                let verbs = self
-                    .inst
-                    .spec(column)
-                    .map(|s| s.verb.clone())
-                    .unwrap_or_default();
-                format!("{{n}} {} {text}", self.dice.pick(&verbs)?)
-            }
+        let wrap = if free.is_some() {
+            format!("{{n}} {text}")
+        } else {
+            let verbs = self
+                .inst
+                .spec(column)
+                .map(|s| s.verb.clone())
+                .unwrap_or_default();
+            format!("{{n}} {} {text}", self.dice.pick(&verbs)?)
         };
         Some(Mod {
             clause: vec![predicate],

@@ -21,6 +21,7 @@ mod owned;
 mod ranks;
 mod rows;
 mod say;
+mod settle;
 pub mod sql;
 mod words;
 mod written;
@@ -296,11 +297,15 @@ impl Generator {
                 })
             }
             Err(reason) => {
-                let reason: String = reason.chars().take(70).collect();
+                let reason: String = reason.chars().take(100).collect();
+                let which = match &source {
+                    Source::Written { domain, example } => format!("written, {domain} {example}"),
+                    Source::Composed { intent, .. } => (*intent).to_owned(),
+                };
                 *self
                     .stats
                     .dropped
-                    .entry(format!("{kind}: {reason}"))
+                    .entry(format!("{which}: {reason}"))
                     .or_default() += 1;
                 None
             }
@@ -317,7 +322,11 @@ impl Generator {
         let pooled = &self.pool[slot];
         let schema = &pooled.instance.schema;
         let query = normal::normalised(asked.query, schema);
+        if normal::ambiguous(&query, schema) {
+            return Err("joins in more than one way".to_owned());
+        }
         let question = Question::read_with(&asked.text, &pooled.values, today);
+        let query = settle::settled(query, &question);
         let steps =
             grammar::encode(&query, schema, &question).map_err(|error| error.to_string())?;
         render(&query, schema, Dialect::Sqlite).map_err(|error| error.to_string())?;

@@ -1,5 +1,6 @@
 //! One form for one meaning: a condition on what belongs to the shown rows is an existence test.
 
+use super::instance::used;
 use crate::{
     query::{Item, Predicate, Query},
     schema::{ColumnId, Schema, TableId},
@@ -73,6 +74,26 @@ fn column_of(p: &Predicate) -> Option<ColumnId> {
         | Predicate::AverageOf(c, _) => Some(*c),
         Predicate::Exists(..) => None,
     }
+}
+
+/// Whether the tables of a query hang together in more than one way, and no key says which is meant.
+pub(super) fn ambiguous(query: &Query, schema: &Schema) -> bool {
+    if !query.via.is_empty() {
+        return false;
+    }
+    let (columns, mut tables) = used(query);
+    tables.extend(columns.iter().map(|&c| schema.columns[c].table));
+    tables.sort_unstable();
+    tables.dedup();
+    let mut pairs: Vec<(TableId, TableId)> = schema
+        .foreign_keys()
+        .map(|(from, to)| (schema.columns[from].table, schema.columns[to].table))
+        .filter(|(from, to)| from != to && tables.contains(from) && tables.contains(to))
+        .map(|(from, to)| (from.min(to), from.max(to)))
+        .collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    pairs.len() >= tables.len().max(1)
 }
 
 /// Whether `parent` is reached from `child` over foreign keys, in at most three steps.

@@ -62,7 +62,7 @@ impl Composer<'_> {
         } else {
             1
         };
-        let frame = self.best_frame(&measure, &group.sort, descending, limit > 1);
+        let frame = self.best_frame(&measure, group.sort, descending, limit > 1);
         let one_row = self.noun(table, false);
         let rows = if measure.is_count() || subject.phrase == self.noun(table, true) {
             String::new()
@@ -215,7 +215,7 @@ impl Composer<'_> {
     fn best_frame(
         &mut self,
         measure: &Measure,
-        sort: &GroupSort,
+        sort: GroupSort,
         descending: bool,
         several: bool,
     ) -> &'static str {
@@ -314,9 +314,7 @@ impl Composer<'_> {
         let frames = match (measure.is_count(), time) {
             (true, true) if descending && self.dice.chance(0.25) => busiest,
             (true, true) => times,
-            (true, false)
-                if *sort == GroupSort::Category && descending && self.dice.chance(0.3) =>
-            {
+            (true, false) if sort == GroupSort::Category && descending && self.dice.chance(0.3) => {
                 categories
             }
             (true, false) => counting,

@@ -483,7 +483,7 @@ impl Composer<'_> {
         };
         let mut asked = text;
         if !filter_label && self.dice.chance(0.15) {
-            (asked, query) = self.add_order(table, asked, query)?;
+            (asked, query) = self.add_order(table, &asked, query)?;
         }
         Some(Asked { text: asked, query })
     }
@@ -513,7 +513,7 @@ impl Composer<'_> {
             filter: subject.clauses.clone(),
             ..Query::default()
         };
-        let (mut text, query) = self.add_order(table, text, query)?;
+        let (mut text, query) = self.add_order(table, &text, query)?;
         if let Some(front) = front {
             text = format!("{front}, {text}");
         }
@@ -523,7 +523,7 @@ impl Composer<'_> {
     fn add_order(
         &mut self,
         table: TableId,
-        text: String,
+        text: &str,
         mut query: Query,
     ) -> Option<(String, Query)> {
         let columns = self.columns_of(table, |s| {
