@@ -4,10 +4,12 @@
 //! Nothing in here knows how a route works; that is what the tests are for.
 
 pub mod app;
+pub mod bench;
 pub mod client;
 pub mod databases;
 pub mod json;
 pub mod paths;
+pub mod postgres;
 pub mod process;
 pub mod questions;
 pub mod rows;
