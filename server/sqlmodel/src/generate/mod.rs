@@ -1,1 +1,3 @@
-//! To be written.
+//! Synthetic questions to train on.
+
+pub mod sql;
