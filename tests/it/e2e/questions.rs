@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result};
 use tidegate_schema::model::{Caller, ChatMode};
 use tidegate_server::services::chat::TurnRequest;
 use tidegate_tests::{
-    TestApp, databases,
+    TestApp, databases, paths,
+    postgres::Database,
     questions::{self, Question},
     rows,
     upstream::{Script, Upstream},
@@ -79,10 +80,11 @@ async fn every_portable_question_is_answered_over_postgres() -> Result<()> {
     let upstream = Upstream::start(script(&portable)).await?;
     let app = TestApp::builder().model(&upstream.model("scripted")).start().await?;
     app.add_question_databases().await?;
+    let mut kept = Vec::new();
     for name in ["vetclinic", "bikeshare"] {
-        let sql = tidegate_tests::paths::text(&format!("ask/{name}.sql"));
-        let connection = tidegate_tests::postgres::database(name, &sql).await?;
-        app.register(&format!("pg-{name}"), connection).await?;
+        let database = Database::with(&paths::text(&format!("ask/{name}.sql"))).await?;
+        app.register(&format!("pg-{name}"), database.connection()?).await?;
+        kept.push(database);
     }
     let failures = answers(&app, &portable, "pg-").await?;
     assert!(failures.is_empty(), "{} of {} failed:\n{}", failures.len(), portable.len(), failures.join("\n"));

@@ -36,7 +36,7 @@ pub async fn run(program: Option<PathBuf>, starts: usize, start_within_ms: Optio
         let (first, server) = first_answer(&program).await?;
         let ready = ready(&server).await?;
         tokio::time::sleep(REST).await;
-        say(&format!("{label}"));
+        say(label);
         say(&format!("  memory at rest      {:.1} MB", resident(server.id())? as f64 / 1e6));
         if let Some(ready) = ready {
             say(&format!("  models ready after  {:.0} ms more", ready.as_secs_f64() * 1000.0));
