@@ -1,12 +1,12 @@
 //! Databases on the private PostgreSQL server of the test run, or on one started for this process.
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Result, anyhow};
 use secrecy::SecretString;
 use tidegate_schema::{
     model::{Connection, Engine},
     testing::{PostgresServer, TestDatabase},
 };
-use tokio_postgres::{Config, NoTls, config::Host};
+use tokio_postgres::{Config, config::Host};
 
 /// A database of a test's own. It goes with its handle.
 pub struct Database {
@@ -18,13 +18,10 @@ impl Database {
     pub async fn with(sql: &str) -> Result<Self> {
         let server = PostgresServer::shared().map_err(|e| anyhow!("PostgreSQL: {e}"))?;
         let handle = server.database().await.map_err(|e| anyhow!("PostgreSQL: {e}"))?;
-        let (client, connection) = tokio_postgres::connect(&handle.url(), NoTls).await?;
-        let io = tokio::spawn(connection);
-        client.batch_execute(sql).await.context("filling the database")?;
         // Statistics are what introspection reads.
-        client.batch_execute("ANALYZE").await?;
-        drop(client);
-        io.await??;
+        for statements in [sql, "ANALYZE"] {
+            handle.execute(statements).await.map_err(|e| anyhow!("filling the database: {e}"))?;
+        }
         Ok(Self { handle })
     }
 
