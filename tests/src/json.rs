@@ -117,6 +117,7 @@ fn placeholder_fits(expected: &str, got: &Value, bindings: &mut Bindings) -> boo
         Value::String(text) if text == ABSENT => return expected == ABSENT,
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
+        Value::Null => return expected == "{{NULL}}",
         _ => return false,
     };
     if expected == "{{HTML}}" {

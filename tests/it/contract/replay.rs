@@ -272,7 +272,10 @@ impl World {
         let (user, base) = self.user(&case.server);
         let request = &case.request;
         let mut call = user.request(Method::from_bytes(request.method.as_bytes())?, &format!("{base}{}", request.path));
-        let plain = |value: &Value| self.bindings.fill(value.as_str().map_or(&value.to_string(), |text| text));
+        let plain = |value: &Value| match value {
+            Value::String(text) => self.bindings.fill(text),
+            other => other.to_string(),
+        };
         for (name, value) in &request.query {
             call = call.query(&[(name, plain(value))]);
         }

@@ -60,12 +60,9 @@ pub async fn run(
         if matches!(&outcome, Ok(answer) if answer.evidence.sql.is_none()) {
             unsure += 1;
         }
-        for score in [scores.entry(&question.database).or_default()]
-            .into_iter()
-            .chain(question.tags.iter().map(|tag| by_tag.entry(tag).or_default()).collect::<Vec<_>>())
-        {
-            score.0 += usize::from(right);
-            score.1 += 1;
+        count(scores.entry(&question.database).or_default(), right);
+        for tag in &question.tags {
+            count(by_tag.entry(tag).or_default(), right);
         }
         if !right {
             say(&format!("✗ {}  {}", question.id, question.text));
@@ -87,6 +84,11 @@ pub async fn run(
         anyhow::ensure!(share >= floor, "{share:.1} % is below {floor} %");
     }
     Ok(())
+}
+
+fn count(score: &mut (usize, usize), right: bool) {
+    score.0 += usize::from(right);
+    score.1 += 1;
 }
 
 async fn start(config: Option<PathBuf>, dir: &TempDir) -> Result<App> {
