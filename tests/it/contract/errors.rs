@@ -6,7 +6,7 @@ use anyhow::Result;
 use axum::{body::to_bytes, response::{IntoResponse as _, Response}};
 use serde_json::Value;
 use tidegate_schema::Error;
-use tidegate_server::api::{envelope::Problem, openai::error::OpenAiError};
+use tidegate_server::api::{envelope::Problem, graphql::error::to_graphql, openai::error::OpenAiError};
 
 /// One error of every kind, and the variations some skin tells apart.
 fn every_kind() -> Vec<Error> {
@@ -62,8 +62,10 @@ async fn every_kind_of_error_has_its_shape_on_every_skin() -> Result<()> {
     for error in every_kind() {
         let v1 = cell(Problem::from(error.clone()).into_response()).await?;
         let openai = cell(OpenAiError::from(error.clone()).into_response()).await?;
-        assert!(!v1.contains("disk on fire") && !openai.contains("disk on fire"), "an inside cause went out");
-        writeln!(matrix, "{}: {error}\n  v1      {v1}\n  openai  {openai}\n", error.kind())?;
+        let graphql = serde_json::to_string(&to_graphql(&error).into_server_error(Default::default()))?;
+        let row = format!("{}: {error}\n  v1       {v1}\n  openai   {openai}\n  graphql  {graphql}\n", error.kind());
+        assert!(!row.contains("disk on fire"), "an inside cause went out: {row}");
+        writeln!(matrix, "{row}")?;
     }
     insta::assert_snapshot!("error matrix", matrix);
     Ok(())

@@ -54,7 +54,7 @@ pub(super) const CASES: [Case; 7] = [
                 "comment": null, "children": [{
                     "title": "people", "key": "people", "type": "table", "default_value": null, "can_null": "YES",
                     "comment": null, "children": [
-                        column("id", "INTEGER", "YES"), column("name", "TEXT", "NO"), column("town", "TEXT", "NO"),
+                        column("id", "INTEGER", "NO"), column("name", "TEXT", "NO"), column("town", "TEXT", "NO"),
                     ],
                 }],
             }})

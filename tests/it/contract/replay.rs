@@ -114,6 +114,11 @@ fn every_difference_names_a_quirk_that_is_written_down() {
         let heading = format!("## {} ", difference.quirk);
         assert!(quirks.contains(&heading), "{} is not in docs/quirks.md", difference.quirk);
     }
+    for room in ["../server/src", "../schema/src", "../clients/rust/src"] {
+        for number in cited(&paths::file(room)) {
+            assert!(quirks.contains(&format!("## {number} ")), "{number}, cited below {room}, is not in docs/quirks.md");
+        }
+    }
     let known: BTreeSet<String> = FILES
         .iter()
         .flat_map(|file| cases(file).into_iter().map(move |case| format!("{file}/{}", case.name)))
@@ -126,6 +131,21 @@ fn every_difference_names_a_quirk_that_is_written_down() {
             );
         }
     }
+}
+
+/// The quirks that the sources below a directory cite.
+fn cited(dir: &std::path::Path) -> BTreeSet<String> {
+    let number = regex::Regex::new(r"\bQ-\d{3}\b").expect("a fixed pattern");
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(dir).expect("a directory of the repository").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(cited(&path));
+        } else if let Ok(text) = std::fs::read_to_string(&path) {
+            found.extend(number.find_iter(&text).map(|m| m.as_str().to_owned()));
+        }
+    }
+    found
 }
 
 fn differences() -> Vec<Difference> {
