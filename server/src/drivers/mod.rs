@@ -3,10 +3,13 @@
 //! A driver knows nothing of grants, conversations or the store; it connects, introspects, describes, runs
 //! and cancels. Whatever it is handed to run has passed the guard first; the session is read-only all the same.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
+use futures::{StreamExt, stream::BoxStream};
 use tidegate_schema::{
     Result,
     model::{Catalogue, Cell, Connection, Engine, ResultColumn, RowSet},
@@ -14,6 +17,10 @@ use tidegate_schema::{
 
 pub mod postgres;
 pub mod sqlite;
+mod values;
+
+/// Rows that travel together once a stream has begun.
+const ROWS_PER_BATCH: usize = 256;
 
 /// Caps on one run; each is announced in the result when it bites.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +31,13 @@ pub struct Limits {
     pub bytes: usize,
     /// At most so long.
     pub time: Duration,
+}
+
+impl Default for Limits {
+    /// What a person at a screen can use: 10,000 rows, 32 MiB, 30 s.
+    fn default() -> Self {
+        Self { rows: 10_000, bytes: 32 << 20, time: Duration::from_secs(30) }
+    }
 }
 
 /// A piece of a streaming result.
@@ -43,6 +57,12 @@ pub struct RowStream {
     pub columns: Vec<ResultColumn>,
     /// Rows, with back-pressure.
     pub batches: BoxStream<'static, Result<Batch>>,
+}
+
+impl std::fmt::Debug for RowStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RowStream").field("columns", &self.columns).finish_non_exhaustive()
+    }
 }
 
 /// A connected (pooled) database.
@@ -68,9 +88,52 @@ pub trait Driver: Send + Sync {
 }
 
 /// Opens a database. `${env:NAME}` in the password is read from the environment here.
-pub async fn connect(name: &str, connection: &Connection, connect_timeout: Duration) -> Result<Arc<dyn Driver>> {
+pub async fn connect(
+    name: &str,
+    connection: &Connection,
+    connect_timeout: Duration,
+) -> Result<Arc<dyn Driver>> {
     match connection.engine {
         Engine::Sqlite => Ok(Arc::new(sqlite::Sqlite::open(name, connection).await?)),
-        Engine::Postgres => Ok(Arc::new(postgres::Postgres::connect(name, connection, connect_timeout).await?)),
+        Engine::Postgres => {
+            Ok(Arc::new(postgres::Postgres::connect(name, connection, connect_timeout).await?))
+        }
     }
+}
+
+/// A stream read to its end.
+async fn gather(stream: RowStream, started: Instant) -> Result<RowSet> {
+    let RowStream { columns, mut batches } = stream;
+    let mut set = RowSet { columns, ..RowSet::default() };
+    while let Some(batch) = batches.next().await {
+        match batch? {
+            Batch::Rows(rows) => set.rows.extend(rows),
+            Batch::Cut(rows) => set.cut_at = Some(rows),
+        }
+    }
+    set.elapsed_ms = started.elapsed().as_millis() as u64;
+    Ok(set)
+}
+
+/// What a cell weighs against [`Limits::bytes`].
+fn cell_bytes(cell: &Cell) -> usize {
+    size_of::<Cell>()
+        + match cell {
+            Cell::Text(text) | Cell::Decimal(text) => text.len(),
+            Cell::Bytes(bytes) => bytes.len(),
+            Cell::Json(value) => json_bytes(value),
+            _ => 0,
+        }
+}
+
+fn json_bytes(value: &serde_json::Value) -> usize {
+    use serde_json::Value;
+
+    size_of::<Value>()
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(json_bytes).sum(),
+            Value::Object(fields) => fields.iter().map(|(key, value)| key.len() + json_bytes(value)).sum(),
+            _ => 0,
+        }
 }
