@@ -2,6 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+mod describe;
+
+pub use describe::{
+    Booleans, ColumnDescription, ForeignKeyDescription, TableDescription, describe, kind_of,
+};
+
 /// Position of a table in [`Schema::tables`].
 pub type TableId = usize;
 /// Position of a column in [`Schema::columns`] (all tables' columns in one list, grouped by table).

@@ -2,10 +2,18 @@
 //!
 //! Literals are not spelled out by the model: every number, date expression, quoted or capitalised piece and
 //! every value of the database that stands in the question is found here first, and the model points at one.
+//! Finding is deterministic and knows no network; when in doubt it offers a candidate too many.
 
 use chrono::NaiveDate;
 
-use crate::{query::Value, schema::{ColumnId, Schema}};
+use crate::{
+    query::Value,
+    schema::{ColumnId, Schema},
+};
+
+mod values;
+
+pub use values::ValueIndex;
 
 /// One word of the question, with where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +54,12 @@ pub struct Question {
 
 impl Question {
     /// Cuts `text` into words and finds the literals in it. `today` resolves "last year" and the like.
-    pub fn read(_text: &str, _schema: &Schema, _today: NaiveDate) -> Self {
+    pub fn read(text: &str, schema: &Schema, today: NaiveDate) -> Self {
+        Self::read_with(text, &ValueIndex::new(schema), today)
+    }
+
+    /// [`Question::read`] with an index built once per schema, for many questions over the same one.
+    pub fn read_with(_text: &str, _values: &ValueIndex, _today: NaiveDate) -> Self {
         unimplemented!()
     }
 }
