@@ -374,28 +374,26 @@ fn lessons(instances: &[Instance], width: usize, kind: Kind, device: Device) -> 
 
 impl Batch {
     /// Gathers `instances` on a device.
-    pub fn gather(instances: &[Instance], kind: Kind, device: Device) -> Result<Self, NetError> {
+    pub fn gather<'i>(
+        instances: &'i [Instance],
+        kind: Kind,
+        device: Device,
+    ) -> Result<Self, NetError> {
         if instances.is_empty() {
             return Err(NetError::TooLarge("a batch needs at least one example".to_owned()));
         }
-        let mut known: HashMap<&[u32], usize> = HashMap::new();
-        let mut texts: Vec<&[u32]> = Vec::new();
+        let mut known: HashMap<&'i [u32], usize> = HashMap::new();
+        let mut texts: Vec<&'i [u32]> = Vec::new();
         let mut rows: HashMap<*const SchemaPieces, Vec<usize>> = HashMap::new();
         for instance in instances {
             rows.entry(Arc::as_ptr(&instance.schema)).or_insert_with(|| {
-                let place = |ids: &'_ Vec<u32>| ids.as_slice();
-                instance
-                    .schema
-                    .texts
-                    .iter()
-                    .map(place)
-                    .map(|ids| {
-                        *known.entry(ids).or_insert_with(|| {
-                            texts.push(ids);
-                            texts.len() - 1
-                        })
+                let place = |ids: &'i Vec<u32>| {
+                    *known.entry(ids).or_insert_with(|| {
+                        texts.push(ids);
+                        texts.len() - 1
                     })
-                    .collect()
+                };
+                instance.schema.texts.iter().map(place).collect()
             });
         }
         let parts: Vec<_> = instances

@@ -1,0 +1,106 @@
+//! Generated examples as the network takes them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use chrono::NaiveDate;
+
+use crate::{
+    features::{SchemaIndex, extract},
+    grammar,
+    net::{
+        NetError,
+        batch::{Instance, Lesson, Outline},
+        model::STEPS,
+        tokens::{SchemaPieces, Tokens},
+    },
+    query::Query,
+    question::{Question, ValueIndex},
+    schema::Schema,
+};
+
+/// A question with its right answer.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// The schema it is asked over.
+    pub schema: Arc<Schema>,
+    /// As asked.
+    pub text: String,
+    /// What "last year" is relative to.
+    pub today: NaiveDate,
+    /// The right query.
+    pub query: Query,
+}
+
+/// A schema with what does not depend on the question.
+#[derive(Debug)]
+pub struct Prepared {
+    schema: Arc<Schema>,
+    index: SchemaIndex,
+    values: ValueIndex,
+    pieces: Arc<SchemaPieces>,
+}
+
+/// Prepares examples, remembering the schemas seen last.
+#[derive(Debug)]
+pub struct Workshop {
+    tokens: Arc<Tokens>,
+    known: HashMap<usize, Arc<Prepared>>,
+}
+
+/// Schemas remembered at a time.
+const REMEMBERED: usize = 512;
+
+/// Tells schemas apart; the entry keeps its schema alive, so no address comes back for another one.
+fn address(schema: &Arc<Schema>) -> usize {
+    Arc::as_ptr(schema) as usize
+}
+
+impl Workshop {
+    /// An empty one.
+    pub fn new(tokens: Arc<Tokens>) -> Self {
+        Self { tokens, known: HashMap::new() }
+    }
+
+    fn prepared(&mut self, schema: &Arc<Schema>) -> Result<Arc<Prepared>, NetError> {
+        if let Some(prepared) = self.known.get(&address(schema)) {
+            return Ok(prepared.clone());
+        }
+        let prepared = Arc::new(Prepared {
+            index: SchemaIndex::new(schema),
+            values: ValueIndex::new(schema),
+            pieces: Arc::new(self.tokens.schema(schema)?),
+            schema: schema.clone(),
+        });
+        if self.known.len() >= REMEMBERED {
+            self.known.clear();
+        }
+        self.known.insert(address(&prepared.schema), prepared.clone());
+        Ok(prepared)
+    }
+
+    /// The question of a task, read over its schema.
+    pub fn question(&mut self, task: &Task) -> Result<Question, NetError> {
+        let prepared = self.prepared(&task.schema)?;
+        Ok(Question::read_with(&task.text, &prepared.values, task.today))
+    }
+
+    /// A task as the network takes it; the reason if the grammar cannot say its query.
+    pub fn instance(&mut self, task: &Task) -> Result<Instance, String> {
+        let prepared = self.prepared(&task.schema).map_err(|error| error.to_string())?;
+        let question = Question::read_with(&task.text, &prepared.values, task.today);
+        let schema = &prepared.schema;
+        let steps = grammar::encode(&task.query, schema, &question)
+            .map_err(|error| format!("encode: {error}"))?;
+        if steps.len() > STEPS {
+            return Err(format!("{} steps, at most {STEPS} are learnt", steps.len()));
+        }
+        let features = extract(&question, schema, &prepared.index);
+        let outline = Outline::of(&features);
+        Ok(Instance {
+            question: self.tokens.question(&question).map_err(|error| error.to_string())?,
+            schema: prepared.pieces.clone(),
+            lesson: Lesson::of(&steps, schema, &question, &outline)?,
+            features,
+        })
+    }
+}
