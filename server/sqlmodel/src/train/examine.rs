@@ -1,0 +1,224 @@
+//! Measuring a finished model the way it is asked: one question at a time, by beam search.
+
+use std::{collections::BTreeMap, fmt, path::Path, sync::Arc, time::Instant};
+
+use half::f16;
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+
+use super::{
+    course::Course,
+    evaluate::{Held, Tally, hold},
+    prepare::Workshop,
+};
+use crate::{
+    net::{
+        Calibration, NetError, PreparedSchema, SqlModel, confidence::Signals, tokens::Tokens,
+        weights,
+    },
+    render::{Dialect, render},
+};
+
+/// What a model answered to one question.
+#[derive(Debug, Clone)]
+struct Seen {
+    split: String,
+    text: String,
+    expected: String,
+    given: String,
+    right: bool,
+    among: bool,
+    confidence: f32,
+}
+
+/// How a model did.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    seen: Vec<Seen>,
+    refused: Vec<String>,
+    milliseconds: Vec<f64>,
+}
+
+impl Report {
+    fn by_split(&self, count: impl Fn(&Seen) -> Option<bool>) -> BTreeMap<&str, Tally> {
+        let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
+        for one in &self.seen {
+            let tally = tallies.entry(&one.split).or_default();
+            if let Some(right) = count(one) {
+                tally.asked += 1;
+                tally.right += usize::from(right);
+            }
+        }
+        tallies
+    }
+
+    /// Up to `count` wrong answers of every set, in words.
+    pub fn wrong(&self, count: usize) -> Vec<String> {
+        let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut lines: Vec<String> = Vec::new();
+        for one in self.seen.iter().filter(|one| !one.right) {
+            let shown = shown.entry(&one.split).or_default();
+            if *shown < count {
+                *shown += 1;
+                lines.push(format!(
+                    "[{}] {} ({:.2})\n  expected {}\n  given    {}",
+                    one.split, one.text, one.confidence, one.expected, one.given
+                ));
+            }
+        }
+        lines.extend(self.refused.iter().take(count).map(|line| format!("[refused] {line}")));
+        lines
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let right = self.by_split(|one| Some(one.right));
+        let among = self.by_split(|one| Some(one.among));
+        let sure = self.by_split(|one| (one.confidence >= 0.5).then_some(one.right));
+        writeln!(out, "{:24} {:>6} {:>7} {:>10} {:>9} {:>12}", "set", "asked", "right", "among beam", "answered", "right of them")?;
+        for (split, tally) in &right {
+            let (among, sure) = (among[split], sure[split]);
+            writeln!(
+                out,
+                "{split:24} {:6} {:7.3} {:10.3} {:9.3} {:12.3}",
+                tally.asked,
+                tally.share(),
+                among.share(),
+                sure.asked as f64 / tally.asked.max(1) as f64,
+                sure.share()
+            )?;
+        }
+        let mut times = self.milliseconds.clone();
+        times.sort_by(f64::total_cmp);
+        if let (Some(middle), Some(last)) = (times.get(times.len() / 2), times.last()) {
+            writeln!(out, "milliseconds per question: median {middle:.1}, longest {last:.1}")?;
+        }
+        write!(out, "{} questions set aside could not be used", self.refused.len())
+    }
+}
+
+/// Prepared schemas, by address; the questions keep their schemas alive.
+struct Schemas<'m> {
+    model: &'m SqlModel,
+    known: BTreeMap<usize, PreparedSchema>,
+}
+
+impl Schemas<'_> {
+    fn of(&mut self, one: &Held) -> Result<&PreparedSchema, NetError> {
+        let address = Arc::as_ptr(&one.task.schema) as usize;
+        if !self.known.contains_key(&address) {
+            let prepared = self.model.prepare(&one.task.schema)?;
+            self.known.insert(address, prepared);
+        }
+        self.known.get(&address).ok_or_else(|| NetError::TooLarge("no schema".to_owned()))
+    }
+}
+
+/// Asks everything that is set aside.
+pub fn examine(
+    model: &SqlModel,
+    encoder: &Path,
+    course: &Course,
+    beam: usize,
+) -> Result<Report, NetError> {
+    let mut workshop = Workshop::new(Arc::new(Tokens::load(encoder)?));
+    let (held, refused) = hold(&mut workshop, course.held_out());
+    let mut schemas = Schemas { model, known: BTreeMap::new() };
+    let mut report = Report {
+        refused: refused
+            .into_iter()
+            .map(|(split, task, reason)| format!("{split}: {}: {reason}", task.text))
+            .collect(),
+        ..Report::default()
+    };
+    for one in &held {
+        let prepared = schemas.of(one)?;
+        let started = Instant::now();
+        let answer = model.ask(prepared, &one.question, beam)?;
+        report.milliseconds.push(1000.0 * started.elapsed().as_secs_f64());
+        let sql = |query| {
+            render(query, &one.task.schema, Dialect::Sqlite).unwrap_or_else(|e| e.to_string())
+        };
+        report.seen.push(Seen {
+            split: one.split.clone(),
+            text: one.task.text.clone(),
+            expected: sql(&one.expected),
+            given: answer.candidates.first().map_or_else(String::new, |first| sql(&first.query)),
+            right: answer.candidates.first().is_some_and(|first| first.query == one.expected),
+            among: answer.candidates.iter().any(|candidate| candidate.query == one.expected),
+            confidence: answer.confidence,
+        });
+    }
+    Ok(report)
+}
+
+/// Fits the confidence: on right and wrong answers to questions set aside, and on questions asked over a
+/// schema of something else, where every answer is wrong.
+pub fn calibrate(
+    encoder: &Path,
+    bytes: &[u8],
+    course: &Course,
+    beam: usize,
+) -> Result<Calibration, NetError> {
+    let model = SqlModel::load(encoder, bytes)?;
+    let mut workshop = Workshop::new(Arc::new(Tokens::load(encoder)?));
+    let (held, _) = hold(&mut workshop, course.held_out());
+    let mut schemas = Schemas { model: &model, known: BTreeMap::new() };
+    let mut seen: Vec<(Signals, bool)> = Vec::new();
+    for (at, one) in held.iter().enumerate() {
+        let answer = model.ask(schemas.of(one)?, &one.question, beam)?;
+        let right = answer.candidates.first().is_some_and(|first| first.query == one.expected);
+        seen.push((answer.signals, right));
+        let other = &held[(at + held.len() / 2) % held.len()];
+        if at % 4 == 0 && other.split == one.split && !course.related(&one.task, &other.task) {
+            let mut strange = one.task.clone();
+            strange.schema = other.task.schema.clone();
+            let question = workshop.question(&strange)?;
+            seen.push((model.ask(schemas.of(other)?, &question, beam)?.signals, false));
+        }
+    }
+    Ok(Calibration::fit(&seen))
+}
+
+/// The same weights with another calibration.
+pub fn with_calibration(bytes: &[u8], calibration: &Calibration) -> Result<Vec<u8>, NetError> {
+    let refuse = |error: String| NetError::Weights(error);
+    let file = SafeTensors::deserialize(bytes).map_err(|error| refuse(error.to_string()))?;
+    let mut about = weights::metadata(bytes)?;
+    let text = serde_json::to_string(calibration).map_err(|error| refuse(error.to_string()))?;
+    about.insert("calibration".to_owned(), text);
+    safetensors::serialize(file.tensors(), Some(about)).map_err(|error| refuse(error.to_string()))
+}
+
+/// Copies an encoder's folder, its weights in half precision.
+pub fn pack(encoder: &Path, out: &Path) -> Result<(), NetError> {
+    let fail = |path: &Path, reason: String| NetError::Encoder { path: path.to_owned(), reason };
+    std::fs::create_dir_all(out).map_err(|error| fail(out, error.to_string()))?;
+    for name in ["config.json", "tokenizer.json"] {
+        let from = encoder.join(name);
+        std::fs::copy(&from, out.join(name)).map_err(|error| fail(&from, error.to_string()))?;
+    }
+    let from = encoder.join("model.safetensors");
+    let bytes = std::fs::read(&from).map_err(|error| fail(&from, error.to_string()))?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|e| fail(&from, e.to_string()))?;
+    let mut halves: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+    for (name, view) in file.tensors() {
+        // Positions are counted, and the pooler is not used.
+        if view.dtype() != Dtype::F32 || name.starts_with("pooler") {
+            continue;
+        }
+        let data = view.data().chunks_exact(4).flat_map(|raw| {
+            let value = f32::from_le_bytes([raw[0], raw[1], raw[2], raw[3]]);
+            f16::from_f32(value).to_le_bytes()
+        });
+        halves.push((name, view.shape().to_vec(), data.collect()));
+    }
+    let mut views = Vec::with_capacity(halves.len());
+    for (name, shape, data) in &halves {
+        let view = TensorView::new(Dtype::F16, shape.clone(), data)
+            .map_err(|error| fail(&from, error.to_string()))?;
+        views.push((name, view));
+    }
+    let packed = safetensors::serialize(views, None).map_err(|e| fail(&from, e.to_string()))?;
+    super::write(&out.join("model.safetensors"), &packed)
+}
