@@ -83,7 +83,10 @@ pub struct Schema {
 impl Schema {
     /// The single primary-key column of a table, if it has exactly one.
     pub fn primary_key(&self, table: TableId) -> Option<ColumnId> {
-        let mut keys = self.tables[table].columns.clone().filter(|&c| self.columns[c].primary);
+        let mut keys = self.tables[table]
+            .columns
+            .clone()
+            .filter(|&c| self.columns[c].primary);
         match (keys.next(), keys.next()) {
             (Some(key), None) => Some(key),
             _ => None,
@@ -100,7 +103,10 @@ impl Schema {
 
     /// Every foreign key as (referring column, referred column).
     pub fn foreign_keys(&self) -> impl Iterator<Item = (ColumnId, ColumnId)> + '_ {
-        self.columns.iter().enumerate().filter_map(|(id, c)| c.references.map(|to| (id, to)))
+        self.columns
+            .iter()
+            .enumerate()
+            .filter_map(|(id, c)| c.references.map(|to| (id, to)))
     }
 }
 
@@ -136,7 +142,10 @@ mod tests {
 
     #[test]
     fn splits_snake_and_camel_case_names() {
-        assert_eq!(identifier_words("unitPrice_USD2"), ["unit", "price", "usd", "2"]);
+        assert_eq!(
+            identifier_words("unitPrice_USD2"),
+            ["unit", "price", "usd", "2"]
+        );
         assert_eq!(identifier_words("order_items"), ["order", "items"]);
     }
 }

@@ -1,24 +1,93 @@
 //! Lexical features: what words, candidates, tables and columns visibly have to do with each other.
 //!
-//! Items stand in one fixed order everywhere: words, candidates, tables, columns.
+//! Items stand in one fixed order everywhere: words, candidates, tables, columns. Nothing here knows what words
+//! mean; synonyms are the sentence encoder's work.
 
-use crate::{question::Question, schema::Schema};
+mod index;
+mod relations;
+mod texts;
+
+pub use index::SchemaIndex;
+pub use texts::item_texts;
+
+use index::trigrams_into;
+use relations::{CANDIDATE_COLUMN, CANDIDATE_TABLE, CANDIDATE_WORD, WORD_COLUMN, WORD_TABLE};
+use relations::{column_tie, fit, stands, table_tie};
+
+use crate::{
+    query::Value,
+    question::{Candidate, Question, fold, is_stopword, stem},
+    schema::{Column, Kind, Schema},
+};
 
 /// Numbers per item in [`Features::flags`].
-pub const FLAGS: usize = 36;
+pub const FLAGS: usize = 37;
 /// Kinds of items in [`Features::kinds`].
 pub const KINDS: usize = 12;
 /// Relation ids in [`Features::relations`].
-pub const RELATIONS: usize = 96;
+pub const RELATIONS: usize = relations::COUNT;
 
-/// What does not depend on the question: stems, trigrams, key distances. Built once per schema.
-#[derive(Debug, Clone, Default)]
-pub struct SchemaIndex {}
+/// Positions in [`Features::flags`].
+mod flag {
+    pub(super) const NUMBER: usize = 0;
+    pub(super) const YEAR: usize = 1;
+    pub(super) const DATE: usize = 2;
+    pub(super) const CAPITAL: usize = 3;
+    pub(super) const ALL_CAPS: usize = 4;
+    pub(super) const PUNCTUATION: usize = 5;
+    pub(super) const FIRST: usize = 6;
+    pub(super) const LAST: usize = 7;
+    pub(super) const IN_CANDIDATE: usize = 8;
+    pub(super) const IN_VALUE: usize = 9;
+    pub(super) const IN_QUOTES: usize = 10;
+    pub(super) const STOPWORD: usize = 11;
+    pub(super) const TABLE_WORD: usize = 12;
+    pub(super) const COLUMN_WORD: usize = 13;
+    /// Three of them: text, number, dates.
+    pub(super) const CANDIDATE_TYPE: usize = 14;
+    pub(super) const QUOTED: usize = 17;
+    pub(super) const MATCHES: usize = 18;
+    pub(super) const LENGTH: usize = 19;
+    pub(super) const EXACT: usize = 20;
+    /// A whole number up to 100, as limits are.
+    pub(super) const SMALL: usize = 21;
+    /// Dates of a whole year.
+    pub(super) const WHOLE_YEAR: usize = 22;
+    pub(super) const TABLE: usize = 23;
+    /// Six of them, in the order of [`crate::schema::Kind`].
+    pub(super) const COLUMN_KIND: usize = 24;
+    pub(super) const PRIMARY: usize = 30;
+    pub(super) const LABEL: usize = 31;
+    pub(super) const NULLABLE: usize = 32;
+    pub(super) const CATEGORY: usize = 33;
+    /// The whole name stands in the question.
+    pub(super) const NAMED: usize = 34;
+    /// A word of the name, or something like it, stands in the question.
+    pub(super) const HINTED: usize = 35;
+    /// A known value stands in the question.
+    pub(super) const VALUED: usize = 36;
+}
 
-impl SchemaIndex {
-    /// Indexes names, comments and values of `schema`.
-    pub fn new(_schema: &Schema) -> Self {
-        Self::default()
+/// Ids in [`Features::kinds`].
+mod kind_id {
+    use crate::schema::{Column, Kind};
+
+    pub(super) const WORD: u8 = 0;
+    pub(super) const TEXT: u8 = 1;
+    pub(super) const NUMBER: u8 = 2;
+    pub(super) const DATES: u8 = 3;
+    pub(super) const TABLE: u8 = 4;
+
+    pub(super) fn of_column(column: &Column) -> u8 {
+        match column.kind {
+            Kind::Id => 5,
+            Kind::Key => 6,
+            Kind::Text if column.values_complete => 11,
+            Kind::Text => 7,
+            Kind::Number => 8,
+            Kind::Date => 9,
+            Kind::Flag => 10,
+        }
     }
 }
 
@@ -48,12 +117,507 @@ impl Features {
     }
 }
 
-/// Computes all features of one question.
-pub fn extract(_question: &Question, _schema: &Schema, _index: &SchemaIndex) -> Features {
-    unimplemented!()
+/// Computes all features of one question. `index` must be that of `schema`.
+pub fn extract(question: &Question, schema: &Schema, index: &SchemaIndex) -> Features {
+    let (words, candidates) = (question.words.len(), question.candidates.len());
+    let (tables, columns) = (schema.tables.len(), schema.columns.len());
+    let ties = Ties::find(question, schema, index);
+    let mut features = Features {
+        words,
+        candidates,
+        tables,
+        columns,
+        flags: Vec::with_capacity(words + candidates + tables + columns),
+        kinds: Vec::with_capacity(words + candidates + tables + columns),
+        relations: Vec::new(),
+    };
+    features.flags.resize(words, [0.0; FLAGS]);
+    features.kinds.resize(words, kind_id::WORD);
+    word_flags(question, index, &ties, &mut features.flags);
+    for candidate in &question.candidates {
+        let (flags, kind) = candidate_flags(candidate);
+        features.flags.push(flags);
+        features.kinds.push(kind);
+    }
+    features.flags.extend_from_slice(&index.flags);
+    features.kinds.extend_from_slice(&index.kinds);
+    for item in 0..tables + columns {
+        let flags = &mut features.flags[words + candidates + item];
+        for word in 0..words {
+            let tie = ties.of(word, item);
+            let (named, hinted, valued) = if item < tables {
+                (
+                    tie == table_tie::PHRASE,
+                    tie >= table_tie::TRIGRAM && tie != table_tie::VALUE,
+                    tie == table_tie::VALUE,
+                )
+            } else {
+                (
+                    tie == column_tie::PHRASE,
+                    tie >= column_tie::TRIGRAM && tie != column_tie::VALUE,
+                    tie == column_tie::VALUE,
+                )
+            };
+            for (at, holds) in [
+                (flag::NAMED, named),
+                (flag::HINTED, hinted),
+                (flag::VALUED, valued),
+            ] {
+                if holds {
+                    flags[at] = 1.0;
+                }
+            }
+        }
+    }
+    features.relations = fill_relations(question, schema, index, &ties);
+    features
 }
 
-/// Texts of tables, then columns, for the sentence encoder: own words; words with context.
-pub fn item_texts(_schema: &Schema) -> Vec<(String, String)> {
-    unimplemented!()
+/// The lexical tie of every word with every table and column.
+struct Ties {
+    items: usize,
+    ties: Vec<u8>,
 }
+
+impl Ties {
+    fn of(&self, word: usize, item: usize) -> u8 {
+        self.ties[word * self.items + item]
+    }
+
+    fn find(question: &Question, schema: &Schema, index: &SchemaIndex) -> Self {
+        let tables = schema.tables.len();
+        let items = tables + schema.columns.len();
+        let mut ties = vec![0; question.words.len() * items];
+        let mut likeness = vec![Likeness::None; index.vocabulary.len()];
+        let mut trigrams = Vec::new();
+        let mut stems = Vec::with_capacity(question.words.len());
+        for (row, word) in ties.chunks_mut(items.max(1)).zip(&question.words) {
+            // Names are compared without accents, so these stems may differ from the words' own.
+            let plain =
+                word.lower.is_ascii() && word.lower.bytes().all(|b| b.is_ascii_alphanumeric());
+            let (folded, folded_stem) = if plain {
+                (word.lower.clone(), word.stem.clone())
+            } else {
+                let folded = fold(&word.lower);
+                let stem = stem(&folded);
+                (folded, stem)
+            };
+            let common = folded.is_empty() || is_stopword(&word.lower);
+            trigrams_into(&folded, &mut trigrams);
+            for (like, name) in likeness.iter_mut().zip(&index.vocabulary) {
+                *like = Likeness::of(&folded, &folded_stem, &trigrams, common, name);
+            }
+            let stem_id = if common {
+                None
+            } else {
+                index.stems.get(&folded_stem).copied()
+            };
+            tie_names(row, &likeness, index, tables, schema);
+            if let Some(id) = stem_id {
+                tie_stems(row, id, index, tables);
+            }
+            stems.push(folded_stem);
+        }
+        tie_values(&mut ties, items, question, schema);
+        tie_phrases(&mut ties, items, &stems, index);
+        Self { items, ties }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness {
+    None,
+    Trigram,
+    Stem,
+    Word,
+}
+
+impl Likeness {
+    fn of(
+        folded: &str,
+        stem: &str,
+        trigrams: &[u32],
+        common: bool,
+        name: &index::NameWord,
+    ) -> Self {
+        if folded.is_empty() {
+            Self::None
+        } else if folded == name.fold {
+            Self::Word
+        } else if common {
+            Self::None
+        } else if stem == name.stem {
+            Self::Stem
+        } else if shortens(&name.fold, folded)
+            || shortens(folded, &name.fold)
+            || overlap(trigrams, &name.trigrams)
+        {
+            Self::Trigram
+        } else {
+            Self::None
+        }
+    }
+}
+
+/// `desc` of `description`, `qty` of `quantity`.
+fn shortens(short: &str, long: &str) -> bool {
+    if short.len() < 3 || short.len() + 2 > long.len() || short.as_bytes()[0] != long.as_bytes()[0]
+    {
+        return false;
+    }
+    if !short.is_ascii() || short.as_bytes()[0].is_ascii_digit() {
+        return false;
+    }
+    if long.starts_with(short) {
+        return true;
+    }
+    let mut letters = long.bytes();
+    short.len() <= 4
+        && short.as_bytes().last() == long.as_bytes().last()
+        && short.bytes().all(|b| letters.any(|l| l == b))
+}
+
+/// Whether two sorted lists of trigrams share at least half (Dice).
+fn overlap(a: &[u32], b: &[u32]) -> bool {
+    if a.len() < 4 || b.len() < 4 {
+        return false;
+    }
+    let (mut i, mut j, mut shared) = (0, 0, 0);
+    while i < a.len() && j < b.len() {
+        match a[i].cmp(&b[j]) {
+            std::cmp::Ordering::Less => i += 1,
+            std::cmp::Ordering::Greater => j += 1,
+            std::cmp::Ordering::Equal => {
+                shared += 1;
+                i += 1;
+                j += 1;
+            }
+        }
+    }
+    4 * shared >= a.len() + b.len()
+}
+
+fn tie_names(
+    row: &mut [u8],
+    likeness: &[Likeness],
+    index: &SchemaIndex,
+    tables: usize,
+    schema: &Schema,
+) {
+    if likeness.iter().all(|&like| like == Likeness::None) {
+        return;
+    }
+    let best = |item: usize| {
+        let words = index.names[item].iter();
+        words
+            .map(|&id| likeness[usize::from(id)])
+            .max()
+            .unwrap_or(Likeness::None)
+    };
+    for (item, tie) in row.iter_mut().enumerate().take(tables) {
+        *tie = match best(item) {
+            Likeness::None => table_tie::NONE,
+            Likeness::Trigram => table_tie::TRIGRAM,
+            Likeness::Stem => table_tie::STEM,
+            Likeness::Word => table_tie::WORD,
+        };
+    }
+    for (id, column) in schema.columns.iter().enumerate() {
+        let table = row[column.table];
+        row[tables + id] = match best(tables + id) {
+            Likeness::None if table >= table_tie::STEM => column_tie::TABLE,
+            Likeness::None => column_tie::NONE,
+            Likeness::Trigram => column_tie::TRIGRAM,
+            Likeness::Stem => column_tie::STEM,
+            Likeness::Word => column_tie::WORD,
+        };
+        if row[tables + id] >= column_tie::STEM {
+            row[column.table] = row[column.table].max(table_tie::COLUMN);
+        }
+    }
+}
+
+fn tie_stems(row: &mut [u8], stem: u32, index: &SchemaIndex, tables: usize) {
+    for (item, tie) in row.iter_mut().enumerate() {
+        let comment = if item < tables {
+            table_tie::COMMENT
+        } else {
+            column_tie::COMMENT
+        };
+        if *tie < comment && index.comments[item].binary_search(&stem).is_ok() {
+            *tie = comment;
+        }
+        if item >= tables
+            && *tie < column_tie::VALUE_PART
+            && index.values[item - tables].binary_search(&stem).is_ok()
+        {
+            *tie = column_tie::VALUE_PART;
+        }
+    }
+}
+
+fn tie_values(ties: &mut [u8], items: usize, question: &Question, schema: &Schema) {
+    for candidate in &question.candidates {
+        for &(column, _) in &candidate.matches {
+            let table = schema.columns[column].table;
+            for word in candidate.words.clone() {
+                let row = &mut ties[word * items..(word + 1) * items];
+                row[table] = row[table].max(table_tie::VALUE);
+                let own = &mut row[schema.tables.len() + column];
+                *own = (*own).max(column_tie::VALUE);
+            }
+        }
+    }
+}
+
+/// Runs of up to four words that are a whole name.
+fn tie_phrases(ties: &mut [u8], items: usize, stems: &[String], index: &SchemaIndex) {
+    const LONGEST: usize = 4;
+    let mut key = String::new();
+    for start in 0..stems.len() {
+        key.clear();
+        for end in start + 1..=stems.len().min(start + LONGEST) {
+            if stems[end - 1].is_empty() {
+                break;
+            }
+            key.push_str(&stems[end - 1]);
+            let Some(named) = index.phrases.get(&key) else {
+                continue;
+            };
+            for &item in named {
+                let phrase = if usize::from(item) < index.tables {
+                    table_tie::PHRASE
+                } else {
+                    column_tie::PHRASE
+                };
+                for word in start..end {
+                    ties[word * items + usize::from(item)] = phrase;
+                }
+            }
+        }
+    }
+}
+
+fn word_flags(question: &Question, index: &SchemaIndex, ties: &Ties, out: &mut [[f32; FLAGS]]) {
+    let last = question.words.len().saturating_sub(1);
+    for (at, (word, flags)) in question.words.iter().zip(out.iter_mut()).enumerate() {
+        let letters = || word.text.chars().filter(|c| c.is_alphabetic());
+        let range = at * ties.items..(at + 1) * ties.items;
+        let (table_ties, column_ties) = ties.ties[range].split_at(index.tables);
+        for (position, holds) in [
+            (flag::NUMBER, word.lower.bytes().any(|b| b.is_ascii_digit())),
+            (
+                flag::CAPITAL,
+                at > 0 && word.text.starts_with(char::is_uppercase),
+            ),
+            (
+                flag::ALL_CAPS,
+                letters().count() > 1 && letters().all(char::is_uppercase),
+            ),
+            (
+                flag::PUNCTUATION,
+                !word.text.chars().any(char::is_alphanumeric),
+            ),
+            (flag::FIRST, at == 0),
+            (flag::LAST, at == last),
+            (flag::STOPWORD, is_stopword(&word.lower)),
+            (
+                flag::TABLE_WORD,
+                table_ties.iter().any(|&t| t >= table_tie::STEM),
+            ),
+            (
+                flag::COLUMN_WORD,
+                column_ties.iter().any(|&t| t >= column_tie::STEM),
+            ),
+        ] {
+            flags[position] = f32::from(u8::from(holds));
+        }
+    }
+    for candidate in &question.candidates {
+        for flags in &mut out[candidate.words.clone()] {
+            flags[flag::IN_CANDIDATE] = 1.0;
+            if candidate.quoted {
+                flags[flag::IN_QUOTES] = 1.0;
+            }
+            if !candidate.matches.is_empty() {
+                flags[flag::IN_VALUE] = 1.0;
+            }
+            match candidate.value {
+                Value::Number(_) => flags[flag::NUMBER] = 1.0,
+                Value::Dates { .. } => {
+                    flags[flag::DATE] = 1.0;
+                    if is_whole_year(&candidate.value) {
+                        flags[flag::YEAR] = 1.0;
+                    }
+                }
+                Value::Text(_) => {}
+            }
+        }
+    }
+}
+
+fn is_whole_year(value: &Value) -> bool {
+    use chrono::Datelike;
+    matches!(value, Value::Dates { start, end }
+        if start.ordinal() == 1 && end.ordinal() == 1 && end.year() == start.year() + 1)
+}
+
+fn candidate_flags(candidate: &Candidate) -> ([f32; FLAGS], u8) {
+    let mut flags = [0.0; FLAGS];
+    let (kind, id) = match &candidate.value {
+        Value::Text(_) => (0, kind_id::TEXT),
+        Value::Number(_) => (1, kind_id::NUMBER),
+        Value::Dates { .. } => (2, kind_id::DATES),
+    };
+    flags[flag::CANDIDATE_TYPE + kind] = 1.0;
+    flags[flag::QUOTED] = f32::from(u8::from(candidate.quoted));
+    flags[flag::MATCHES] = (1.0 + candidate.matches.len() as f32).ln() / 2.0;
+    flags[flag::LENGTH] = candidate.words.len().min(6) as f32 / 6.0;
+    let small = matches!(candidate.value, Value::Number(n) if (1.0..=100.0).contains(&n) && n.fract() == 0.0);
+    flags[flag::SMALL] = f32::from(u8::from(small));
+    flags[flag::WHOLE_YEAR] = f32::from(u8::from(is_whole_year(&candidate.value)));
+    if let Value::Text(text) = &candidate.value
+        && !candidate.matches.is_empty()
+    {
+        let text = fold(text);
+        flags[flag::EXACT] = f32::from(u8::from(
+            candidate.matches.iter().any(|(_, m)| fold(m) == text),
+        ));
+    }
+    (flags, id)
+}
+
+fn fill_relations(
+    question: &Question,
+    schema: &Schema,
+    index: &SchemaIndex,
+    ties: &Ties,
+) -> Vec<u8> {
+    let (words, candidates, tables) = (
+        question.words.len(),
+        question.candidates.len(),
+        schema.tables.len(),
+    );
+    let items = tables + schema.columns.len();
+    let (first_item, n) = (words + candidates, words + candidates + items);
+    let mut out = vec![relations::SELF; n * n];
+    let mut both = |a: usize, b: usize, forth: u8, back: u8| {
+        out[a * n + b] = forth;
+        out[b * n + a] = back;
+    };
+    for a in 0..words {
+        for b in a + 1..words {
+            both(a, b, relations::word_word(a, b), relations::word_word(b, a));
+        }
+        for item in 0..items {
+            let tie = ties.of(a, item);
+            let pair = if item < tables {
+                WORD_TABLE
+            } else {
+                WORD_COLUMN
+            };
+            both(a, first_item + item, pair.forth(tie), pair.back(tie));
+        }
+    }
+    for (at, candidate) in question.candidates.iter().enumerate() {
+        let row = words + at;
+        for word in 0..words {
+            let stands = stands_to(candidate, word);
+            both(
+                row,
+                word,
+                CANDIDATE_WORD.forth(stands),
+                CANDIDATE_WORD.back(stands),
+            );
+        }
+        for (other, later) in question.candidates.iter().enumerate().skip(at + 1) {
+            let (forth, back) = if later.words.start < candidate.words.end {
+                (relations::CANDIDATES_OVERLAP, relations::CANDIDATES_OVERLAP)
+            } else {
+                (relations::CANDIDATE_EARLIER, relations::CANDIDATE_LATER)
+            };
+            both(row, words + other, forth, back);
+        }
+        for table in 0..tables {
+            let known = candidate
+                .matches
+                .iter()
+                .any(|&(c, _)| schema.columns[c].table == table);
+            let variant = u8::from(known);
+            both(
+                row,
+                first_item + table,
+                CANDIDATE_TABLE.forth(variant),
+                CANDIDATE_TABLE.back(variant),
+            );
+        }
+        let folded = match &candidate.value {
+            Value::Text(text) => fold(text),
+            _ => String::new(),
+        };
+        for (id, column) in schema.columns.iter().enumerate() {
+            let spelling = candidate
+                .matches
+                .iter()
+                .find(|&&(c, _)| c == id)
+                .map(|(_, s)| s.as_str());
+            let part = ties_all(ties, candidate, tables + id);
+            let fit = fit_of(&candidate.value, &folded, spelling, part, column);
+            both(
+                row,
+                first_item + tables + id,
+                CANDIDATE_COLUMN.forth(fit),
+                CANDIDATE_COLUMN.back(fit),
+            );
+        }
+    }
+    for (item, row) in index.relations.chunks(items.max(1)).enumerate() {
+        let start = (first_item + item) * n + first_item;
+        out[start..start + items].copy_from_slice(row);
+    }
+    out
+}
+
+/// Whether every word of the candidate occurs inside values of the column.
+fn ties_all(ties: &Ties, candidate: &Candidate, item: usize) -> bool {
+    candidate
+        .words
+        .clone()
+        .all(|word| ties.of(word, item) == column_tie::VALUE_PART)
+}
+
+fn stands_to(candidate: &Candidate, word: usize) -> u8 {
+    let words = &candidate.words;
+    if words.contains(&word) {
+        stands::COVERED
+    } else if word + 1 == words.start {
+        stands::BEFORE
+    } else if word == words.end {
+        stands::AFTER
+    } else if word + 3 >= words.start && word < words.end + 3 {
+        stands::NEAR
+    } else {
+        stands::FAR
+    }
+}
+
+fn fit_of(value: &Value, folded: &str, spelling: Option<&str>, part: bool, column: &Column) -> u8 {
+    if let Some(spelling) = spelling {
+        return if fold(spelling) == folded {
+            fit::EXACT
+        } else {
+            fit::PARTIAL
+        };
+    }
+    match (value, column.kind) {
+        (Value::Text(_), Kind::Text | Kind::Id) if part => fit::PARTIAL,
+        (Value::Text(_), Kind::Text) if column.values_complete => fit::ABSENT,
+        (Value::Text(_), Kind::Text | Kind::Id)
+        | (Value::Number(_), Kind::Number | Kind::Id | Kind::Key)
+        | (Value::Dates { .. }, Kind::Date) => fit::POSSIBLE,
+        _ => fit::WRONG,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,15 +6,16 @@
 //! follow; whatever it admits up to the end decodes to a query that renders and runs. It knows nothing of
 //! wording and nothing of SQL.
 
+mod encode;
+mod forms;
+mod rules;
 mod state;
 
 
 use thiserror::Error;
 
 use crate::{
-    query::{
-        Aggregate, Argument, Bucket, Comparison, Function, Item, Like, Predicate, Query, Value, When,
-    },
+    query::Query,
     question::Question,
     schema::{ColumnId, Schema, TableId},
 };
@@ -242,7 +243,7 @@ pub fn encode(
     schema: &Schema,
     question: &Question,
 ) -> Result<Vec<Step>, GrammarError> {
-    unimplemented!()
+    encode::encode(query, schema, question)
 }
 
 /// The query that a complete sequence of steps stands for.

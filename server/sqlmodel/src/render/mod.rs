@@ -1,4 +1,16 @@
 //! From the query form to SQL of a dialect.
+//!
+//! The form names columns and values; joins, groups, existence tests and the pitfalls of SQL (rows repeated by
+//! a join, namesakes merged by a group, missing values that sort first) are settled here. It knows nothing of
+//! questions.
+
+mod conditions;
+mod expressions;
+mod graph;
+mod names;
+mod select;
+#[cfg(test)]
+mod tests;
 
 use thiserror::Error;
 
@@ -35,6 +47,9 @@ pub enum RenderError {
         /// The table out of reach.
         to: String,
     },
+    /// An existence test inside another.
+    #[error("an existence test cannot hold another one; state its conditions directly")]
+    Nested,
     /// A literal that does not go with its place.
     #[error("{column} cannot be compared with {value}")]
     Mismatch {
@@ -45,7 +60,7 @@ pub enum RenderError {
     },
 }
 
-/// The SQL of a query.
-pub fn render(_query: &Query, _schema: &Schema, _dialect: Dialect) -> Result<String, RenderError> {
-    unimplemented!()
+/// The SQL of a query: one `SELECT` statement over several lines, without a semicolon.
+pub fn render(query: &Query, schema: &Schema, dialect: Dialect) -> Result<String, RenderError> {
+    select::statement(query, schema, dialect)
 }

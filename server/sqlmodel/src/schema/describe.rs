@@ -3,7 +3,8 @@
 //! Kinds, labels and missing foreign keys are inferred here, so the server and the generator see a database
 //! with the same eyes.
 
-use super::{Kind, Schema};
+use super::{Column, ColumnId, Kind, Schema, Table, TableId, identifier_words};
+use crate::question::stem;
 
 /// How the engine stores yes and no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,12 +62,571 @@ pub struct TableDescription {
     pub foreign_keys: Vec<ForeignKeyDescription>,
 }
 
-/// Builds the model's view.
-pub fn describe(_tables: &[TableDescription], _booleans: Booleans) -> Schema {
-    unimplemented!()
+/// Longer values are prose: nobody quotes them whole, and they would only blur the index.
+const LONGEST_VALUE: usize = 64;
+
+/// Builds the model's view. Foreign keys over several columns, and those to tables not described, are left out:
+/// a query joins over one column. A column named after another table's single key (`customer_id`) counts as a
+/// reference even where no key is declared.
+pub fn describe(tables: &[TableDescription], booleans: Booleans) -> Schema {
+    let mut schema = Schema::default();
+    for (id, table) in tables.iter().enumerate() {
+        let first = schema.columns.len();
+        schema
+            .columns
+            .extend(table.columns.iter().map(|c| column(id, c, booleans)));
+        schema.tables.push(Table {
+            name: table.name.clone(),
+            namespace: table.namespace.clone(),
+            comment: table.comment.clone().filter(|c| !c.trim().is_empty()),
+            columns: first..schema.columns.len(),
+            label: None,
+        });
+    }
+    for (id, table) in tables.iter().enumerate() {
+        for key in &table.foreign_keys {
+            refer(&mut schema, id, key);
+        }
+    }
+    infer_references(&mut schema);
+    for (id, table) in tables.iter().enumerate() {
+        schema.tables[id].label = label(&schema, id, table);
+    }
+    schema
 }
 
-/// What a column holds, from its declared type, its name and what was seen in it. Keys are the caller's to know.
-pub fn kind_of(_declared: &str, _name: &str, _samples: &[String], _primary: bool) -> Kind {
-    unimplemented!()
+fn column(table: TableId, described: &ColumnDescription, booleans: Booleans) -> Column {
+    let kind = kind_of(
+        &described.declared,
+        &described.name,
+        &described.samples,
+        described.primary,
+    );
+    let keeps_values = kind == Kind::Text
+        || (kind == Kind::Id && declared_class(&described.declared) != Class::Number);
+    let mut values = Vec::new();
+    if keeps_values {
+        let fits = |v: &&String| !v.trim().is_empty() && v.chars().count() <= LONGEST_VALUE;
+        values.extend(described.samples.iter().filter(fits).cloned());
+    }
+    let numeric =
+        declared_class(&described.declared) != Class::Boolean || booleans == Booleans::Numeric;
+    Column {
+        table,
+        name: described.name.clone(),
+        kind,
+        comment: described.comment.clone().filter(|c| !c.trim().is_empty()),
+        primary: described.primary,
+        nullable: described.nullable && !described.primary,
+        references: None,
+        values_complete: described.samples_complete
+            && !values.is_empty()
+            && values.len() == described.samples.len(),
+        values,
+        numeric_flag: kind == Kind::Flag && numeric,
+    }
+}
+
+fn refer(schema: &mut Schema, table: TableId, key: &ForeignKeyDescription) {
+    let find = |table: TableId, name: &str| {
+        let mut columns = schema.tables[table].columns.clone();
+        columns.find(|&c| schema.columns[c].name.eq_ignore_ascii_case(name))
+    };
+    let [column] = key.columns.as_slice() else {
+        return;
+    };
+    let Some(parent) = schema
+        .tables
+        .iter()
+        .position(|t| t.name.eq_ignore_ascii_case(&key.table))
+    else {
+        return;
+    };
+    let to = match key.references.as_slice() {
+        [] => schema.primary_key(parent),
+        [name] => find(parent, name),
+        _ => None,
+    };
+    if let (Some(from), Some(to)) = (find(table, column), to) {
+        set_reference(&mut schema.columns[from], to);
+    }
+}
+
+fn set_reference(column: &mut Column, to: ColumnId) {
+    column.kind = Kind::Key;
+    column.references = Some(to);
+    column.values = Vec::new();
+    column.values_complete = false;
+}
+
+/// `customer_id`, `customerId`, `customer_code` → the table `customers`, if it has a single key of that name or
+/// named `id`.
+fn infer_references(schema: &mut Schema) {
+    let stems = |words: &[String]| words.iter().map(|w| stem(w)).collect::<Vec<_>>();
+    let tables: Vec<Vec<String>> = schema
+        .tables
+        .iter()
+        .map(|t| stems(&identifier_words(&t.name)))
+        .collect();
+    for id in 0..schema.columns.len() {
+        let column = &schema.columns[id];
+        let words = identifier_words(&column.name);
+        let Some((ending, owner)) = words.split_last() else {
+            continue;
+        };
+        if column.references.is_some()
+            || schema.primary_key(column.table) == Some(id)
+            || owner.is_empty()
+            || !is_key_ending(ending)
+        {
+            continue;
+        }
+        let owner = stems(owner);
+        let target = (0..tables.len()).find_map(|table| {
+            if tables[table] != owner || table == column.table {
+                return None;
+            }
+            let key = schema.primary_key(table)?;
+            let key_words = identifier_words(&schema.columns[key].name);
+            (key_words == words || key_words == [ending.clone()]).then_some(key)
+        });
+        if let Some(key) = target {
+            set_reference(&mut schema.columns[id], key);
+        }
+    }
+}
+
+fn is_key_ending(word: &str) -> bool {
+    matches!(
+        word,
+        "id" | "key" | "code" | "no" | "nr" | "num" | "uuid" | "guid" | "ref" | "fk"
+    )
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Boolean,
+    Number,
+    Date,
+    Text,
+    Uuid,
+    Unknown,
+}
+
+fn declared_class(declared: &str) -> Class {
+    let declared = declared.trim().to_ascii_lowercase();
+    let base = declared.split(['(', ' ', '[']).next().unwrap_or("");
+    match base {
+        "" | "any" | "blob" | "bytea" => Class::Unknown,
+        "bool" | "boolean" | "bit" => Class::Boolean,
+        "date" | "datetime" | "datetime2" | "smalldatetime" | "datetimeoffset" | "timestamp"
+        | "timestamptz" => Class::Date,
+        "uuid" | "uniqueidentifier" => Class::Uuid,
+        "interval" | "time" | "timetz" | "inet" | "json" | "jsonb" | "xml" | "point" => Class::Text,
+        _ if [
+            "int",
+            "serial",
+            "real",
+            "floa",
+            "doub",
+            "deci",
+            "nume",
+            "money",
+            "number",
+            "smallmoney",
+        ]
+        .iter()
+        .any(|prefix| base.contains(prefix)) =>
+        {
+            Class::Number
+        }
+        _ => Class::Text,
+    }
+}
+
+/// What a column holds, from its declared type, its name and what was seen in it. References are the caller's
+/// to know; without one, a reference looks like any [`Kind::Id`] or number.
+pub fn kind_of(declared: &str, name: &str, samples: &[String], primary: bool) -> Kind {
+    let words = identifier_words(name);
+    let class = match declared_class(declared) {
+        // SQLite: no type, or TEXT for whatever the application writes.
+        Class::Unknown => class_of_samples(samples),
+        class => class,
+    };
+    let last = words.last().map_or("", String::as_str);
+    let key_like =
+        matches!(last, "id" | "uuid" | "guid" | "fk" | "key") && (words.len() > 1 || last != "key");
+    match class {
+        Class::Boolean => Kind::Flag,
+        Class::Date => Kind::Date,
+        Class::Uuid => Kind::Id,
+        Class::Number => {
+            if primary || key_like {
+                Kind::Id
+            } else if is_flag_name(&words) && all(samples, |s| matches!(s, "0" | "1")) {
+                Kind::Flag
+            } else {
+                Kind::Number
+            }
+        }
+        Class::Text | Class::Unknown => {
+            let seen = !samples.is_empty();
+            if seen && all(samples, is_iso_date) && !primary {
+                Kind::Date
+            } else if seen && is_flag_name(&words) && all(samples, is_truth) {
+                Kind::Flag
+            } else if key_like || (primary && !is_label_name(&words)) {
+                Kind::Id
+            } else if !seen && is_date_name(&words) {
+                Kind::Date
+            } else {
+                Kind::Text
+            }
+        }
+    }
+}
+
+fn all(samples: &[String], holds: impl Fn(&str) -> bool) -> bool {
+    samples.iter().all(|s| holds(s.trim()))
+}
+
+fn class_of_samples(samples: &[String]) -> Class {
+    if !samples.is_empty() && all(samples, |s| s.parse::<f64>().is_ok()) {
+        Class::Number
+    } else {
+        Class::Text
+    }
+}
+
+fn is_truth(sample: &str) -> bool {
+    matches!(
+        sample.to_ascii_lowercase().as_str(),
+        "true" | "false" | "t" | "f" | "0" | "1"
+    )
+}
+
+/// `2024-03-05`, alone or with a time after it.
+fn is_iso_date(sample: &str) -> bool {
+    let bytes = sample.as_bytes();
+    bytes.len() >= 10
+        && sample
+            .get(..10)
+            .is_some_and(|day| day.parse::<chrono::NaiveDate>().is_ok())
+        && bytes.get(10).is_none_or(|b| matches!(b, b'T' | b' '))
+}
+
+fn is_flag_name(words: &[String]) -> bool {
+    const FIRST: &[&str] = &[
+        "is", "has", "was", "can", "are", "does", "should", "allow", "allows", "needs",
+    ];
+    const WHOLE: &[&str] = &[
+        "accepted",
+        "active",
+        "approved",
+        "archived",
+        "available",
+        "blocked",
+        "cancelled",
+        "canceled",
+        "closed",
+        "completed",
+        "confirmed",
+        "deleted",
+        "disabled",
+        "discontinued",
+        "done",
+        "enabled",
+        "featured",
+        "finished",
+        "flag",
+        "hidden",
+        "locked",
+        "member",
+        "open",
+        "overdue",
+        "paid",
+        "premium",
+        "private",
+        "public",
+        "published",
+        "read",
+        "refunded",
+        "resolved",
+        "returned",
+        "shipped",
+        "subscribed",
+        "verified",
+        "vip",
+        "visible",
+        "withdrawn",
+    ];
+    let first = words.first().map_or("", String::as_str);
+    let last = words.last().map_or("", String::as_str);
+    (words.len() > 1 && FIRST.contains(&first)) || WHOLE.contains(&last)
+}
+
+fn is_date_name(words: &[String]) -> bool {
+    let last = words.last().map_or("", String::as_str);
+    matches!(last, "date" | "datetime" | "timestamp" | "birthday" | "dob")
+        || (words.len() > 1 && matches!(last, "at" | "on"))
+}
+
+fn is_label_name(words: &[String]) -> bool {
+    words
+        .last()
+        .is_some_and(|last| label_rank(words, last).is_some())
+}
+
+/// How well a name fits what a person would call a row by; smaller is better.
+fn label_rank(words: &[String], last: &str) -> Option<u8> {
+    Some(match (words.len(), last) {
+        (1, "name") => 0,
+        (1, "title") => 1,
+        (_, "name") if matches!(words[0].as_str(), "full" | "display") => 1,
+        (_, "name") if matches!(words[0].as_str(), "last" | "sur" | "family") => 5,
+        (_, "name")
+            if matches!(
+                words[0].as_str(),
+                "first" | "given" | "middle" | "user" | "nick"
+            ) =>
+        {
+            6
+        }
+        (1, "surname" | "lastname") => 5,
+        (_, "name") => 2,
+        (_, "title") => 3,
+        (_, "label" | "headline" | "caption") => 4,
+        (1, "username" | "login" | "firstname") => 6,
+        (_, "subject" | "summary") => 7,
+        _ => return None,
+    })
+}
+
+/// Unique, but not what a row is called.
+fn is_contact_or_prose(words: &[String]) -> bool {
+    const NOT: &[&str] = &[
+        "email",
+        "mail",
+        "phone",
+        "mobile",
+        "fax",
+        "url",
+        "website",
+        "link",
+        "address",
+        "street",
+        "description",
+        "notes",
+        "note",
+        "comment",
+        "comments",
+        "body",
+        "content",
+        "text",
+        "password",
+        "hash",
+        "token",
+        "path",
+        "image",
+        "photo",
+        "zip",
+        "postcode",
+        "status",
+        "type",
+        "ip",
+        "iban",
+        "json",
+    ];
+    words.iter().any(|w| NOT.contains(&w.as_str()))
+}
+
+fn label(schema: &Schema, table: TableId, described: &TableDescription) -> Option<ColumnId> {
+    let own = stem_words(&schema.tables[table].name);
+    let columns = schema.tables[table].columns.clone();
+    let text = columns
+        .clone()
+        .filter(|&c| schema.columns[c].kind == Kind::Text);
+    let ranked = text.clone().filter_map(|c| {
+        let words = identifier_words(&schema.columns[c].name);
+        let last = words.last()?;
+        // "product_name" in products is its name; "customer_name" in orders is somebody else's.
+        let prefix: Vec<String> = words[..words.len() - 1].iter().map(|w| stem(w)).collect();
+        let rank = label_rank(&words, last)?;
+        let own_name = !prefix.is_empty() && own.ends_with(&prefix);
+        Some((if own_name { rank.min(1) } else { rank }, c))
+    });
+    if let Some((_, column)) = ranked.min() {
+        return Some(column);
+    }
+    let unique = |c: &ColumnId| described.columns[c - columns.start].unique;
+    let named = |c: &ColumnId| !is_contact_or_prose(&identifier_words(&schema.columns[*c].name));
+    text.clone().find(|c| unique(c) && named(c))
+}
+
+fn stem_words(name: &str) -> Vec<String> {
+    identifier_words(name).iter().map(|w| stem(w)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn col(name: &str, declared: &str, samples: &[&str]) -> ColumnDescription {
+        ColumnDescription {
+            name: name.into(),
+            declared: declared.into(),
+            nullable: true,
+            samples: samples.iter().map(|&s| s.into()).collect(),
+            ..ColumnDescription::default()
+        }
+    }
+
+    #[test]
+    fn infers_kinds_from_types_names_and_samples() {
+        for (declared, name, samples, primary, expected) in [
+            ("INTEGER", "id", &["1", "2"][..], true, Kind::Id),
+            ("bigint", "customer_id", &[], false, Kind::Id),
+            ("uuid", "ref", &[], false, Kind::Id),
+            ("TEXT", "isbn", &["978-1"], true, Kind::Id),
+            ("TEXT", "name", &["a"], true, Kind::Text),
+            (
+                "character varying(20)",
+                "city",
+                &["York"],
+                false,
+                Kind::Text,
+            ),
+            ("numeric(10,2)", "price", &["1.50"], false, Kind::Number),
+            ("double precision", "weight", &[], false, Kind::Number),
+            ("INTEGER", "is_active", &["0", "1"], false, Kind::Flag),
+            ("INTEGER", "has_children", &["0", "3"], false, Kind::Number),
+            ("INTEGER", "children", &["0", "1"], false, Kind::Number),
+            ("tinyint(1)", "paid", &["1"], false, Kind::Flag),
+            ("boolean", "anything", &[], false, Kind::Flag),
+            (
+                "timestamp with time zone",
+                "created",
+                &[],
+                false,
+                Kind::Date,
+            ),
+            (
+                "TEXT",
+                "ordered",
+                &["2024-03-05", "2024-03-06 10:00"],
+                false,
+                Kind::Date,
+            ),
+            ("TEXT", "created_at", &[], false, Kind::Date),
+            ("TEXT", "period", &["2024-03"], false, Kind::Text),
+            ("", "amount", &["1.5", "2"], false, Kind::Number),
+            ("", "note", &["x"], false, Kind::Text),
+            ("interval", "duration", &[], false, Kind::Text),
+            ("point", "place", &[], false, Kind::Text),
+        ] {
+            let samples: Vec<String> = samples.iter().map(|&s| s.into()).collect();
+            assert_eq!(
+                kind_of(declared, name, &samples, primary),
+                expected,
+                "{name} {declared}"
+            );
+        }
+    }
+
+    #[test]
+    fn finds_labels_and_references_that_are_not_declared() {
+        let id = |name: &str| ColumnDescription {
+            primary: true,
+            ..col(name, "integer", &[])
+        };
+        let table = |name: &str, columns| TableDescription {
+            name: name.into(),
+            columns,
+            ..TableDescription::default()
+        };
+        let code = ColumnDescription {
+            unique: true,
+            ..col("code", "text", &["A"])
+        };
+        let mail = ColumnDescription {
+            unique: true,
+            ..col("email", "text", &["a@b"])
+        };
+        let mut orders = table(
+            "orders",
+            vec![
+                id("id"),
+                col("customer_id", "int", &[]),
+                col("customer_name", "text", &[]),
+                col("by", "int", &[]),
+            ],
+        );
+        orders.foreign_keys = vec![
+            ForeignKeyDescription {
+                columns: vec!["by".into()],
+                table: "Staff".into(),
+                references: Vec::new(),
+            },
+            ForeignKeyDescription {
+                columns: vec!["id".into()],
+                table: "gone".into(),
+                references: Vec::new(),
+            },
+        ];
+        let schema = describe(
+            &[
+                table(
+                    "customers",
+                    vec![
+                        id("id"),
+                        mail.clone(),
+                        col("first_name", "text", &[]),
+                        col("last_name", "text", &[]),
+                    ],
+                ),
+                orders,
+                table("staff", vec![id("staff_id"), mail, code]),
+                table(
+                    "readings",
+                    vec![id("id"), col("at", "date", &[]), col("level", "real", &[])],
+                ),
+            ],
+            Booleans::Native,
+        );
+        let name = |t: usize| {
+            schema.tables[t]
+                .label
+                .map(|c| schema.columns[c].name.as_str())
+        };
+        assert_eq!(
+            [name(0), name(1), name(2), name(3)],
+            [Some("last_name"), Some("customer_name"), Some("code"), None]
+        );
+        let keys: Vec<_> = schema.foreign_keys().collect();
+        assert_eq!(keys, [(5, 0), (7, 8)]);
+        assert_eq!(schema.columns[5].kind, Kind::Key);
+    }
+
+    #[test]
+    fn keeps_short_values_and_says_whether_they_are_all() {
+        let complete = |samples: &[&str]| {
+            let column = ColumnDescription {
+                samples_complete: true,
+                ..col("note", "text", samples)
+            };
+            let table = TableDescription {
+                name: "t".into(),
+                columns: vec![column],
+                ..TableDescription::default()
+            };
+            describe(&[table], Booleans::Numeric).columns.remove(0)
+        };
+        assert!(complete(&["a", "b"]).values_complete);
+        let long = "x".repeat(65);
+        let cut = complete(&["a", &long]);
+        assert_eq!(
+            (cut.values, cut.values_complete),
+            (vec!["a".to_owned()], false)
+        );
+    }
 }
