@@ -14,6 +14,9 @@ pub mod feed;
 pub mod optimiser;
 pub mod prepare;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
