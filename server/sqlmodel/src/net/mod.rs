@@ -47,6 +47,9 @@ pub enum NetError {
     /// The question or schema is beyond what the network takes.
     #[error("{0}")]
     TooLarge(String),
+    /// The material to train on cannot be used.
+    #[error("training material: {0}")]
+    Course(String),
     /// libtorch refused an operation.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),

@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::prepare::{Task, Workshop};
 use crate::{
-    grammar::State,
+    grammar::{self, State},
     net::{
         NetError,
         batch::{Batch, Input, Instance, Outline},
@@ -30,54 +30,31 @@ pub struct Held {
     pub split: String,
     /// The question and its right query.
     pub task: Task,
-    /// Read over the schema.
-    pub question: Question,
     /// As the network takes it.
     pub instance: Instance,
     /// The right query as it comes back from its steps.
     pub expected: Query,
 }
 
-/// Prepares questions set aside; gives those the grammar cannot say back with the reason.
+/// Prepares questions set aside; gives those the network cannot take back with the reason.
 pub fn hold(
     workshop: &mut Workshop,
-    tasks: Vec<(String, Task)>,
+    tasks: &[(String, Task)],
 ) -> (Vec<Held>, Vec<(String, Task, String)>) {
     let mut held = Vec::new();
     let mut refused = Vec::new();
     for (split, task) in tasks {
-        match hold_one(workshop, &split, task) {
+        let prepared = workshop.instance(task).and_then(|instance| {
+            let expected = grammar::decode(&task.steps, &task.schema, &task.question)
+                .map_err(|error| error.to_string())?;
+            Ok(Held { split: split.clone(), task: task.clone(), instance, expected })
+        });
+        match prepared {
             Ok(one) => held.push(one),
-            Err((task, reason)) => refused.push((split, task, reason)),
+            Err(reason) => refused.push((split.clone(), task.clone(), reason)),
         }
     }
     (held, refused)
-}
-
-fn hold_one(workshop: &mut Workshop, split: &str, task: Task) -> Result<Held, (Task, String)> {
-    let question = match workshop.question(&task) {
-        Ok(question) => question,
-        Err(error) => return Err((task, error.to_string())),
-    };
-    let instance = match workshop.instance(&task) {
-        Ok(instance) => instance,
-        Err(reason) => return Err((task, reason)),
-    };
-    let outline = Outline::of(&instance.features);
-    let mut state = State::new(&task.schema, &question);
-    for &target in &instance.lesson.targets {
-        let taken = outline
-            .step(usize::from(target))
-            .ok_or_else(|| "a target that is no step".to_owned())
-            .and_then(|step| state.advance(step).map_err(|error| error.to_string()));
-        if let Err(reason) = taken {
-            return Err((task, reason));
-        }
-    }
-    match state.into_query() {
-        Ok(expected) => Ok(Held { split: split.to_owned(), task, question, instance, expected }),
-        Err(error) => Err((task, error.to_string())),
-    }
 }
 
 /// Right answers of one set.
@@ -139,7 +116,7 @@ pub fn answer(
         let items = batch.items.mask.size()[1];
         let mut trails: Vec<Trail> = held
             .iter()
-            .map(|one| Trail::new(&one.task.schema, &one.question, &one.instance))
+            .map(|one| Trail::new(&one.task.schema, &one.task.question, &one.instance))
             .collect();
         let mut past: Option<Vec<KeyValue>> = None;
         let rows = held.len() as i64;

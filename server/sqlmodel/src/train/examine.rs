@@ -15,6 +15,7 @@ use crate::{
         Calibration, NetError, PreparedSchema, SqlModel, confidence::Signals, tokens::Tokens,
         weights,
     },
+    question::Question,
     render::{Dialect, render},
 };
 
@@ -22,6 +23,7 @@ use crate::{
 #[derive(Debug, Clone)]
 struct Seen {
     split: String,
+    kind: String,
     text: String,
     expected: String,
     given: String,
@@ -39,10 +41,14 @@ pub struct Report {
 }
 
 impl Report {
-    fn by_split(&self, count: impl Fn(&Seen) -> Option<bool>) -> BTreeMap<&str, Tally> {
+    fn tally<'s>(
+        &'s self,
+        name: impl Fn(&'s Seen) -> &'s str,
+        count: impl Fn(&Seen) -> Option<bool>,
+    ) -> BTreeMap<&'s str, Tally> {
         let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
         for one in &self.seen {
-            let tally = tallies.entry(&one.split).or_default();
+            let tally = tallies.entry(name(one)).or_default();
             if let Some(right) = count(one) {
                 tally.asked += 1;
                 tally.right += usize::from(right);
@@ -72,9 +78,9 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let right = self.by_split(|one| Some(one.right));
-        let among = self.by_split(|one| Some(one.among));
-        let sure = self.by_split(|one| (one.confidence >= 0.5).then_some(one.right));
+        let right = self.tally(|one| &one.split, |one| Some(one.right));
+        let among = self.tally(|one| &one.split, |one| Some(one.among));
+        let sure = self.tally(|one| &one.split, |one| (one.confidence >= 0.5).then_some(one.right));
         writeln!(out, "{:24} {:>6} {:>7} {:>10} {:>9} {:>12}", "set", "asked", "right", "among beam", "answered", "right of them")?;
         for (split, tally) in &right {
             let (among, sure) = (among[split], sure[split]);
@@ -87,6 +93,9 @@ impl fmt::Display for Report {
                 sure.asked as f64 / tally.asked.max(1) as f64,
                 sure.share()
             )?;
+        }
+        for (kind, tally) in self.tally(|one| &one.kind, |one| Some(one.right)) {
+            writeln!(out, "  {kind:22} {:6} {:7.3}", tally.asked, tally.share())?;
         }
         let mut times = self.milliseconds.clone();
         times.sort_by(f64::total_cmp);
@@ -127,21 +136,22 @@ pub fn examine(
     let mut report = Report {
         refused: refused
             .into_iter()
-            .map(|(split, task, reason)| format!("{split}: {}: {reason}", task.text))
+            .map(|(split, task, reason)| format!("{split}: {}: {reason}", task.question.text))
             .collect(),
         ..Report::default()
     };
     for one in &held {
         let prepared = schemas.of(one)?;
         let started = Instant::now();
-        let answer = model.ask(prepared, &one.question, beam)?;
+        let answer = model.ask(prepared, &one.task.question, beam)?;
         report.milliseconds.push(1000.0 * started.elapsed().as_secs_f64());
         let sql = |query| {
             render(query, &one.task.schema, Dialect::Sqlite).unwrap_or_else(|e| e.to_string())
         };
         report.seen.push(Seen {
             split: one.split.clone(),
-            text: one.task.text.clone(),
+            kind: one.task.kind.clone(),
+            text: one.task.question.text.clone(),
             expected: sql(&one.expected),
             given: answer.candidates.first().map_or_else(String::new, |first| sql(&first.query)),
             right: answer.candidates.first().is_some_and(|first| first.query == one.expected),
@@ -166,15 +176,14 @@ pub fn calibrate(
     let mut schemas = Schemas { model: &model, known: BTreeMap::new() };
     let mut seen: Vec<(Signals, bool)> = Vec::new();
     for (at, one) in held.iter().enumerate() {
-        let answer = model.ask(schemas.of(one)?, &one.question, beam)?;
+        let answer = model.ask(schemas.of(one)?, &one.task.question, beam)?;
         let right = answer.candidates.first().is_some_and(|first| first.query == one.expected);
         seen.push((answer.signals, right));
         let other = &held[(at + held.len() / 2) % held.len()];
-        if at % 4 == 0 && other.split == one.split && !course.related(&one.task, &other.task) {
-            let mut strange = one.task.clone();
-            strange.schema = other.task.schema.clone();
-            let question = workshop.question(&strange)?;
-            seen.push((model.ask(schemas.of(other)?, &question, beam)?.signals, false));
+        if at % 4 == 0 && other.task.domain != one.task.domain {
+            let (text, today) = (&one.task.question.text, one.task.today);
+            let strange = Question::read(text, &other.task.schema, today);
+            seen.push((model.ask(schemas.of(other)?, &strange, beam)?.signals, false));
         }
     }
     Ok(Calibration::fit(&seen))

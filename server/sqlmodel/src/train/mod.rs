@@ -154,7 +154,8 @@ pub fn train(
         held: sets,
         refused: refused
             .iter()
-            .map(|(split, task, reason)| format!("{split}: {}: {reason}", task.text))
+            .map(|(split, task, reason)| format!("{split}: {}: {reason}", task.question.text))
+            .chain(course.written_refused().iter().cloned())
             .collect(),
         steps: optimiser.steps,
     });

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use crate::{
     features::{SchemaIndex, extract},
-    grammar,
+    grammar::{self, Step},
     net::{
         NetError,
         batch::{Instance, Lesson, Outline},
@@ -14,7 +14,7 @@ use crate::{
         tokens::{SchemaPieces, Tokens},
     },
     query::Query,
-    question::{Question, ValueIndex},
+    question::Question,
     schema::Schema,
 };
 
@@ -23,12 +23,31 @@ use crate::{
 pub struct Task {
     /// The schema it is asked over.
     pub schema: Arc<Schema>,
-    /// As asked.
-    pub text: String,
+    /// The question, read over the schema.
+    pub question: Question,
     /// What "last year" is relative to.
     pub today: NaiveDate,
-    /// The right query.
-    pub query: Query,
+    /// The right query, as steps.
+    pub steps: Vec<Step>,
+    /// The domain it is from.
+    pub domain: String,
+    /// What kind of question it is.
+    pub kind: String,
+}
+
+impl Task {
+    /// Reads a question and says its right query in steps.
+    pub fn read(
+        schema: &Arc<Schema>,
+        text: &str,
+        today: NaiveDate,
+        query: &Query,
+    ) -> Result<Self, String> {
+        let question = Question::read(text, schema, today);
+        let steps = grammar::encode(query, schema, &question).map_err(|e| e.to_string())?;
+        let (domain, kind) = (String::new(), String::new());
+        Ok(Self { schema: schema.clone(), question, today, steps, domain, kind })
+    }
 }
 
 /// A schema with what does not depend on the question.
@@ -36,7 +55,6 @@ pub struct Task {
 pub struct Prepared {
     schema: Arc<Schema>,
     index: SchemaIndex,
-    values: ValueIndex,
     pieces: Arc<SchemaPieces>,
 }
 
@@ -67,7 +85,6 @@ impl Workshop {
         }
         let prepared = Arc::new(Prepared {
             index: SchemaIndex::new(schema),
-            values: ValueIndex::new(schema),
             pieces: Arc::new(self.tokens.schema(schema)?),
             schema: schema.clone(),
         });
@@ -78,28 +95,19 @@ impl Workshop {
         Ok(prepared)
     }
 
-    /// The question of a task, read over its schema.
-    pub fn question(&mut self, task: &Task) -> Result<Question, NetError> {
-        let prepared = self.prepared(&task.schema)?;
-        Ok(Question::read_with(&task.text, &prepared.values, task.today))
-    }
-
-    /// A task as the network takes it; the reason if the grammar cannot say its query.
+    /// A task as the network takes it; the reason if it is beyond the network.
     pub fn instance(&mut self, task: &Task) -> Result<Instance, String> {
         let prepared = self.prepared(&task.schema).map_err(|error| error.to_string())?;
-        let question = Question::read_with(&task.text, &prepared.values, task.today);
-        let schema = &prepared.schema;
-        let steps = grammar::encode(&task.query, schema, &question)
-            .map_err(|error| format!("encode: {error}"))?;
-        if steps.len() > STEPS {
-            return Err(format!("{} steps, at most {STEPS} are learnt", steps.len()));
+        let (schema, question) = (&prepared.schema, &task.question);
+        if task.steps.len() > STEPS {
+            return Err(format!("{} steps, at most {STEPS} are learnt", task.steps.len()));
         }
-        let features = extract(&question, schema, &prepared.index);
+        let features = extract(question, schema, &prepared.index);
         let outline = Outline::of(&features);
         Ok(Instance {
-            question: self.tokens.question(&question).map_err(|error| error.to_string())?,
+            question: self.tokens.question(question).map_err(|error| error.to_string())?,
             schema: prepared.pieces.clone(),
-            lesson: Lesson::of(&steps, schema, &question, &outline)?,
+            lesson: Lesson::of(&task.steps, schema, question, &outline)?,
             features,
         })
     }

@@ -99,12 +99,7 @@ fn tasks() -> Vec<Task> {
         ),
     ]
     .into_iter()
-    .map(|(text, query)| Task {
-        schema: schema.clone(),
-        text: text.to_owned(),
-        today: day(2026, 3, 1),
-        query,
-    })
+    .map(|(text, query)| Task::read(&schema, text, day(2026, 3, 1), &query).expect(text))
     .collect()
 }
 
@@ -115,8 +110,9 @@ fn what_was_learnt_is_answered() {
     let encoder = Encoder::load(&folder, Kind::Float, Device::Cpu).expect("encoder");
     let net = Net::new(small(), &encoder);
     let mut workshop = Workshop::new(tokens);
-    let named = tasks().into_iter().map(|task| ("all".to_owned(), task)).collect();
-    let (held, refused) = hold(&mut workshop, named);
+    let named: Vec<(String, Task)> =
+        tasks().into_iter().map(|task| ("all".to_owned(), task)).collect();
+    let (held, refused) = hold(&mut workshop, &named);
     assert!(refused.is_empty(), "{refused:?}");
     let instances: Vec<Instance> = held.iter().map(|one| one.instance.clone()).collect();
     let batch = Batch::gather(&instances, Kind::Float, Device::Cpu).expect("gathers");
@@ -140,11 +136,11 @@ fn what_was_learnt_is_answered() {
     let model = SqlModel::load(&folder, &bytes).expect("loads");
     let prepared = model.prepare(&held[0].task.schema).expect("prepares");
     for one in &held {
-        let answer = model.ask(&prepared, &one.question, 4).expect("answers");
-        assert_eq!(answer.candidates[0].query, one.expected, "{}", one.task.text);
+        let answer = model.ask(&prepared, &one.task.question, 4).expect("answers");
+        assert_eq!(answer.candidates[0].query, one.expected, "{}", one.task.question.text);
         assert!(answer.candidates.len() > 1);
         assert!((0.0..=1.0).contains(&answer.confidence));
-        assert_eq!(model.ask(&prepared, &one.question, 4).expect("answers"), answer);
+        assert_eq!(model.ask(&prepared, &one.task.question, 4).expect("answers"), answer);
     }
 
     // Training goes on from a file as if it had not stopped.
