@@ -14,6 +14,9 @@
 //!
 //! This crate knows no server, no store and no driver: a caller hands it plain data.
 
+#[cfg(test)]
+mod fixtures;
+
 pub mod features;
 pub mod grammar;
 pub mod query;

@@ -3,10 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 mod describe;
+mod kinds;
+mod labels;
 
 pub use describe::{
-    Booleans, ColumnDescription, ForeignKeyDescription, TableDescription, describe, kind_of,
+    Booleans, ColumnDescription, ForeignKeyDescription, TableDescription, describe,
 };
+pub use kinds::kind_of;
 
 /// Position of a table in [`Schema::tables`].
 pub type TableId = usize;

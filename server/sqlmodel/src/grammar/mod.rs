@@ -10,6 +10,8 @@ mod encode;
 mod forms;
 mod rules;
 mod state;
+#[cfg(test)]
+mod tests;
 
 
 use thiserror::Error;

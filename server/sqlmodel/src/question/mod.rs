@@ -13,6 +13,7 @@ use crate::{
     schema::{ColumnId, Schema},
 };
 
+mod calendar;
 mod dates;
 mod names;
 mod numbers;
@@ -92,6 +93,9 @@ impl Question {
     }
 }
 
+/// [`Draft::rank`] of codes and capitalised words.
+const RANK_SHAPE: u8 = 4;
+
 /// A candidate with its place in the queue; lower ranks are surer.
 struct Draft {
     rank: u8,
@@ -130,7 +134,8 @@ fn literals(cut: &Cut, today: NaiveDate, drafts: &mut Vec<Draft>) {
         // A bare year is a number too ("more than 2000 pages"); the 5 of "5 March" is not.
         let in_date = dates.iter().any(|d| {
             let overlaps = d.words.start < words.end && words.start < d.words.end;
-            overlaps && !(d.words == words && dates::year(&cut.words[words.start].lower).is_some())
+            overlaps
+                && !(d.words == words && calendar::year(&cut.words[words.start].lower).is_some())
         });
         if !in_date {
             drafts.push(draft(1, words, Value::Number(value), Vec::new()));
@@ -185,6 +190,12 @@ fn texts(cut: &Cut, text: &str, values: &ValueIndex, drafts: &mut Vec<Draft>) {
     for (words, sureness) in names::find(cut, values) {
         let same_words =
             |d: &Draft| d.candidate.words == words && matches!(d.candidate.value, Value::Text(_));
+        // "from Frankfurt am Main": the capitals know better where the name ends.
+        let cut_short = |d: &Draft| {
+            sureness == Sureness::Preposition
+                && d.rank == RANK_SHAPE
+                && d.candidate.words.start == words.start
+        };
         let inside_quotes = |d: &Draft| {
             d.candidate.quoted
                 && d.candidate.words.start <= words.start
@@ -198,18 +209,17 @@ fn texts(cut: &Cut, text: &str, values: &ValueIndex, drafts: &mut Vec<Draft>) {
                 && d.candidate.words.start < words.end
                 && words.start < d.candidate.words.end
         };
-        // Weak guesses yield to anything surer; a code of digits stays beside the number.
-        let weak = sureness == Sureness::Preposition;
+        // A code of digits stays beside the number.
         let code = words.len() == 1 && names::is_code(&cut.words[words.start].text);
         if drafts
             .iter()
-            .any(|d| same_words(d) || inside_quotes(d) || (literal(d) && !code))
-            || (inside_value && (weak || sureness == Sureness::Shape))
+            .any(|d| same_words(d) || cut_short(d) || inside_quotes(d) || (literal(d) && !code))
+            || inside_value
         {
             continue;
         }
         let rank = match sureness {
-            Sureness::Shape => 4,
+            Sureness::Shape => RANK_SHAPE,
             Sureness::Cue => 5,
             Sureness::Preposition => 6,
         };

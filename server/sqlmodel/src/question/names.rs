@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    dates,
+    calendar,
     numbers::in_digits,
     values::ValueIndex,
     words::{Cut, is_stopword},
@@ -35,7 +35,10 @@ pub(super) fn find(cut: &Cut, values: &ValueIndex) -> Vec<(Range<usize>, Surenes
 
 /// `ABC-123`, `SKU42`, `a@b.example`, `00123`, `10115`: written as codes are.
 pub(super) fn is_code(text: &str) -> bool {
-    if text.contains('@') || text.contains("://") || text.starts_with("www.") {
+    if text.contains('@')
+        || text.contains("://")
+        || text.contains('.') && text.ends_with(char::is_alphabetic)
+    {
         return true;
     }
     let digits = text.chars().filter(char::is_ascii_digit).count();
@@ -69,6 +72,7 @@ fn joins_names(lower: &str) -> bool {
             | "del"
             | "&"
             | "el"
+            | "am"
             | "in"
             | "on"
             | "and"
@@ -97,7 +101,7 @@ fn capitalised(cut: &Cut, values: &ValueIndex, found: &mut Vec<(Range<usize>, Su
             && word.lower != "i"
             && !(is_stopword(&word.lower) && (cut.starts[at] || word.text.len() > 3))
             && !(values.is_name(&word.stem) && (cut.starts[at] || !capital(at + 1)))
-            && dates::month(&word.lower).is_none_or(|_| capital(at + 1))
+            && calendar::month(&word.lower).is_none_or(|_| capital(at + 1))
             && !is_code(&word.text)
     };
     let mut at = 0;
@@ -158,10 +162,8 @@ fn cue(cut: &Cut, at: usize) -> Option<(usize, Sureness)> {
             (2, Sureness::Cue)
         }
 
-        "in" | "from" | "by" | "at" | "for" | "of" | "to" | "about" | "is" | "are" | "with"
-        | "on" | "not" | "or" | "as" | "than" | "except" | "only" | ":" => {
-            (1, Sureness::Preposition)
-        }
+        "in" | "from" | "at" | "for" | "of" | "to" | "about" | "is" | "are" | "with" | "on"
+        | "not" | "or" | "except" | "only" | ":" => (1, Sureness::Preposition),
         _ => return None,
     })
 }
@@ -192,7 +194,7 @@ fn after_cues(cut: &Cut, values: &ValueIndex, found: &mut Vec<(Range<usize>, Sur
                     && !is_code(&w.text)
                     && !is_stopword(&w.lower)
                     && !values.is_name(&w.stem)
-                    && dates::month(&w.lower).is_none_or(|(_, sure)| !sure)
+                    && calendar::month(&w.lower).is_none_or(|(_, sure)| !sure)
                     && !is_filler(&w.lower)
             })
         };

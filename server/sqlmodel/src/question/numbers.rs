@@ -192,7 +192,14 @@ pub(super) fn in_digits(lower: &str) -> Option<f64> {
         unit if UNITS.contains(&unit) => 1.0,
         _ => return None,
     };
-    let value = decimal(digits)? * factor;
+    // "€1.000" is written where a dot groups thousands.
+    let grouped = lower.contains('€') && factor == 1.0 && !digits.starts_with('0');
+    let grouped = grouped && matches!(digits.split_once('.'), Some((_, tail)) if tail.len() == 3);
+    let value = if grouped {
+        digits.replace('.', "").parse().ok()?
+    } else {
+        decimal(digits)?
+    } * factor;
     let value = if money || factor > 1.0 {
         (value * 100.0).round() / 100.0
     } else {

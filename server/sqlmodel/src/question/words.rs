@@ -215,6 +215,12 @@ fn push(cut: &mut Cut, text: &str, range: Range<usize>, starts: bool) {
     });
 }
 
+/// Top-level names common enough to tell an address from two sentences run together.
+const TOP_LEVELS: &[&str] = &[
+    "biz", "ch", "co", "com", "de", "edu", "es", "eu", "example", "fr", "gov", "info", "io", "it",
+    "net", "nl", "org", "uk",
+];
+
 /// Length of an e-mail or web address at the start of `rest`.
 fn address(rest: &str) -> Option<usize> {
     let token = rest
@@ -229,6 +235,21 @@ fn address(rest: &str) -> Option<usize> {
         !user.is_empty() && host.contains('.') && plain(user) && plain(host)
     });
     let web = token.contains("://") || token.starts_with("www.");
+    // "@mail.example", ".org", "shop.example.com": ends of addresses people search by.
+    let part = token.strip_prefix(['@', '.']);
+    let labels: Vec<&str> = part.unwrap_or(token).split('.').collect();
+    let domain = labels
+        .iter()
+        .all(|l| !l.is_empty() && l.chars().all(|c| c.is_alphanumeric() || c == '-'))
+        && labels
+            .last()
+            .is_some_and(|l| l.chars().all(char::is_alphabetic))
+        && (part.is_some()
+            || (labels.len() > 1
+                && labels
+                    .last()
+                    .is_some_and(|l| TOP_LEVELS.contains(&l.to_lowercase().as_str()))));
+    let web = web || domain;
     (mail || web).then_some(token.len())
 }
 

@@ -117,3 +117,21 @@ impl Names {
         format!("{}.{}", name(table), name(&own.name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reserved_words_are_sorted_for_the_search() {
+        assert!(RESERVED.is_sorted());
+        assert_eq!(name("order"), "\"order\"");
+        assert_eq!(name("orders"), "orders");
+        assert_eq!(name("a\"b"), "\"a\"\"b\"");
+    }
+
+    #[test]
+    fn whole_numbers_have_no_fraction() {
+        assert_eq!([5.0, -0.0, 2.5, 1e15].map(number), ["5", "0", "2.5", "1000000000000000"]);
+    }
+}
