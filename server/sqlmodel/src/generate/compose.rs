@@ -25,7 +25,7 @@ impl Composer<'_> {
     /// One question of some kind; `None` where the schema has no material for the kind drawn.
     pub(super) fn ask(&mut self) -> Option<Asked> {
         let table = self.table()?;
-        let kinds: [(&'static str, f64, fn(&mut Self, TableId) -> Option<Asked>); 15] = [
+        let kinds: [(&'static str, f64, fn(&mut Self, TableId) -> Option<Asked>); 17] = [
             ("count", 13.0, Self::count),
             ("scalar", 10.0, Self::scalar),
             ("several", 3.0, Self::several),
@@ -41,6 +41,8 @@ impl Composer<'_> {
             ("distinct", 5.0, Self::distinct),
             ("everything", 4.0, Self::everything),
             ("sorted", 4.0, Self::sorted),
+            ("owned", 9.0, Self::owned),
+            ("through", 4.0, Self::through),
         ];
         let weights: Vec<f64> = kinds.iter().map(|k| k.1).collect();
         let (name, _, make) = kinds[self.dice.weighted(&weights)];
@@ -256,7 +258,10 @@ impl Composer<'_> {
         self.speak_of(&measure);
         let second =
             if self.dice.chance(0.07) { self.group(table).filter(|g| g.item != group.item) } else { None };
-        let mods = self.mods(table, &[0.55, 0.36, 0.09]);
+        let mut mods = self.mods(table, &[0.55, 0.36, 0.09]);
+        if matches!(group.sort, GroupSort::Time(_)) && self.dice.chance(0.45) {
+            mods.extend(self.period_mod(&group));
+        }
         let mut subject = self.subject(table, mods, true);
         let mut per = self.per(&group);
         let mut select = vec![group.item.clone()];

@@ -3,7 +3,7 @@
 use chrono::{Datelike, Days, Months, NaiveDate};
 
 use super::dice::Dice;
-use crate::query::{Predicate, Value, When};
+use crate::query::{Bucket, Predicate, Value, When};
 use crate::schema::ColumnId;
 
 const MONTHS: [&str; 12] = [
@@ -112,6 +112,42 @@ pub(super) fn plain(
     let span = any_span((low as i32, high as i32), today, dice);
     let text = during(&span, dice);
     (Predicate::Date(column, When::During, span.value()), text)
+}
+
+/// A stretch of time to look at by this calendar unit.
+pub(super) fn period(
+    column: ColumnId,
+    range: Option<[f64; 2]>,
+    bucket: Bucket,
+    today: NaiveDate,
+    dice: &mut Dice,
+) -> (Predicate, String) {
+    let [low, high] = range.unwrap_or([2018.0, 2025.0]);
+    let years = (low as i32, high as i32);
+    if bucket == Bucket::Year || dice.chance(0.2) {
+        if dice.chance(0.5) {
+            let (first, second, text) = two_ends(years, dice);
+            return (Predicate::DateBetween(column, first, second), text);
+        }
+        let span = year(years, dice);
+        let text = dice.fill("[since {d}|since {d}|from {d} on|from {d} onwards|starting {d}]", &[("d", &span.text)]);
+        return (Predicate::Date(column, When::Since, span.value()), text);
+    }
+    let span = match (bucket, dice.below(8)) {
+        (Bucket::Day, 0..6) => month(years, dice),
+        (_, 0) => relative_year(today, dice),
+        (_, 1) => half_or_season(years, dice),
+        _ => year(years, dice),
+    };
+    let text = during(&span, dice);
+    (Predicate::Date(column, When::During, span.value()), text)
+}
+
+fn relative_year(today: NaiveDate, dice: &mut Dice) -> Span {
+    let this = day(today.year(), 1, 1);
+    let (start, text) =
+        if dice.chance(0.5) { (month_before(this, 12), "last year") } else { (this, "this year") };
+    Span { start, end: month_after(start, 12), text: text.to_owned(), unit: Unit::Relative }
 }
 
 /// "in March 2024", "on 5 June", "last year".

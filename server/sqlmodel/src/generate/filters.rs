@@ -312,11 +312,16 @@ impl Composer<'_> {
     ) -> Mod {
         let money = spec.kind == Sort::Money && self.dice.chance(0.3);
         let (a, b) = (numbers::text(low, money, self.dice), numbers::text(high, money, self.dice));
+        let with_phrase = unit.is_empty() || self.dice.chance(0.5);
         let span = self.dice.fill(
-            "[between {a} and {b}|between {a} and {b}|from {a} to {b}|{a} to {b}|in the range {a} to {b}|{a}-{b}|anywhere between {a} and {b}]",
+            if with_phrase {
+                "[between {a} and {b}|between {a} and {b}|from {a} to {b}|in the range {a} to {b}|anywhere between {a} and {b}]"
+            } else {
+                "[between {a} and {b}|between {a} and {b}|{a} to {b}|from {a} to {b}]"
+            },
             &[("a", &a), ("b", &b)],
         );
-        let wrap = if unit.is_empty() || self.dice.chance(0.5) {
+        let wrap = if with_phrase {
             self.dice.fill(
                 "{n} [with {a} {p} {v}|with {p} {v}|whose {p} is {v}|where {p} is {v}|whose {p} lies {v}]",
                 &[("n", "{n}"), ("p", phrase), ("a", article(phrase)), ("v", &span)],
@@ -351,7 +356,7 @@ impl Composer<'_> {
 
     fn date_mod(&mut self, column: ColumnId, spec: &DomainColumn) -> Mod {
         let (predicate, text) = dates::condition(column, spec.range, self.today, self.dice);
-        let main = self.main_date(self.inst.schema.columns[column].table) == Some(column);
+        let main = self.event_date(self.inst.schema.columns[column].table) == Some(column);
         let phrase = self.phrase(column);
         let verb = self.dice.pick(&spec.verb).cloned().unwrap_or_default();
         let template = if main && (verb.is_empty() || self.dice.chance(0.45)) {
@@ -403,7 +408,7 @@ impl Composer<'_> {
                 _ => format!("the {noun} {text}"),
             };
             let clause = vec![Predicate::Compare(label, Comparison::Eq, value)];
-            let of = self.dice.pick(&link.words.of).cloned().unwrap_or_else(|| "{c} of {p}".to_owned());
+            let of = self.template(&link.words.of, "{c}", "{c} of {p}");
             let wrap = if self.dice.chance(0.82) {
                 of.replace("{p}", &named).replace("{c}", "{n}")
             } else {
@@ -431,7 +436,7 @@ impl Composer<'_> {
         }
         let noun = self.noun(link.parent, true);
         let parent = inner.wrap.replace("{n}", &noun);
-        let of = self.dice.pick(&link.words.of).cloned().unwrap_or_else(|| "{c} of {p}".to_owned());
+        let of = self.template(&link.words.of, "{c}", "{c} of {p}");
         let of = if of.contains("{p}'s") { "{c} of {p}".to_owned() } else { of };
         let wrap = match self.carried_over(&inner, link.child) {
             Some(carried) if self.dice.chance(0.5) => carried,
@@ -459,9 +464,8 @@ impl Composer<'_> {
     pub(super) fn exists_mod(&mut self, link: &Link, wanted: bool) -> Option<Mod> {
         self.take(link)?;
         let own = if wanted { &link.words.with } else { &link.words.without };
-        let template = self.dice.pick(own).cloned().unwrap_or_else(|| {
-            if wanted { "{p} with {c}".to_owned() } else { "{p} without {c}".to_owned() }
-        });
+        let usual = if wanted { "{p} with {c}" } else { "{p} without {c}" };
+        let template = self.template(own, "{p}", usual);
         let mut children = self.noun(link.child, true);
         let mut inner = Vec::new();
         let mut template = template;
@@ -480,7 +484,7 @@ impl Composer<'_> {
                 template = template.replace("without {c}", "without any {c}");
             }
         } else if self.dice.chance(0.4)
-            && let Some(date) = self.main_date(link.child)
+            && let Some(date) = self.event_date(link.child)
             && !self.spoken.contains(&date)
         {
             self.spoken.push(date);

@@ -16,8 +16,11 @@ pub(super) fn finish(text: &str, dice: &mut Dice) -> String {
     let first = text.split_whitespace().next().unwrap_or_default().trim_end_matches([',', ':']).to_lowercase();
     let asks = ASKS.contains(&first.as_str()) && first != "tell";
     let commands = COMMANDS.contains(&first.as_str());
+    let personal = ["i", "i'd", "i'm", "we", "looking", "just", "do", "please", "get"].contains(&first.as_str());
     if dice.chance(0.1) {
-        let opening = if commands {
+        let opening = if personal {
+            dice.word(&["hi, ", "hello, ", "hey, ", "ok, "])
+        } else if commands {
             dice.word(&["please ", "can you ", "could you ", "hi, ", "would you ", "could you please ", "I'd like you to ", "hey, "])
         } else if asks {
             dice.word(&["hi, ", "hello, ", "hey, ", "quick question: ", "tell me, ", "so ", "can you tell me, ", "please tell me: ", "I wonder, ", "ok, "])
@@ -33,7 +36,7 @@ pub(super) fn finish(text: &str, dice: &mut Dice) -> String {
     if dice.chance(0.03) {
         text.push_str(dice.word(&[", please", " please", ", thanks", " thanks", " pls"]));
     }
-    if dice.chance(0.025) {
+    if dice.chance(0.018) {
         text = slip(&text, dice);
     }
     let text = match dice.weighted(&[6.0, 3.0, 1.3, 0.12]) {
@@ -61,6 +64,10 @@ fn tidy(text: &str) -> String {
     for word in text.split_whitespace() {
         if !out.is_empty() && !matches!(word, "," | "." | "?" | ":") {
             out.push(' ');
+        }
+        if word.starts_with(['a', 'e', 'i', 'o']) && (out.ends_with(" a ") || out == "a ") && word.len() > 1 {
+            out.pop();
+            out.push_str("n ");
         }
         out.push_str(word);
     }

@@ -276,6 +276,11 @@ fn draft(
     let extra = dice.weighted(&[0.45, 0.25, 0.2, 0.1]);
     for _ in 0..extra {
         let Some(spec) = dice.pick(&COMMON).cloned() else { break };
+        // only what has a name has a mailbox
+        let named = main.schema.tables[table].label.is_some();
+        if !named && matches!(spec.name.as_str(), "email" | "phone" | "is_active" | "description") {
+            continue;
+        }
         let taken = columns.iter().any(|c| match &c.role {
             Role::Plain(other) => {
                 other.name == spec.name

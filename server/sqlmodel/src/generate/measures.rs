@@ -1,7 +1,8 @@
 //! Aggregates and groups in words.
 
 use super::{
-    domain::Sort,
+    dates,
+    domain::{DomainColumn, Sort},
     say::{Composer, Mod},
     words::plural,
 };
@@ -291,7 +292,7 @@ impl Composer<'_> {
 
     fn groupable(&self, table: TableId) -> Vec<ColumnId> {
         let mut columns = self.columns_of(table, |s| {
-            s.kind == Sort::Category || (s.kind == Sort::Text && !s.with.is_empty())
+            s.kind == Sort::Category || (s.kind == Sort::Text && !s.with.is_empty() && !is_contact(s))
         });
         columns.retain(|c| !self.spoken.contains(c));
         columns
@@ -334,6 +335,7 @@ impl Composer<'_> {
             *self.dice.pick(&dates)?
         };
         debug_assert_eq!(self.inst.schema.columns[column].kind, Kind::Date);
+        self.spoken.push(column);
         let buckets = [Bucket::Month, Bucket::Year, Bucket::Quarter, Bucket::Day, Bucket::Weekday];
         let bucket = buckets[self.dice.weighted(&[5.0, 4.0, 0.9, 0.8, 0.9])];
         let unit = match bucket {
@@ -343,7 +345,7 @@ impl Composer<'_> {
             Bucket::Day => self.dice.word(&["day", "date", "calendar day"]),
             Bucket::Weekday => self.dice.word(&["weekday", "day of the week", "week day"]),
         };
-        let one = if column == main {
+        let one = if self.event_date(base) == Some(column) {
             unit.to_owned()
         } else {
             let phrase = self.phrase(column);
@@ -357,6 +359,22 @@ impl Composer<'_> {
             sort: GroupSort::Time(bucket),
             table: base,
         })
+    }
+
+    /// A stretch of time that makes sense with a calendar unit: months of a year, years since another.
+    pub(super) fn period_mod(&mut self, group: &Group) -> Option<Mod> {
+        let Item::Bucket(bucket, column) = group.item else { return None };
+        let range = self.inst.spec(column).and_then(|s| s.range);
+        let (predicate, text) = dates::period(column, range, bucket, self.today, self.dice);
+        let free = (self.event_date(group.table) == Some(column)).then(|| text.clone());
+        let wrap = match free {
+            Some(_) => format!("{{n}} {text}"),
+            None => {
+                let verbs = self.inst.spec(column).map(|s| s.verb.clone()).unwrap_or_default();
+                format!("{{n}} {} {text}", self.dice.pick(&verbs)?)
+            }
+        };
+        Some(Mod { clause: vec![predicate], wrap, free, bare: Some(text) })
     }
 
     /// "per city", "by month", "for each customer".
@@ -381,4 +399,11 @@ impl Composer<'_> {
             ),
         }
     }
+}
+
+/// Telephone numbers and the like: text that nobody groups by.
+pub(super) fn is_contact(spec: &DomainColumn) -> bool {
+    spec.phrases.iter().any(|p| {
+        ["phone", "mail", "address", "number", "contact", "link", "url"].iter().any(|w| p.contains(w))
+    })
 }

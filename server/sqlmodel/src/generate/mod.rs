@@ -17,6 +17,7 @@ mod measures;
 mod naming;
 mod normal;
 mod numbers;
+mod owned;
 mod ranks;
 mod rows;
 mod say;

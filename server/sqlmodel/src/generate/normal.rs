@@ -44,10 +44,6 @@ pub(super) fn normalised(mut query: Query, schema: &Schema) -> Query {
             _ => kept.push(clause),
         }
     }
-    if below.is_empty() {
-        query.filter = kept;
-        return query;
-    }
     kept.extend(below.into_iter().map(|(t, inner)| vec![Predicate::Exists(t, true, inner)]));
     query.filter = kept;
     let by_label = shown.len() == 1

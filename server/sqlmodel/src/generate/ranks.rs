@@ -42,7 +42,10 @@ impl Composer<'_> {
         } else {
             (group.one.clone(), group.many.clone(), Vec::new())
         };
-        let mods = self.mods(table, &[0.6, 0.34, 0.06]);
+        let mut mods = self.mods(table, &[0.6, 0.34, 0.06]);
+        if matches!(group.sort, GroupSort::Time(_)) && self.dice.chance(0.35) {
+            mods.extend(self.period_mod(&group));
+        }
         let subject = self.subject(table, mods, true);
         let descending = self.dice.chance(0.78);
         let both = self.dice.chance(0.12);
@@ -62,7 +65,29 @@ impl Composer<'_> {
             (false, false) => "least",
         };
         let k = numbers::count_text(limit, self.dice);
+        let mut frame = frame;
+        if limit == 1 && group.sort == GroupSort::Entity && one == group.one && self.is_person(group.table) && self.dice.chance(0.35) {
+            frame = if measure.is_count() {
+                self.dice.word(&["who has the {x} {np}", "who had the {x} {np}", "who has {x} {np}", "who is the {g} with the {x} {np}", "tell me who has the {x} {np}", "who comes with the {x} {np}"])
+            } else {
+                self.dice.word(&["who has the {h} {rows}", "who had the {h} {rows}", "who is the {g} with the {h} {rows}", "tell me who has the {h} {rows}"])
+            };
+        }
+        let attribute = if limit == 1 && group.sort == GroupSort::Entity && self.dice.chance(0.1) {
+            self.attribute_of(group.table)
+        } else {
+            None
+        };
+        if attribute.is_some() {
+            frame = if measure.is_count() {
+                self.dice.word(&["{w} of the {g} with the {x} {np}", "what is the {w} of the {g} with the {x} {np}", "show the {w} of the {g} that has the {x} {np}", "what {w} does the {g} with the {x} {np} have", "the {w} of the {g} having the {x} {np}"])
+            } else {
+                self.dice.word(&["{w} of the {g} with the {h} {rows}", "what is the {w} of the {g} with the {h} {rows}", "tell me the {w} of the {g} that has the {h} {rows}", "what {w} does the {g} with the {h} {rows} have"])
+            };
+        }
+        let wanted = attribute.as_ref().map(|(_, w)| w.clone()).unwrap_or_default();
         let slots = [
+            ("w", wanted.as_str()),
             ("g", one.as_str()),
             ("gs", &many),
             ("np", &subject.phrase),
@@ -74,8 +99,8 @@ impl Composer<'_> {
             ("p", &measure.phrase),
         ];
         let mut text = self.sentence(frame, &slots, &subject);
-        let mut select = vec![group.item];
-        if both {
+        let mut select = vec![attribute.map_or(group.item, |(column, _)| Item::Column(column))];
+        if both && wanted.is_empty() {
             let more = if measure.is_count() {
                 self.dice.word(&[" and how many", " and how many are there", ", and how many is that", ", with the count"])
             } else {
@@ -195,7 +220,6 @@ impl Composer<'_> {
             "show [me |]the {g} that has the {h} {rows}",
             "what is the {g} with the {h} {rows}",
             "tell me which {g} has the {h} {rows}",
-            "who or what has the {h} {rows}, by {g}",
             "which {g} shows the {h} {rows}",
             "which {g} comes out with the {h} {rows}",
             "name the {g} with the {h} {rows}",
@@ -306,7 +330,7 @@ impl Composer<'_> {
             (false, true) => &spec.most,
             (false, false) => &spec.least,
         };
-        let main = self.main_date(table) == Some(by);
+        let main = self.event_date(table) == Some(by);
         let mods = self.mods(table, &[0.62, 0.33, 0.05]);
         let limit = if self.dice.chance(0.3) {
             *self.dice.pick(&[2_u32, 3, 3, 4, 5, 5, 7, 10, 10, 20])?
@@ -463,7 +487,7 @@ impl Composer<'_> {
     /// First and last dates: "when was the last order of Anna Berg".
     pub(super) fn when(&mut self, table: TableId) -> Option<Asked> {
         let dates = self.columns_of(table, |s| s.kind == Sort::Date);
-        let main = self.main_date(table)?;
+        let main = self.event_date(table).or_else(|| self.main_date(table))?;
         let column = if self.dice.chance(0.75) { main } else { *self.dice.pick(&dates)? };
         let spec = self.inst.columns[column].spec.clone()?;
         self.spoken.extend(dates);
@@ -481,10 +505,10 @@ impl Composer<'_> {
         let mods = self.mods(table, &[0.35, 0.55, 0.1]);
         let subject = self.subject(table, mods, false);
         let verb = match self.dice.pick(&spec.verb) {
-            Some(verb) if column != main || self.dice.chance(0.5) => verb.clone(),
+            Some(verb) if self.event_date(table) != Some(column) || self.dice.chance(0.5) => verb.clone(),
             _ => String::new(),
         };
-        if verb.is_empty() && column != main {
+        if verb.is_empty() && self.event_date(table) != Some(column) {
             return None;
         }
         let word = if last {
@@ -505,7 +529,7 @@ impl Composer<'_> {
                 "the date of the {x} {np} {per}",
                 "give me the {x} {np} date {per}",
             ]);
-            if column != main || (subject.modified && !frame.contains("{np}")) {
+            if self.event_date(table) != Some(column) || (subject.modified && !frame.contains("{np}")) {
                 return None;
             }
             let text = self.sentence(
@@ -574,7 +598,8 @@ impl Composer<'_> {
     /// The different values of a column, or how many there are.
     pub(super) fn distinct(&mut self, table: TableId) -> Option<Asked> {
         let columns = self.columns_of(table, |s| {
-            s.kind == Sort::Category || (s.kind == Sort::Text && !s.with.is_empty())
+            s.kind == Sort::Category
+                || (s.kind == Sort::Text && !s.with.is_empty() && !super::measures::is_contact(s))
         });
         let parents = self.parents(table);
         let counting = self.dice.chance(0.5);
@@ -582,7 +607,7 @@ impl Composer<'_> {
             return self.distinct_parents(table);
         }
         if self.dice.chance(0.08)
-            && let Some(date) = self.main_date(table)
+            && let Some(date) = self.event_date(table)
         {
             return Some(self.years(table, date));
         }

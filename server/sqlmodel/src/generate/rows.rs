@@ -59,7 +59,6 @@ impl Composer<'_> {
             "search for {np}",
             "pull up {np}",
             "let me see {np}",
-            "who or what are the {np}",
         ];
         let named: &[&str] = &[
             "names of {np}",
@@ -79,7 +78,7 @@ impl Composer<'_> {
             "show the {one} ids of {np}",
             "which {np} are there",
             "what are the ids of {np}",
-            "{one} numbers of {np}",
+            "list the {one} ids for {np}",
             "give me the id of {np}",
             "ids of all {np}",
         ];
@@ -256,7 +255,8 @@ impl Composer<'_> {
         let mut text = self.sentence(frame, &[("np", &subject.phrase)], &subject);
         if mods_relative(&text) && self.dice.chance(0.5) {
             // "customers that never ordered" also makes a question of its own
-            text = which_question(&text, &self.noun(table, true)).unwrap_or(text);
+            let who = self.is_person(table) && self.dice.chance(0.5);
+            text = which_question(&text, &self.noun(table, true), who).unwrap_or(text);
         }
         let query = Query {
             select: vec![Item::Column(display)],
@@ -292,7 +292,6 @@ impl Composer<'_> {
                 "what {p} does {v} have",
                 "what is the {p} of {v}",
                 "{p} of {v}",
-                "who or what is the {p} of {v}",
                 "the {p} for {v}",
                 "which {p} goes with {v}",
                 "what's {v}'s {p}",
@@ -315,7 +314,7 @@ impl Composer<'_> {
         let spec = self.inst.columns[first].spec.clone()?;
         let phrases: Vec<String> = columns.iter().map(|&c| self.phrase(c)).collect();
         let said = listed(&phrases, "and");
-        let verb = self.dice.pick(&spec.verb).cloned().unwrap_or_default();
+        let mut verb = self.dice.pick(&spec.verb).cloned().unwrap_or_default();
         let unit = self.dice.pick(&spec.units).cloned().unwrap_or_default();
         let frames: &[&str] = &[
             "what is the {p} of {v}",
@@ -339,7 +338,13 @@ impl Composer<'_> {
             "[could|can] you tell me the {p} of {v}",
         ];
         let frame = if columns.len() == 1 && !verb.is_empty() && self.dice.chance(0.5) {
-            self.dice.word(&["when was {v} {verb}", "on what date was {v} {verb}", "when exactly was {v} {verb}"])
+            match super::words::base_form(&verb) {
+                Some(base) => {
+                    verb = base.to_owned();
+                    self.dice.word(&["when did {v} {verb}", "on what date did {v} {verb}", "when exactly did {v} {verb}"])
+                }
+                None => self.dice.word(&["when was {v} {verb}", "on what date was {v} {verb}", "when exactly was {v} {verb}"]),
+            }
         } else if columns.len() == 1 && !unit.is_empty() && self.dice.chance(0.35) {
             self.dice.word(&["how many {u} does {v} have", "how many {u} has {v} got", "{u} of {v}"])
         } else {
@@ -469,7 +474,7 @@ impl Composer<'_> {
         let kind = self.kind(by)?;
         let phrase = self.phrase(by);
         let mut descending = self.dice.chance(0.5);
-        let main = self.main_date(table) == Some(by);
+        let main = self.event_date(table) == Some(by);
         let template = match (kind, descending) {
             (Sort::Label, true) => "[sorted by {p} descending|in reverse alphabetical order|by {p} from Z to A|sorted by {p}, Z to A]",
             (Sort::Label, false) => "[in alphabetical order|alphabetically|sorted by {p}|ordered by {p}|from A to Z|sorted alphabetically|by {p}, A to Z]",
@@ -504,11 +509,12 @@ fn mods_relative(text: &str) -> bool {
 }
 
 /// "customers that never ordered" → "which customers never ordered".
-fn which_question(text: &str, noun: &str) -> Option<String> {
+fn which_question(text: &str, noun: &str, who: bool) -> Option<String> {
     for word in [" that ", " who ", " which "] {
         let start = format!("{noun}{word}");
         if let Some(rest) = text.strip_prefix(&start) {
-            return Some(format!("which {noun} {rest}"));
+            let plural = rest.starts_with("are ") || rest.starts_with("have ") || rest.starts_with("were ");
+            return Some(if who && !plural { format!("who {rest}") } else { format!("which {noun} {rest}") });
         }
     }
     None

@@ -69,7 +69,7 @@ impl<'a> Composer<'a> {
         match self.inst.spec(column) {
             Some(spec) if !spec.phrases.is_empty() => {
                 let words = identifier_words(&self.inst.schema.columns[column].name);
-                let readable = words.iter().all(|w| w.len() > 2) && spec.kind != Sort::Flag;
+                let readable = words.iter().all(|w| w.len() > 3) && spec.kind != Sort::Flag;
                 if readable && self.dice.chance(0.12) {
                     name()
                 } else {
@@ -122,6 +122,18 @@ impl<'a> Composer<'a> {
     pub(super) fn main_date(&self, table: TableId) -> Option<ColumnId> {
         let dates = self.columns_of(table, |s| s.kind == Sort::Date);
         dates.into_iter().min_by_key(|&c| self.inst.columns[c].rank)
+    }
+
+    /// The main date of a table whose rows are events: orders of 2024, but not companies of 2024.
+    pub(super) fn event_date(&self, table: TableId) -> Option<ColumnId> {
+        let date = self.main_date(table).filter(|&c| self.inst.columns[c].rank < 100)?;
+        let event = self.label(table).is_none()
+            || self.inst.spec(date).is_some_and(|s| {
+                s.newest.iter().any(|w| {
+                    w.starts_with("latest") || w == "most recent" || w == "last" || w == "upcoming"
+                })
+            });
+        event.then_some(date)
     }
 
     pub(super) fn label(&self, table: TableId) -> Option<ColumnId> {
@@ -194,6 +206,12 @@ impl<'a> Composer<'a> {
             _ => text,
         };
         Some((text, value))
+    }
+
+    /// One of some templates that have the slot.
+    pub(super) fn template(&mut self, templates: &[String], slot: &str, usual: &str) -> String {
+        let fit: Vec<&String> = templates.iter().filter(|t| t.contains(slot)).collect();
+        self.dice.pick(&fit).map_or_else(|| usual.to_owned(), |t| (*t).clone())
     }
 
     /// The aggregates and products of a table's numbers, with noun phrases.

@@ -43,7 +43,8 @@ fn read_some() {
     }
     let seconds = started.elapsed().as_secs_f64();
     println!("{} domains, {} examples in {seconds:.2} s", generator.domains(), count);
-    for refused in generator.refused() {
+    println!("{} examples refused", generator.refused().len());
+    for refused in generator.refused().iter().take(number("REFUSED", 0) as usize) {
         println!("refused {refused}");
     }
     let stats = generator.stats();

@@ -102,6 +102,37 @@ pub(super) fn capitalised(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
+/// The base form of participles that do not go with "was": "joined" but not "bought".
+pub(super) fn base_form(participle: &str) -> Option<&'static str> {
+    const FORMS: [(&str, &str); 24] = [
+        ("joined", "join"),
+        ("signed up", "sign up"),
+        ("started", "start"),
+        ("opened", "open"),
+        ("died", "die"),
+        ("arrived", "arrive"),
+        ("left", "leave"),
+        ("registered", "register"),
+        ("enrolled", "enroll"),
+        ("graduated", "graduate"),
+        ("retired", "retire"),
+        ("expired", "expire"),
+        ("ended", "end"),
+        ("begun", "begin"),
+        ("began", "begin"),
+        ("moved in", "move in"),
+        ("checked in", "check in"),
+        ("checked out", "check out"),
+        ("came in", "come in"),
+        ("expiring", "expire"),
+        ("ending", "end"),
+        ("starting", "start"),
+        ("premiered", "premiere"),
+        ("qualified", "qualify"),
+    ];
+    FORMS.iter().find(|(form, _)| *form == participle).map(|(_, base)| *base)
+}
+
 /// Short forms seen in schemas.
 const SHORT: &[(&str, &[&str])] = &[
     ("quantity", &["qty", "quant"]),

@@ -271,7 +271,7 @@ impl Conditions<'_> {
 }
 
 /// The column a condition is about.
-pub(super) fn column(predicate: &Predicate) -> Option<ColumnId> {
+pub(crate) fn column(predicate: &Predicate) -> Option<ColumnId> {
     match predicate {
         Predicate::Compare(c, ..)
         | Predicate::Between(c, ..)

@@ -195,3 +195,15 @@ fn is_telling(key: &str, parent: &str) -> bool {
         parent.iter().any(|other| other.starts_with(word.as_str()) || word.starts_with(other.as_str()))
     })
 }
+
+/// Whether another key leads from the same table to the same table, and neither is named after it more.
+pub(super) fn is_toss_up(schema: &Schema, key: ColumnId) -> bool {
+    let target = |key: ColumnId| schema.columns[key].references;
+    let Some(parent) = target(key).map(|to| schema.columns[to].table) else { return false };
+    let telling = |key: ColumnId| is_telling(&schema.columns[key].name, &schema.tables[parent].name);
+    let child = schema.columns[key].table;
+    child != parent
+        && schema.tables[child].columns.clone().any(|other| {
+            other != key && target(other) == target(key) && telling(other) == telling(key)
+        })
+}

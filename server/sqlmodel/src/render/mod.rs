@@ -14,7 +14,12 @@ mod tests;
 
 use thiserror::Error;
 
-use crate::{query::Query, schema::Schema};
+use crate::{
+    query::Query,
+    schema::{ColumnId, Schema},
+};
+
+pub(crate) use conditions::column as column_of;
 
 /// The SQL to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,4 +68,22 @@ pub enum RenderError {
 /// The SQL of a query: one `SELECT` statement over several lines, without a semicolon.
 pub fn render(query: &Query, schema: &Schema, dialect: Dialect) -> Result<String, RenderError> {
     select::statement(query, schema, dialect)
+}
+
+/// Keeps of these foreign-key columns the ones that a query has to name in [`Query::via`]: those without which
+/// other joins would be chosen, and those that stand beside another key to the same table with nothing in
+/// their name to prefer one.
+pub fn settle_keys(query: &mut Query, schema: &Schema, keys: &[ColumnId]) {
+    let mut keys = keys.to_vec();
+    keys.sort_unstable();
+    keys.dedup();
+    query.via.clone_from(&keys);
+    let meant = render(query, schema, Dialect::Sqlite);
+    for key in keys {
+        let rest: Vec<ColumnId> = query.via.iter().copied().filter(|&k| k != key).collect();
+        let before = std::mem::replace(&mut query.via, rest);
+        if graph::is_toss_up(schema, key) || render(query, schema, Dialect::Sqlite) != meant {
+            query.via = before;
+        }
+    }
 }
