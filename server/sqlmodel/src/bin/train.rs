@@ -28,6 +28,8 @@ enum Command {
     Eval(EvalArgs),
     /// Fit the confidence on questions set aside and write it into the weights.
     Calibrate(EvalArgs),
+    /// Draw examples, show some, and say how fast they come and how large they are.
+    Sample(SampleArgs),
     /// Ask one question over a schema given as JSON.
     Ask(AskArgs),
     /// Copy a sentence encoder's folder with its weights in half precision.
@@ -134,6 +136,25 @@ struct EvalArgs {
 }
 
 #[derive(Debug, Args)]
+struct SampleArgs {
+    /// Folder of the sentence encoder.
+    #[arg(long)]
+    encoder: PathBuf,
+    /// Folder of the domains.
+    #[arg(long)]
+    domains: PathBuf,
+    /// Seed of the questions.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many to draw.
+    #[arg(long, default_value_t = 1000)]
+    count: usize,
+    /// How many to show.
+    #[arg(long, default_value_t = 20)]
+    show: usize,
+}
+
+#[derive(Debug, Args)]
 struct AskArgs {
     /// Folder of the sentence encoder.
     #[arg(long)]
@@ -166,6 +187,7 @@ fn main() -> Result<()> {
         Command::Train(args) => train_command(args),
         Command::Eval(args) => eval(&args),
         Command::Calibrate(args) => calibrate(&args),
+        Command::Sample(args) => sample(&args),
         Command::Ask(args) => ask(&args),
         Command::Pack(args) => Ok(examine::pack(&args.encoder, &args.out)?),
     }
@@ -261,6 +283,16 @@ fn calibrate(args: &EvalArgs) -> Result<()> {
     println!("{calibration:?}");
     let bytes = examine::with_calibration(&bytes, &calibration)?;
     Ok(train::write(&args.weights, &bytes)?)
+}
+
+fn sample(args: &SampleArgs) -> Result<()> {
+    let course = Course::load(&args.domains, args.seed, 0, None)?;
+    let report = examine::sample(&args.encoder, &course, args.seed, args.count)?;
+    for line in report.shown.iter().take(args.show) {
+        println!("{line}");
+    }
+    println!("{report}");
+    Ok(())
 }
 
 fn ask(args: &AskArgs) -> Result<()> {
