@@ -7,6 +7,7 @@
 //! - [`model`]: the whole network over one flat vector of weights ([`weights`]).
 //! - [`search`]: beam search, and [`SqlModel`], which a caller loads and asks.
 //! - [`confidence`]: how far an answer is to be trusted.
+//! - [`shipped`]: the trained weights that come with this build.
 //!
 //! Nothing of libtorch leaves this room: callers hand in plain data and get [`Answer`]s back.
 
@@ -16,6 +17,7 @@ pub mod encoder;
 pub mod layers;
 pub mod model;
 pub mod search;
+pub mod shipped;
 pub mod tokens;
 pub mod weights;
 

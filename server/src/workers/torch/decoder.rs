@@ -150,11 +150,6 @@ impl Decoder {
         })
     }
 
-    /// Its sizes.
-    pub(super) fn shape(&self) -> &Shape {
-        &self.shape
-    }
-
     /// An empty sequence.
     pub(super) fn cache(&self) -> Cache {
         Cache { layers: Vec::new(), room: 0, length: 0 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use tch::TchError;
 
 /// Shorthand of this room.
-pub(super) type Result<T, E = ModelError> = std::result::Result<T, E>;
+pub(in crate::workers) type Result<T, E = ModelError> = std::result::Result<T, E>;
 
 /// What can go wrong with a local model.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ModelError {
+pub(in crate::workers) enum ModelError {
     /// A file is missing or unreadable.
     #[error("{}: {reason}", path.display())]
     File {
@@ -71,7 +71,7 @@ pub(super) fn first_line(text: &str) -> &str {
 }
 
 /// The first line of what a panic said.
-pub(super) fn panic_line(payload: &(dyn std::any::Any + Send)) -> String {
+pub(in crate::workers) fn panic_line(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload
         .downcast_ref::<String>()
         .map(String::as_str)

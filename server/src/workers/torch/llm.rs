@@ -54,7 +54,7 @@ struct Job {
     plan: Plan,
     chunks: UnboundedSender<Result<Chunk>>,
     /// Held until the answer is over.
-    _admission: Admission,
+    admission: Admission,
 }
 
 impl TorchModel {
@@ -156,7 +156,7 @@ impl LanguageModel for TorchModel {
     async fn generate(&self, request: GenerateRequest) -> Result<ChunkStream> {
         let plan = self.plan(request)?;
         let (chunks, told) = unbounded_channel();
-        self.owner.submit(|admission| Job { plan, chunks, _admission: admission })?;
+        self.owner.submit(|admission| Job { plan, chunks, admission })?;
         Ok(follow(self.metadata.name.clone(), told))
     }
 
@@ -193,7 +193,7 @@ struct Server {
 /// An answer that gets turns.
 struct Running {
     generation: Generation,
-    job_chunks: UnboundedSender<Result<Chunk>>,
+    chunks: UnboundedSender<Result<Chunk>>,
     _admission: Admission,
 }
 
@@ -222,15 +222,15 @@ impl Server {
     fn begin(&self, job: Job) -> Running {
         Running {
             generation: Generation::new(job.plan, &self.decoder),
-            job_chunks: job.chunks,
-            _admission: job._admission,
+            chunks: job.chunks,
+            _admission: job.admission,
         }
     }
 
     /// One step; whether there are more to come.
     fn step(&self, one: &mut Running) -> bool {
         // Nobody listens any more: the answer was cancelled.
-        if one.job_chunks.is_closed() {
+        if one.chunks.is_closed() {
             return false;
         }
         let generation = &mut one.generation;
@@ -241,19 +241,18 @@ impl Server {
             Err(payload) => return self.fail(one, &panic_line(payload.as_ref())),
         };
         let Progress { text, finish } = progress;
-        let mut heard = text.is_empty() || one.job_chunks.send(Ok(Chunk::Text(text))).is_ok();
-        if let Some(finish) = finish {
-            let end = Chunk::End { finish, usage: one.generation.usage(), confidence: None };
-            heard &= one.job_chunks.send(Ok(end)).is_ok();
-            return false;
-        }
-        heard
+        let heard = text.is_empty() || one.chunks.send(Ok(Chunk::Text(text))).is_ok();
+        let Some(finish) = finish else { return heard };
+        let end = Chunk::End { finish, usage: one.generation.usage(), confidence: None };
+        // A reader who left before the end misses nothing.
+        let _ = one.chunks.send(Ok(end));
+        false
     }
 
     fn fail(&self, one: &Running, reason: &str) -> bool {
         tracing::error!(model = self.name, reason, "generation failed");
         // Whether anyone hears of it makes no difference now.
-        let _ = one.job_chunks.send(Err(Error::upstream(&self.name, reason)));
+        let _ = one.chunks.send(Err(Error::upstream(&self.name, reason)));
         false
     }
 }

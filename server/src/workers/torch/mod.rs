@@ -33,12 +33,12 @@ use tch::{Device, Kind};
 use tokio_util::task::TaskTracker;
 
 pub(super) use embedder::BertEmbedder;
-pub(super) use error::panic_line;
+pub(super) use error::{ModelError, panic_line};
 pub(super) use llm::follow;
 pub(super) use memory::threads;
 pub(super) use owner::{Admission, Owner};
 
-use self::{error::ModelError, llm::TorchModel, shape::Shape};
+use self::{llm::TorchModel, shape::Shape};
 use super::{
     ModelKind, ModelMetadata,
     registry::{Model, Registry},

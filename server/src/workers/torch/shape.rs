@@ -147,3 +147,76 @@ fn dtype(fields: &Fields) -> Result<Option<Kind>> {
         other => Err(fields.error(field, format!("'{other}' is not known; known are float32, bfloat16, float16"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(change: impl FnOnce(&mut Value)) -> Result<Shape> {
+        let mut config = json!({
+            "model_type": "llama", "hidden_size": 64, "num_attention_heads": 8, "num_hidden_layers": 2,
+            "intermediate_size": 128, "vocab_size": 100, "max_position_embeddings": 512,
+        });
+        change(&mut config);
+        let directory = tempfile::tempdir().expect("the temporary directory is writable");
+        std::fs::write(directory.path().join("config.json"), config.to_string()).expect("writable");
+        Shape::read(directory.path())
+    }
+
+    fn complaint(change: impl FnOnce(&mut Value)) -> String {
+        read(change).expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn reads_older_and_newer_ways_of_saying_positions_and_dtypes() {
+        let older = read(|c| {
+            c["rope_theta"] = json!(5e5);
+            c["rope_scaling"] = json!({"type": "linear", "factor": 2.0});
+            c["torch_dtype"] = json!("bfloat16");
+        })
+        .expect("reads");
+        let newer = read(|c| {
+            c["rope_parameters"] = json!({"rope_type": "linear", "rope_theta": 5e5, "factor": 2.0});
+            c["dtype"] = json!("bfloat16");
+        })
+        .expect("reads");
+        assert_eq!(older.rope, newer.rope);
+        assert_eq!((older.dtype, newer.dtype), (Some(Kind::BFloat16), Some(Kind::BFloat16)));
+        assert_ne!(older.rope, read(|_| ()).expect("reads").rope);
+    }
+
+    #[test]
+    fn errors_name_file_field_and_what_is_known() {
+        let unknown = complaint(|c| c["model_type"] = json!("gpt2"));
+        assert!(unknown.ends_with("config.json: model_type: 'gpt2' is not known; known here are llama, mistral, qwen2"), "{unknown}");
+        let cases: [(&str, Value, &str); 7] = [
+            ("hidden_size", json!(-3), "config.json: hidden_size: is -3"),
+            ("num_key_value_heads", json!(3), "config.json: num_key_value_heads: is 3; 8 query heads"),
+            ("hidden_act", json!("relu"), "config.json: hidden_act: 'relu'"),
+            ("rope_scaling", json!({"rope_type": "yarn"}), "config.json: rope_scaling.rope_type: 'yarn'"),
+            ("rope_scaling", json!({"rope_type": "llama3", "factor": 0}), "config.json: rope_scaling.low_freq_factor: is missing"),
+            ("quantization_config", json!({"quant_method": "gptq"}), "config.json: quantization_config: weights quantised by gptq"),
+            ("eos_token_id", json!([1, "x"]), "config.json: eos_token_id: holds \"x\""),
+        ];
+        for (field, value, wanted) in cases {
+            let said = complaint(|c| c[field] = value);
+            assert!(said.contains(wanted), "{said}");
+        }
+        let said = complaint(|c| drop(c.as_object_mut().expect("an object").remove("vocab_size")));
+        assert!(said.contains("config.json: vocab_size: is missing"), "{said}");
+        let nowhere = Shape::read(Path::new("/nonexistent")).expect_err("no such directory").to_string();
+        assert!(nowhere.contains("Hugging Face model directory"), "{nowhere}");
+    }
+
+    #[test]
+    fn a_sliding_window_that_is_in_use_is_the_window() {
+        let sliding = |c: &mut Value| c["sliding_window"] = json!(128);
+        assert_eq!(read(sliding).expect("reads").window, 512);
+        assert_eq!(read(|c| { sliding(c); c["model_type"] = json!("mistral"); }).expect("reads").window, 128);
+        assert_eq!(read(|c| { sliding(c); c["model_type"] = json!("qwen2"); }).expect("reads").window, 512);
+        let used = |c: &mut Value| { sliding(c); c["model_type"] = json!("qwen2"); c["use_sliding_window"] = json!(true); };
+        assert_eq!(read(used).expect("reads").window, 128);
+    }
+}

@@ -63,14 +63,14 @@ impl ChatTemplate {
         let Some(environment) = &self.environment else { return Ok(plain(messages)) };
         let messages: Vec<Value> = messages
             .iter()
-            .map(|message| context! { role => role(message.speaker), content => message.text })
+            .map(|message| context! { role => role(message.speaker), content => message.text.as_str() })
             .collect();
         let written = environment.get_template(NAME).and_then(|template| {
             template.render(context! {
                 messages,
                 add_generation_prompt => true,
-                bos_token => self.bos,
-                eos_token => self.eos,
+                bos_token => self.bos.as_str(),
+                eos_token => self.eos.as_str(),
             })
         });
         written.map_err(|error| {
@@ -120,8 +120,8 @@ fn mark(fields: &Fields, name: &str) -> Option<String> {
 fn environment(source: &str) -> Result<Environment<'static>, JinjaError> {
     let mut environment = Environment::new();
     // What transformers renders with.
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
+    let syntax = minijinja::syntax::SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?;
+    environment.set_syntax(syntax);
     environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
     environment.add_function("raise_exception", |reason: String| -> Result<Value, JinjaError> {
         Err(JinjaError::new(ErrorKind::InvalidOperation, format!("{RAISED}{reason}")))
