@@ -1,1 +1,17 @@
-//! Room under construction.
+//! The Tidegate server: skins over services over engines.
+//!
+//! `api` (REST, OpenAI, GraphQL) and `cli` call `services`; services call engines (`scenes`, `workers`,
+//! `drivers`, `guard`) and the store; nothing points back. `app` wires them.
+
+pub mod api;
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod drivers;
+pub mod guard;
+pub mod sample;
+pub mod scenes;
+pub mod services;
+pub mod telemetry;
+pub mod workers;

@@ -7,9 +7,7 @@ use sqlparser::ast::{
 };
 
 use super::{
-    literals::{
-        Constant, Cut, arguments, bucket, constant, cut, dates, is_named, one_day, span,
-    },
+    literals::{Constant, Cut, arguments, bucket, constant, cut, dates, is_named, one_day, span},
     scope::{Scope, conjuncts, disjuncts, strip},
 };
 use crate::{
@@ -45,7 +43,11 @@ impl Filter {
         for condition in conditions.iter().flat_map(|c| conjuncts(c)) {
             if is_column_pair(scope, condition)? {
                 let own = |expr: &Expr| {
-                    scope.column(expr).ok().flatten().map(|c| scope.schema.columns[c].table)
+                    scope
+                        .column(expr)
+                        .ok()
+                        .flatten()
+                        .map(|c| scope.schema.columns[c].table)
                 };
                 if let Expr::BinaryOp { left, right, .. } = strip(condition) {
                     if let (Some(a), Some(b)) = (own(left), own(right)) {
@@ -89,9 +91,15 @@ impl Filter {
                 .map(|at| bounds.remove(at));
             let predicate = match other {
                 Some(other) => {
-                    let (low, high) = if bound.lower { (&bound, &other) } else { (&other, &bound) };
+                    let (low, high) = if bound.lower {
+                        (&bound, &other)
+                    } else {
+                        (&other, &bound)
+                    };
                     match cut(low.at, high.at).filter(|_| low.at < high.at) {
-                        Some(Cut::One(one)) => Predicate::Date(bound.column, When::During, dates(one)),
+                        Some(Cut::One(one)) => {
+                            Predicate::Date(bound.column, When::During, dates(one))
+                        }
                         Some(Cut::Two(a, b)) => {
                             Predicate::DateBetween(bound.column, dates(a), dates(b))
                         }
@@ -125,8 +133,18 @@ impl Filter {
             Comparison::Le => (false, When::Until),
             Comparison::Eq | Comparison::Ne => return Ok(None),
         };
-        let at = if matches!(when, When::Since | When::Before) { start } else { end };
-        Ok(Some(Bound { column, lower, at, when, place: self.clauses.len() }))
+        let at = if matches!(when, When::Since | When::Before) {
+            start
+        } else {
+            end
+        };
+        Ok(Some(Bound {
+            column,
+            lower,
+            at,
+            when,
+            place: self.clauses.len(),
+        }))
     }
 
     /// Conditions that stand for several: `IN` lists and subqueries on a parent.
@@ -136,11 +154,19 @@ impl Filter {
         condition: &Expr,
     ) -> Result<Option<Vec<Vec<Predicate>>>, String> {
         match strip(condition) {
-            Expr::InList { expr, list, negated } => {
+            Expr::InList {
+                expr,
+                list,
+                negated,
+            } => {
                 let predicates = list
                     .iter()
                     .map(|literal| {
-                        let operator = if *negated { Comparison::Ne } else { Comparison::Eq };
+                        let operator = if *negated {
+                            Comparison::Ne
+                        } else {
+                            Comparison::Eq
+                        };
                         compare(scope, expr, operator, literal, condition)
                     })
                     .collect::<Result<Vec<_>, _>>()?;
@@ -150,7 +176,11 @@ impl Filter {
                     vec![predicates]
                 }))
             }
-            Expr::InSubquery { expr, subquery, negated: false } => {
+            Expr::InSubquery {
+                expr,
+                subquery,
+                negated: false,
+            } => {
                 let column = scope.column(expr)?.ok_or_else(|| unsaid(condition))?;
                 let select = plain_select(subquery)?;
                 let mut inner = Scope::new(scope.schema, select, Some(scope))?;
@@ -173,7 +203,11 @@ impl Filter {
     fn alternative(&mut self, scope: &Scope, condition: &Expr) -> Result<Vec<Predicate>, String> {
         let column = |expr: &Expr| scope.column(expr)?.ok_or_else(|| unsaid(condition));
         Ok(vec![match strip(condition) {
-            Expr::BinaryOp { left: _, op: BinaryOperator::And, right: _ } => {
+            Expr::BinaryOp {
+                left: _,
+                op: BinaryOperator::And,
+                right: _,
+            } => {
                 // Both ends of one span may stand in brackets as one alternative.
                 let mut ends = Vec::new();
                 for end in conjuncts(condition) {
@@ -183,7 +217,10 @@ impl Filter {
                     bound.place = 0;
                     ends.push(bound);
                 }
-                let mut filter = Filter { clauses: vec![Vec::new(); ends.len()], ..Filter::default() };
+                let mut filter = Filter {
+                    clauses: vec![Vec::new(); ends.len()],
+                    ..Filter::default()
+                };
                 filter.settle(ends)?;
                 let predicates: Vec<Predicate> = filter.clauses.concat();
                 match predicates.as_slice() {
@@ -203,15 +240,34 @@ impl Filter {
                     compare(scope, right, turned(operator), left, condition)?
                 }
             }
-            Expr::InList { expr, list, negated: false } => {
+            Expr::InList {
+                expr,
+                list,
+                negated: false,
+            } => {
                 return list
                     .iter()
                     .map(|literal| compare(scope, expr, Comparison::Eq, literal, condition))
                     .collect();
             }
-            Expr::Between { expr, negated: false, low, high } => between(scope, expr, low, high, condition)?,
-            Expr::Like { negated: false, expr, pattern, .. }
-            | Expr::ILike { negated: false, expr, pattern, .. } => {
+            Expr::Between {
+                expr,
+                negated: false,
+                low,
+                high,
+            } => between(scope, expr, low, high, condition)?,
+            Expr::Like {
+                negated: false,
+                expr,
+                pattern,
+                ..
+            }
+            | Expr::ILike {
+                negated: false,
+                expr,
+                pattern,
+                ..
+            } => {
                 let Some(Constant::Text(pattern)) = constant(pattern) else {
                     return Err(unsaid(condition));
                 };
@@ -229,7 +285,10 @@ impl Filter {
             Expr::IsTrue(expr) => Predicate::Flag(column(expr)?, true),
             Expr::IsFalse(expr) => Predicate::Flag(column(expr)?, false),
             Expr::Exists { subquery, negated } => self.exists(scope, subquery, !negated)?,
-            Expr::UnaryOp { op: UnaryOperator::Not, expr } => match strip(expr) {
+            Expr::UnaryOp {
+                op: UnaryOperator::Not,
+                expr,
+            } => match strip(expr) {
                 Expr::Exists { subquery, negated } => self.exists(scope, subquery, *negated)?,
                 expr => match scope.column(expr)? {
                     Some(column) if scope.schema.columns[column].kind == Kind::Flag => {
@@ -238,7 +297,11 @@ impl Filter {
                     _ => return Err(unsaid(condition)),
                 },
             },
-            Expr::InSubquery { expr, subquery, negated } => {
+            Expr::InSubquery {
+                expr,
+                subquery,
+                negated,
+            } => {
                 let column = column(expr)?;
                 let select = plain_select(subquery)?;
                 let mut inner = Scope::new(scope.schema, select, Some(scope))?;
@@ -249,7 +312,9 @@ impl Filter {
                 } else if columns[column].references == Some(shown) {
                     self.keys.push(column);
                 } else {
-                    return Err(format!("{condition} joins by something that is no foreign key"));
+                    return Err(format!(
+                        "{condition} joins by something that is no foreign key"
+                    ));
                 }
                 let conditions = inner_conditions(&inner, select);
                 let table = columns[shown].table;
@@ -264,7 +329,12 @@ impl Filter {
         }])
     }
 
-    fn exists(&mut self, scope: &Scope, subquery: &Statement, is: bool) -> Result<Predicate, String> {
+    fn exists(
+        &mut self,
+        scope: &Scope,
+        subquery: &Statement,
+        is: bool,
+    ) -> Result<Predicate, String> {
         let select = plain_select(subquery)?;
         let mut inner = Scope::new(scope.schema, select, Some(scope))?;
         let conditions = inner_conditions(&inner, select);
@@ -280,7 +350,9 @@ impl Filter {
         conditions: &[&Expr],
     ) -> Result<Predicate, String> {
         let filter = Filter::read(inner, conditions)?;
-        let tie = tie.or(filter.tied).ok_or("EXISTS is not tied to the rows outside")?;
+        let tie = tie
+            .or(filter.tied)
+            .ok_or("EXISTS is not tied to the rows outside")?;
         self.keys.extend(inner.keys.iter().copied());
         self.keys.extend(filter.keys);
         let columns = &inner.schema.columns;
@@ -320,7 +392,11 @@ impl Filter {
 /// Whether the condition equates two columns.
 fn is_column_pair(scope: &Scope, condition: &Expr) -> Result<bool, String> {
     match strip(condition) {
-        Expr::BinaryOp { left, op: BinaryOperator::Eq, right } if constant(right).is_none() => {
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::Eq,
+            right,
+        } if constant(right).is_none() => {
             // A text in double quotes looks like a column; only real ones make a pair.
             Ok(scope.column(left)?.is_some() && scope.column(right)?.is_some())
         }
@@ -333,8 +409,12 @@ fn date_comparison(
     scope: &Scope,
     condition: &Expr,
 ) -> Result<Option<(ColumnId, Bucket, Comparison, Constant)>, String> {
-    let Expr::BinaryOp { left, op, right } = strip(condition) else { return Ok(None) };
-    let Some(operator) = comparison(op) else { return Ok(None) };
+    let Expr::BinaryOp { left, op, right } = strip(condition) else {
+        return Ok(None);
+    };
+    let Some(operator) = comparison(op) else {
+        return Ok(None);
+    };
     let (expr, operator, literal) = match (constant(left), constant(right)) {
         (None, Some(literal)) => (left, operator, literal),
         (Some(literal), None) => (right, turned(operator), literal),
@@ -399,9 +479,11 @@ fn compare(
         (Kind::Text | Kind::Id | Kind::Key, Constant::Text(text)) if equality => {
             Ok(Predicate::Compare(column, operator, Value::Text(text)))
         }
-        (Kind::Text, Constant::Number(number)) if equality => {
-            Ok(Predicate::Compare(column, operator, Value::Text(number.to_string())))
-        }
+        (Kind::Text, Constant::Number(number)) if equality => Ok(Predicate::Compare(
+            column,
+            operator,
+            Value::Text(number.to_string()),
+        )),
         (kind, _) => Err(format!("{condition} does not go with a {kind:?} column")),
     }
 }
@@ -428,9 +510,11 @@ fn between(
     }
     let column = scope.column(expr)?.ok_or_else(|| unsaid(condition))?;
     match (low, high) {
-        (Constant::Number(low), Constant::Number(high)) => {
-            Ok(Predicate::Between(column, Value::Number(low), Value::Number(high)))
-        }
+        (Constant::Number(low), Constant::Number(high)) => Ok(Predicate::Between(
+            column,
+            Value::Number(low),
+            Value::Number(high),
+        )),
         _ => Err(unsaid(condition)),
     }
 }
@@ -459,14 +543,20 @@ fn average(
     {
         return Ok(Predicate::AverageOf(column, above));
     }
-    Err(format!("cannot say {condition}: only the plain average of the same column"))
+    Err(format!(
+        "cannot say {condition}: only the plain average of the same column"
+    ))
 }
 
 fn like(column: ColumnId, pattern: &str) -> Option<Predicate> {
     let start = pattern.starts_with('%');
     let end = pattern.len() > 1 && pattern.ends_with('%') && !pattern.ends_with("\\%");
     let text = pattern.strip_prefix('%').unwrap_or(pattern);
-    let text = if end { text.strip_suffix('%').unwrap_or(text) } else { text };
+    let text = if end {
+        text.strip_suffix('%').unwrap_or(text)
+    } else {
+        text
+    };
     let mut plain = String::new();
     let mut chars = text.chars();
     while let Some(ch) = chars.next() {
@@ -495,15 +585,25 @@ pub(super) fn plain_select(statement: &Statement) -> Result<&Select, String> {
         GroupByExpr::All(_) => true,
     };
     let ordered = statement.order_by.is_some() || statement.limit_clause.is_some();
-    if grouped || ordered || select.having.is_some() || matches!(select.distinct, Some(Distinct::On(_)))
+    if grouped
+        || ordered
+        || select.having.is_some()
+        || matches!(select.distinct, Some(Distinct::On(_)))
     {
-        return Err(format!("cannot say the subquery {statement}: it may only filter"));
+        return Err(format!(
+            "cannot say the subquery {statement}: it may only filter"
+        ));
     }
     Ok(select)
 }
 
 fn inner_conditions<'a>(scope: &Scope<'a>, select: &'a Select) -> Vec<&'a Expr> {
-    scope.rest.iter().copied().chain(select.selection.as_ref()).collect()
+    scope
+        .rest
+        .iter()
+        .copied()
+        .chain(select.selection.as_ref())
+        .collect()
 }
 
 /// The single column a subquery gives.

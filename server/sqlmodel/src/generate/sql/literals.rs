@@ -30,7 +30,10 @@ pub(super) fn constant(expr: &Expr) -> Option<Constant> {
             Literal::Boolean(is) => Some(Constant::Boolean(*is)),
             _ => None,
         },
-        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match constant(expr)? {
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr,
+        } => match constant(expr)? {
             Constant::Number(number) => Some(Constant::Number(-number)),
             _ => None,
         },
@@ -51,7 +54,9 @@ pub(super) fn is_named(function: &Function, name: &str) -> bool {
 
 /// The plain arguments of a function call.
 pub(super) fn arguments(function: &Function) -> Option<Vec<&Expr>> {
-    let FunctionArguments::List(list) = &function.args else { return None };
+    let FunctionArguments::List(list) = &function.args else {
+        return None;
+    };
     list.args
         .iter()
         .map(|argument| match argument {
@@ -69,31 +74,43 @@ pub(super) fn bucket(scope: &Scope, expr: &Expr) -> Result<Option<(Bucket, Colum
     };
     match strip(expr) {
         Expr::Function(function) => {
-            let Some(list) = arguments(function) else { return Ok(None) };
+            let Some(list) = arguments(function) else {
+                return Ok(None);
+            };
             let format = |expr: &Expr| match constant(expr) {
                 Some(Constant::Text(text)) => Some(text),
                 _ => None,
             };
             if is_named(function, "strftime") {
-                let [pattern, column] = list.as_slice() else { return Ok(None) };
+                let [pattern, column] = list.as_slice() else {
+                    return Ok(None);
+                };
                 match format(pattern).as_deref() {
                     Some("%Y") => cut(Bucket::Year, column),
                     Some("%Y-%m") => cut(Bucket::Month, column),
                     Some("%Y-%m-%d") => cut(Bucket::Day, column),
                     Some("%w") => cut(Bucket::Weekday, column),
-                    _ => Err(format!("cannot say {expr}; formats are %Y, %Y-%m, %Y-%m-%d and %w")),
+                    _ => Err(format!(
+                        "cannot say {expr}; formats are %Y, %Y-%m, %Y-%m-%d and %w"
+                    )),
                 }
             } else if is_named(function, "to_char") {
-                let [column, pattern] = list.as_slice() else { return Ok(None) };
+                let [column, pattern] = list.as_slice() else {
+                    return Ok(None);
+                };
                 match format(pattern).as_deref() {
                     Some("YYYY") => cut(Bucket::Year, column),
                     Some("YYYY-MM") => cut(Bucket::Month, column),
                     Some("YYYY-MM-DD") => cut(Bucket::Day, column),
                     Some("YYYY-\"Q\"Q") => cut(Bucket::Quarter, column),
-                    _ => Err(format!("cannot say {expr}; formats are YYYY, YYYY-MM and YYYY-MM-DD")),
+                    _ => Err(format!(
+                        "cannot say {expr}; formats are YYYY, YYYY-MM and YYYY-MM-DD"
+                    )),
                 }
             } else if is_named(function, "substr") {
-                let [column, from, length] = list.as_slice() else { return Ok(None) };
+                let [column, from, length] = list.as_slice() else {
+                    return Ok(None);
+                };
                 match (constant(from), constant(length)) {
                     (Some(Constant::Number(1.0)), Some(Constant::Number(4.0))) => {
                         cut(Bucket::Year, column)
@@ -104,21 +121,38 @@ pub(super) fn bucket(scope: &Scope, expr: &Expr) -> Result<Option<(Bucket, Colum
                     _ => Err(format!("cannot say {expr}")),
                 }
             } else if is_named(function, "date") {
-                let [column] = list.as_slice() else { return Ok(None) };
+                let [column] = list.as_slice() else {
+                    return Ok(None);
+                };
                 cut(Bucket::Day, column)
             } else {
                 Ok(None)
             }
         }
         Expr::Cast { expr, .. } => bucket(scope, expr),
-        Expr::Extract { field, expr: column, .. } => match field {
+        Expr::Extract {
+            field,
+            expr: column,
+            ..
+        } => match field {
             DateTimeField::Year => cut(Bucket::Year, column),
             DateTimeField::Dow | DateTimeField::DayOfWeek => cut(Bucket::Weekday, column),
-            _ => Err(format!("cannot say {expr}; only the year and the day of the week")),
+            _ => Err(format!(
+                "cannot say {expr}; only the year and the day of the week"
+            )),
         },
         // The quarter, as it is rendered: year || '-Q' || number.
-        Expr::BinaryOp { left, op: BinaryOperator::StringConcat, .. } => {
-            let Expr::BinaryOp { left, op: BinaryOperator::StringConcat, right } = strip(left) else {
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::StringConcat,
+            ..
+        } => {
+            let Expr::BinaryOp {
+                left,
+                op: BinaryOperator::StringConcat,
+                right,
+            } = strip(left)
+            else {
                 return Ok(None);
             };
             match (bucket(scope, left)?, constant(right)) {
@@ -136,12 +170,17 @@ pub(super) fn bucket(scope: &Scope, expr: &Expr) -> Result<Option<(Bucket, Colum
 pub(super) type Span = (NaiveDate, NaiveDate);
 
 pub(super) fn dates(span: Span) -> Value {
-    Value::Dates { start: span.0, end: span.1 }
+    Value::Dates {
+        start: span.0,
+        end: span.1,
+    }
 }
 
 /// The day a literal names.
 pub(super) fn day(constant: &Constant) -> Option<NaiveDate> {
-    let Constant::Text(text) = constant else { return None };
+    let Constant::Text(text) = constant else {
+        return None;
+    };
     let day = text.get(..10).unwrap_or(text);
     NaiveDate::parse_from_str(day, "%Y-%m-%d").ok()
 }
@@ -160,7 +199,10 @@ pub(super) fn span(bucket: Bucket, constant: &Constant) -> Option<Span> {
     match bucket {
         Bucket::Year => {
             let year = text.parse().ok()?;
-            Some((NaiveDate::from_ymd_opt(year, 1, 1)?, NaiveDate::from_ymd_opt(year + 1, 1, 1)?))
+            Some((
+                NaiveDate::from_ymd_opt(year, 1, 1)?,
+                NaiveDate::from_ymd_opt(year + 1, 1, 1)?,
+            ))
         }
         Bucket::Month => {
             let start: NaiveDate = format!("{text}-01").parse().ok()?;
@@ -168,7 +210,12 @@ pub(super) fn span(bucket: Bucket, constant: &Constant) -> Option<Span> {
         }
         Bucket::Quarter => {
             let (year, quarter) = text.split_once("-Q")?;
-            let month = quarter.parse::<u32>().ok()?.checked_sub(1)?.checked_mul(3)?.checked_add(1)?;
+            let month = quarter
+                .parse::<u32>()
+                .ok()?
+                .checked_sub(1)?
+                .checked_mul(3)?
+                .checked_add(1)?;
             let start = NaiveDate::from_ymd_opt(year.parse().ok()?, month, 1)?;
             Some((start, start.checked_add_months(Months::new(3))?))
         }
@@ -191,13 +238,17 @@ pub(super) fn cut(start: NaiveDate, end: NaiveDate) -> Option<Cut> {
     let quarter = whole_months && months == 3 && start.month0() % 3 == 0;
     let half = whole_months && months == 6 && start.month0() % 6 == 0;
     let days = (end - start).num_days();
-    if days == 1 || days == 7 || (whole_months && (months == 1 || months == 12)) || quarter || half {
+    if days == 1 || days == 7 || (whole_months && (months == 1 || months == 12)) || quarter || half
+    {
         return Some(Cut::One((start, end)));
     }
     let unit = if whole_years { 12 } else { 1 };
     Some(if whole_months {
         let unit = Months::new(unit);
-        Cut::Two((start, start.checked_add_months(unit)?), (end.checked_sub_months(unit)?, end))
+        Cut::Two(
+            (start, start.checked_add_months(unit)?),
+            (end.checked_sub_months(unit)?, end),
+        )
     } else {
         Cut::Two(one_day(start)?, one_day(end.pred_opt()?)?)
     })

@@ -12,8 +12,9 @@ mod tests;
 use sqlparser::{
     ast::{
         BinaryOperator, Distinct, DuplicateTreatment, Expr, Function as Call, FunctionArg,
-        FunctionArgExpr, FunctionArguments, GroupByExpr, LimitClause, OrderBy, OrderByKind, OrderBySort,
-        Query as SqlQuery, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement,
+        FunctionArgExpr, FunctionArguments, GroupByExpr, LimitClause, OrderBy, OrderByKind,
+        OrderBySort, Query as SqlQuery, Select, SelectItem, SelectItemQualifiedWildcardKind,
+        SetExpr, Statement,
     },
     dialect::GenericDialect,
     parser::Parser,
@@ -44,13 +45,20 @@ pub fn parse(sql: &str, schema: &Schema) -> Result<Query, String> {
         return Err("the query form cannot say UNION and the like".to_owned());
     };
     let mut scope = Scope::new(schema, select, None)?;
-    let conditions: Vec<&Expr> =
-        scope.rest.iter().copied().chain(select.selection.as_ref()).collect();
+    let conditions: Vec<&Expr> = scope
+        .rest
+        .iter()
+        .copied()
+        .chain(select.selection.as_ref())
+        .collect();
     let filter = Filter::read(&mut scope, &conditions)?;
     let mut keys = scope.keys.clone();
     keys.extend(filter.keys);
     let reader = Reader { scope };
-    let mut query = Query { filter: filter.clauses, ..Query::default() };
+    let mut query = Query {
+        filter: filter.clauses,
+        ..Query::default()
+    };
     let absent = reader.absent(&mut query)?;
     let shown = reader.select(select, &mut query)?;
     if let Some(having) = &select.having {
@@ -135,7 +143,11 @@ impl Reader<'_> {
                 }
                 SelectItem::Wildcard(_) => match self.scope.tables.as_slice() {
                     [(_, table)] => shown.push((None, Item::AllOf(*table))),
-                    _ => return Err("cannot say * over a join; name the table, as in t.*".to_owned()),
+                    _ => {
+                        return Err(
+                            "cannot say * over a join; name the table, as in t.*".to_owned()
+                        );
+                    }
                 },
                 SelectItem::QualifiedWildcard(kind, _) => match kind {
                     SelectItemQualifiedWildcardKind::ObjectName(name) => {
@@ -148,17 +160,27 @@ impl Reader<'_> {
             }
         }
         query.select = shown.iter().map(|(_, item)| item.clone()).collect();
-        let aggregates = query.select.iter().filter(|item| matches!(item, Item::Aggregate(_)));
+        let aggregates = query
+            .select
+            .iter()
+            .filter(|item| matches!(item, Item::Aggregate(_)));
         if query.filter.len() > conditions && aggregates.count() > 1 {
-            return Err("cannot say COUNT of a column with gaps next to another aggregate".to_owned());
+            return Err(
+                "cannot say COUNT of a column with gaps next to another aggregate".to_owned(),
+            );
         }
         Ok(shown)
     }
 
     fn item(&self, expr: &Expr, query: &mut Query) -> Result<Item, String> {
         if let Some(aggregate) = self.aggregate(expr)? {
-            if let (Aggregate { function: Function::Count, .. }, Some(column)) =
-                (aggregate, self.counted_column(expr)?)
+            if let (
+                Aggregate {
+                    function: Function::Count,
+                    ..
+                },
+                Some(column),
+            ) = (aggregate, self.counted_column(expr)?)
             {
                 // COUNT(column) leaves out rows without a value.
                 query.filter.push(vec![Predicate::Null(column, false)]);
@@ -168,14 +190,21 @@ impl Reader<'_> {
         if let Some((unit, column)) = bucket(&self.scope, expr)? {
             return Ok(Item::Bucket(unit, column));
         }
-        self.scope.column(expr)?.map(Item::Column).ok_or_else(|| unsaid(expr))
+        self.scope
+            .column(expr)?
+            .map(Item::Column)
+            .ok_or_else(|| unsaid(expr))
     }
 
     /// The column of `COUNT(column)` that may be without a value.
     fn counted_column(&self, expr: &Expr) -> Result<Option<ColumnId>, String> {
-        let Expr::Function(call) = strip(expr) else { return Ok(None) };
+        let Expr::Function(call) = strip(expr) else {
+            return Ok(None);
+        };
         let list = arguments(call).unwrap_or_default();
-        let [argument] = list.as_slice() else { return Ok(None) };
+        let [argument] = list.as_slice() else {
+            return Ok(None);
+        };
         Ok(self
             .scope
             .column(argument)?
@@ -206,17 +235,21 @@ impl Reader<'_> {
             _ => return Ok(None),
         };
         let list = arguments(call).ok_or_else(|| unsaid(expr))?;
-        let [argument] = list.as_slice() else { return Err(unsaid(expr)) };
+        let [argument] = list.as_slice() else {
+            return Err(unsaid(expr));
+        };
         if is_distinct(call) || call.over.is_some() || call.filter.is_some() {
             return Err(unsaid(expr));
         }
         let argument = match strip(argument) {
-            Expr::BinaryOp { left, op: BinaryOperator::Multiply, right } => {
-                match (self.scope.column(left)?, self.scope.column(right)?) {
-                    (Some(a), Some(b)) => Argument::Product(a.min(b), a.max(b)),
-                    _ => return Err(unsaid(expr)),
-                }
-            }
+            Expr::BinaryOp {
+                left,
+                op: BinaryOperator::Multiply,
+                right,
+            } => match (self.scope.column(left)?, self.scope.column(right)?) {
+                (Some(a), Some(b)) => Argument::Product(a.min(b), a.max(b)),
+                _ => return Err(unsaid(expr)),
+            },
             argument => Argument::Column(self.scope.column(argument)?.ok_or_else(|| unsaid(expr))?),
         };
         Ok(Some(Aggregate { function, argument }))
@@ -227,12 +260,17 @@ impl Reader<'_> {
             let table = self.scope.finest().ok_or_else(|| {
                 format!("{expr} counts pairs of rows; use COUNT(DISTINCT …) to say of which table")
             })?;
-            Ok(Aggregate { function: Function::Count, argument: Argument::Rows(table) })
+            Ok(Aggregate {
+                function: Function::Count,
+                argument: Argument::Rows(table),
+            })
         };
         if call.over.is_some() || call.filter.is_some() {
             return Err(unsaid(expr));
         }
-        let FunctionArguments::List(list) = &call.args else { return Err(unsaid(expr)) };
+        let FunctionArguments::List(list) = &call.args else {
+            return Err(unsaid(expr));
+        };
         match list.args.as_slice() {
             [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] => rows(),
             [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] => {
@@ -244,14 +282,19 @@ impl Reader<'_> {
                 if !is_distinct(call) {
                     return rows();
                 }
-                Ok(if self.scope.schema.primary_key(own.table) == Some(column) {
-                    Aggregate { function: Function::Count, argument: Argument::Rows(own.table) }
-                } else {
-                    Aggregate {
-                        function: Function::CountDistinct,
-                        argument: Argument::Column(column),
-                    }
-                })
+                Ok(
+                    if self.scope.schema.primary_key(own.table) == Some(column) {
+                        Aggregate {
+                            function: Function::Count,
+                            argument: Argument::Rows(own.table),
+                        }
+                    } else {
+                        Aggregate {
+                            function: Function::CountDistinct,
+                            argument: Argument::Column(column),
+                        }
+                    },
+                )
             }
             _ => Err(unsaid(expr)),
         }
@@ -259,7 +302,9 @@ impl Reader<'_> {
 
     fn having(&self, having: &Expr, shown: &Shown) -> Result<Having, String> {
         let complain = || format!("cannot say HAVING {having}: one aggregate against one number");
-        let Expr::BinaryOp { left, op, right } = strip(having) else { return Err(complain()) };
+        let Expr::BinaryOp { left, op, right } = strip(having) else {
+            return Err(complain());
+        };
         let operator = comparison(op).ok_or_else(complain)?;
         let (side, operator, literal) = match (constant(left), constant(right)) {
             (None, Some(literal)) => (left, operator, literal),
@@ -271,9 +316,11 @@ impl Reader<'_> {
             _ => return Err(complain()),
         };
         match literal {
-            Constant::Number(number) => {
-                Ok(Having { aggregate, comparison: operator, value: Value::Number(number) })
-            }
+            Constant::Number(number) => Ok(Having {
+                aggregate,
+                comparison: operator,
+                value: Value::Number(number),
+            }),
             _ => Err(complain()),
         }
     }
@@ -296,7 +343,10 @@ impl Reader<'_> {
             Some(item) => item,
             None => self.item(&key.expr, &mut Query::default())?,
         };
-        Ok(Order { by, descending: matches!(key.options.sort, Some(OrderBySort::Desc)) })
+        Ok(Order {
+            by,
+            descending: matches!(key.options.sort, Some(OrderBySort::Desc)),
+        })
     }
 
     /// The shown item that an alias or a position means.
@@ -320,8 +370,15 @@ impl Reader<'_> {
         let is_aggregate = |item: &Item| matches!(item, Item::Aggregate(_));
         let aggregated = query.select.iter().any(is_aggregate)
             || query.having.is_some()
-            || query.order.as_ref().is_some_and(|order| is_aggregate(&order.by));
-        let plain: Vec<&Item> = query.select.iter().filter(|item| !is_aggregate(item)).collect();
+            || query
+                .order
+                .as_ref()
+                .is_some_and(|order| is_aggregate(&order.by));
+        let plain: Vec<&Item> = query
+            .select
+            .iter()
+            .filter(|item| !is_aggregate(item))
+            .collect();
         if keys.is_empty() {
             return if aggregated && !plain.is_empty() {
                 Err("columns next to an aggregate need GROUP BY".to_owned())
@@ -340,7 +397,9 @@ impl Reader<'_> {
         // A row's key stands for the row, and a reference to it as well.
         let row_of = |item: &Item| match item {
             Item::Column(c) if schema.columns[*c].primary => Some(schema.columns[*c].table),
-            Item::Column(c) => schema.columns[*c].references.map(|to| schema.columns[to].table),
+            Item::Column(c) => schema.columns[*c]
+                .references
+                .map(|to| schema.columns[to].table),
             _ => None,
         };
         let table_of = |item: &Item| match *item {
@@ -349,14 +408,17 @@ impl Reader<'_> {
             Item::Aggregate(_) => None,
         };
         for item in &plain {
-            let by_row = grouped.iter().any(|key| row_of(key).is_some() && row_of(key) == table_of(item));
+            let by_row = grouped
+                .iter()
+                .any(|key| row_of(key).is_some() && row_of(key) == table_of(item));
             if !by_row && !grouped.contains(item) {
                 return Err("something shown next to an aggregate is not in GROUP BY".to_owned());
             }
         }
         for (key, expr) in grouped.iter().zip(keys) {
             let shown = plain.contains(&key)
-                || row_of(key).is_some_and(|row| plain.iter().any(|item| table_of(item) == Some(row)));
+                || row_of(key)
+                    .is_some_and(|row| plain.iter().any(|item| table_of(item) == Some(row)));
             if !shown {
                 return Err(format!("cannot say GROUP BY {expr} without showing it"));
             }
@@ -373,7 +435,11 @@ impl Reader<'_> {
             Some(Distinct::Distinct) => query.distinct = true,
             Some(Distinct::On(_)) => return Err("cannot say DISTINCT ON".to_owned()),
         }
-        if query.select.iter().any(|item| matches!(item, Item::Aggregate(_))) {
+        if query
+            .select
+            .iter()
+            .any(|item| matches!(item, Item::Aggregate(_)))
+        {
             query.distinct = false;
         }
         let schema = self.scope.schema;
@@ -384,7 +450,8 @@ impl Reader<'_> {
                 Item::AllOf(table) => (table, true),
                 Item::Column(c) => {
                     let table = schema.columns[c].table;
-                    let label = schema.tables[table].label == Some(c) && !schema.columns[c].values_complete;
+                    let label =
+                        schema.tables[table].label == Some(c) && !schema.columns[c].values_complete;
                     (table, label || schema.columns[c].primary)
                 }
                 Item::Bucket(_, c) => (schema.columns[c].table, false),
@@ -395,7 +462,11 @@ impl Reader<'_> {
                 named.push(table);
             }
         }
-        let joined = self.scope.tables.iter().any(|(_, table)| !tables.contains(table));
+        let joined = self
+            .scope
+            .tables
+            .iter()
+            .any(|(_, table)| !tables.contains(table));
         if query.distinct && joined && tables.iter().all(|table| named.contains(table)) {
             // It only undoes what the join repeats, and the renderer never lets a join repeat rows.
             query.distinct = false;
@@ -411,7 +482,12 @@ impl Reader<'_> {
             .select
             .iter()
             .cloned()
-            .chain(query.having.iter().map(|having| Item::Aggregate(having.aggregate)))
+            .chain(
+                query
+                    .having
+                    .iter()
+                    .map(|having| Item::Aggregate(having.aggregate)),
+            )
             .chain(query.order.iter().map(|order| order.by.clone()));
         for item in items {
             match item {
@@ -435,17 +511,28 @@ impl Reader<'_> {
                 .map(|c| schema.columns[c].table),
         );
         let touches = |table: TableId, key: ColumnId| {
-            let to = schema.columns[key].references.map(|to| schema.columns[to].table);
+            let to = schema.columns[key]
+                .references
+                .map(|to| schema.columns[to].table);
             schema.columns[key].table == table || to == Some(table)
         };
         for &(_, table) in &self.scope.tables {
-            let mut keys = self.scope.keys.iter().copied().filter(|&key| touches(table, key));
-            let (Some(key), None) = (keys.next(), keys.next()) else { continue };
+            let mut keys = self
+                .scope
+                .keys
+                .iter()
+                .copied()
+                .filter(|&key| touches(table, key));
+            let (Some(key), None) = (keys.next(), keys.next()) else {
+                continue;
+            };
             if spoken_of.contains(&table) {
                 continue;
             }
             if schema.columns[key].table == table {
-                query.filter.push(vec![Predicate::Exists(table, true, Vec::new())]);
+                query
+                    .filter
+                    .push(vec![Predicate::Exists(table, true, Vec::new())]);
             } else if schema.columns[key].nullable {
                 query.filter.push(vec![Predicate::Null(key, false)]);
             }
@@ -455,8 +542,13 @@ impl Reader<'_> {
 
 /// A sort with a limit leaves out missing values by itself.
 fn drop_implied_presence(query: &mut Query) {
-    if let (Some(Order { by: Item::Column(c) | Item::Bucket(_, c), .. }), Some(_)) =
-        (&query.order, query.limit)
+    if let (
+        Some(Order {
+            by: Item::Column(c) | Item::Bucket(_, c),
+            ..
+        }),
+        Some(_),
+    ) = (&query.order, query.limit)
     {
         let implied = vec![Predicate::Null(*c, false)];
         query.filter.retain(|clause| *clause != implied);
@@ -467,7 +559,11 @@ fn limit(statement: &SqlQuery) -> Result<Option<u32>, String> {
     let complain = || "cannot say this LIMIT; a whole number without OFFSET".to_owned();
     match &statement.limit_clause {
         None => Ok(None),
-        Some(LimitClause::LimitOffset { limit, offset: None, .. }) => match limit {
+        Some(LimitClause::LimitOffset {
+            limit,
+            offset: None,
+            ..
+        }) => match limit {
             None => Ok(None),
             Some(limit) => match constant(limit) {
                 Some(Constant::Number(n)) if n.fract() == 0.0 && n >= 1.0 => Ok(Some(n as u32)),
@@ -480,11 +576,18 @@ fn limit(statement: &SqlQuery) -> Result<Option<u32>, String> {
 
 /// The shown item with this alias.
 fn named(expr: &Expr, shown: &Shown) -> Option<Item> {
-    let Expr::Identifier(name) = strip(expr) else { return None };
-    let is = |alias: &Option<String>| {
-        alias.as_ref().is_some_and(|alias| alias.eq_ignore_ascii_case(&name.value))
+    let Expr::Identifier(name) = strip(expr) else {
+        return None;
     };
-    shown.iter().find(|(alias, _)| is(alias)).map(|(_, item)| item.clone())
+    let is = |alias: &Option<String>| {
+        alias
+            .as_ref()
+            .is_some_and(|alias| alias.eq_ignore_ascii_case(&name.value))
+    };
+    shown
+        .iter()
+        .find(|(alias, _)| is(alias))
+        .map(|(_, item)| item.clone())
 }
 
 fn is_distinct(call: &Call) -> bool {

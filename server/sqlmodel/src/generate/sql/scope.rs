@@ -39,7 +39,9 @@ impl<'a> Scope<'a> {
             for join in &from.joins {
                 let table = scope.add(&join.relation)?;
                 let constraint = match &join.join_operator {
-                    JoinOperator::Join(on) | JoinOperator::Inner(on) | JoinOperator::CrossJoin(on) => on,
+                    JoinOperator::Join(on)
+                    | JoinOperator::Inner(on)
+                    | JoinOperator::CrossJoin(on) => on,
                     JoinOperator::Left(on) | JoinOperator::LeftOuter(on) => {
                         scope.optional.push(table);
                         on
@@ -61,7 +63,9 @@ impl<'a> Scope<'a> {
 
     fn add(&mut self, factor: &TableFactor) -> Result<TableId, String> {
         let TableFactor::Table { name, alias, .. } = factor else {
-            return Err(format!("cannot say {factor}: only tables may follow FROM and JOIN"));
+            return Err(format!(
+                "cannot say {factor}: only tables may follow FROM and JOIN"
+            ));
         };
         let last = last_part(name)?;
         let table = self
@@ -101,17 +105,27 @@ impl<'a> Scope<'a> {
     }
 
     fn key_of(&self, condition: &Expr) -> Result<Option<ColumnId>, String> {
-        let Expr::BinaryOp { left, op: BinaryOperator::Eq, right } = strip(condition) else {
+        let Expr::BinaryOp {
+            left,
+            op: BinaryOperator::Eq,
+            right,
+        } = strip(condition)
+        else {
             return Ok(None);
         };
-        let (Some(a), Some(b)) = (self.column(left)?, self.column(right)?) else { return Ok(None) };
-        let references = |from: ColumnId, to: ColumnId| self.schema.columns[from].references == Some(to);
+        let (Some(a), Some(b)) = (self.column(left)?, self.column(right)?) else {
+            return Ok(None);
+        };
+        let references =
+            |from: ColumnId, to: ColumnId| self.schema.columns[from].references == Some(to);
         Ok(if references(a, b) {
             Some(a)
         } else if references(b, a) {
             Some(b)
         } else {
-            return Err(format!("{condition} joins by something that is no foreign key"));
+            return Err(format!(
+                "{condition} joins by something that is no foreign key"
+            ));
         })
     }
 
@@ -153,8 +167,11 @@ impl<'a> Scope<'a> {
     fn unqualified(&self, name: &Ident) -> Result<ColumnId, String> {
         let mut scope = Some(self);
         while let Some(here) = scope {
-            let found: Vec<ColumnId> =
-                here.tables.iter().filter_map(|&(_, table)| self.in_table(table, name)).collect();
+            let found: Vec<ColumnId> = here
+                .tables
+                .iter()
+                .filter_map(|&(_, table)| self.in_table(table, name))
+                .collect();
             match found.as_slice() {
                 [] => scope = here.outer,
                 [column] => return Ok(*column),
@@ -176,9 +193,13 @@ impl<'a> Scope<'a> {
             let mut at = 0;
             while at < reached.len() {
                 for &key in &self.keys {
-                    let Some(to) = self.schema.columns[key].references else { continue };
-                    let (child, parent) =
-                        (self.schema.columns[key].table, self.schema.columns[to].table);
+                    let Some(to) = self.schema.columns[key].references else {
+                        continue;
+                    };
+                    let (child, parent) = (
+                        self.schema.columns[key].table,
+                        self.schema.columns[to].table,
+                    );
                     if child == reached[at] && !reached.contains(&parent) {
                         reached.push(parent);
                     }
@@ -193,7 +214,11 @@ impl<'a> Scope<'a> {
 /// The conditions that `AND` joins.
 pub(super) fn conjuncts(expr: &Expr) -> Vec<&Expr> {
     match strip(expr) {
-        Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::And,
+            right,
+        } => {
             let mut all = conjuncts(left);
             all.extend(conjuncts(right));
             all
@@ -205,7 +230,11 @@ pub(super) fn conjuncts(expr: &Expr) -> Vec<&Expr> {
 /// The conditions that `OR` joins.
 pub(super) fn disjuncts(expr: &Expr) -> Vec<&Expr> {
     match strip(expr) {
-        Expr::BinaryOp { left, op: BinaryOperator::Or, right } => {
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::Or,
+            right,
+        } => {
             let mut all = disjuncts(left);
             all.extend(disjuncts(right));
             all

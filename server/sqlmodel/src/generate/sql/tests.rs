@@ -98,8 +98,10 @@ fn keeps_keys_only_where_they_say_something() {
     let via = |sql: &str| parse(sql, &s).unwrap().via;
     assert!(via("SELECT a.name FROM authors a JOIN books b ON b.author_id = a.id").is_empty());
     assert_eq!(
-        via("SELECT staff.name, COUNT(*) FROM loans JOIN staff ON loans.issuer_id = staff.id \
-             GROUP BY staff.name"),
+        via(
+            "SELECT staff.name, COUNT(*) FROM loans JOIN staff ON loans.issuer_id = staff.id \
+             GROUP BY staff.name"
+        ),
         [column(&s, "loans.issuer_id")]
     );
     assert_eq!(
@@ -158,13 +160,23 @@ fn counts_the_rows_that_a_join_makes() {
     let counted = Argument::Rows(table(&s, "loans"));
     assert_eq!(
         query.select[1],
-        Item::Aggregate(Aggregate { function: Function::Count, argument: counted })
+        Item::Aggregate(Aggregate {
+            function: Function::Count,
+            argument: counted
+        })
     );
     let query = parse("SELECT strftime('%Y', born) FROM authors WHERE id > 1", &s).unwrap();
-    assert_eq!(query.select, [Item::Bucket(Bucket::Year, column(&s, "authors.born"))]);
+    assert_eq!(
+        query.select,
+        [Item::Bucket(Bucket::Year, column(&s, "authors.born"))]
+    );
     assert_eq!(
         query.filter,
-        [[Predicate::Compare(column(&s, "authors.id"), Comparison::Gt, Value::Number(1.0))]]
+        [[Predicate::Compare(
+            column(&s, "authors.id"),
+            Comparison::Gt,
+            Value::Number(1.0)
+        )]]
     );
 }
 
@@ -173,25 +185,70 @@ fn says_what_it_cannot_say() {
     let s = library();
     for (sql, part) in [
         ("DELETE FROM books", "one SELECT"),
-        ("SELECT title FROM books UNION SELECT name FROM authors", "UNION"),
+        (
+            "SELECT title FROM books UNION SELECT name FROM authors",
+            "UNION",
+        ),
         ("SELECT title FROM films", "no table films"),
-        ("SELECT colour FROM books", "no table here has a column colour"),
-        ("SELECT title FROM books b WHERE c.pages > 3", "no table goes by the name c"),
-        ("SELECT id FROM books, authors WHERE books.author_id = authors.id", "several tables"),
+        (
+            "SELECT colour FROM books",
+            "no table here has a column colour",
+        ),
+        (
+            "SELECT title FROM books b WHERE c.pages > 3",
+            "no table goes by the name c",
+        ),
+        (
+            "SELECT id FROM books, authors WHERE books.author_id = authors.id",
+            "several tables",
+        ),
         ("SELECT pages + 1 FROM books", "pages + 1"),
-        ("SELECT title FROM books WHERE title NOT LIKE '%x%'", "NOT LIKE"),
-        ("SELECT title FROM books WHERE strftime('%m', bought_on) = '03'", "%m"),
-        ("SELECT title FROM books WHERE pages > price", "pages > price"),
-        ("SELECT title FROM books ORDER BY pages, title", "several keys"),
+        (
+            "SELECT title FROM books WHERE title NOT LIKE '%x%'",
+            "NOT LIKE",
+        ),
+        (
+            "SELECT title FROM books WHERE strftime('%m', bought_on) = '03'",
+            "%m",
+        ),
+        (
+            "SELECT title FROM books WHERE pages > price",
+            "pages > price",
+        ),
+        (
+            "SELECT title FROM books ORDER BY pages, title",
+            "several keys",
+        ),
         ("SELECT title FROM books LIMIT 5 OFFSET 5", "OFFSET"),
         ("SELECT title, COUNT(*) FROM books", "GROUP BY"),
-        ("SELECT COUNT(*) FROM books GROUP BY genre", "without showing it"),
-        ("SELECT a.name FROM authors a LEFT JOIN books b ON b.author_id = a.id", "LEFT JOIN"),
-        ("SELECT title FROM books WHERE pages = (SELECT MAX(pages) FROM books)", "MAX"),
-        ("SELECT title FROM books WHERE genre = 'crime' AND (pages > 5 AND price > 3 OR pages = 1)", "AND"),
-        ("SELECT title FROM books WHERE EXISTS (SELECT 1 FROM loans)", "not tied"),
-        ("SELECT title FROM books WHERE pages = 'many'", "Number column"),
-        ("SELECT AVG(price) FROM books JOIN staff ON staff.id = books.id", "no foreign key"),
+        (
+            "SELECT COUNT(*) FROM books GROUP BY genre",
+            "without showing it",
+        ),
+        (
+            "SELECT a.name FROM authors a LEFT JOIN books b ON b.author_id = a.id",
+            "LEFT JOIN",
+        ),
+        (
+            "SELECT title FROM books WHERE pages = (SELECT MAX(pages) FROM books)",
+            "MAX",
+        ),
+        (
+            "SELECT title FROM books WHERE genre = 'crime' AND (pages > 5 AND price > 3 OR pages = 1)",
+            "AND",
+        ),
+        (
+            "SELECT title FROM books WHERE EXISTS (SELECT 1 FROM loans)",
+            "not tied",
+        ),
+        (
+            "SELECT title FROM books WHERE pages = 'many'",
+            "Number column",
+        ),
+        (
+            "SELECT AVG(price) FROM books JOIN staff ON staff.id = books.id",
+            "no foreign key",
+        ),
     ] {
         let error = parse(sql, &s).expect_err(sql);
         assert!(error.contains(part), "{sql}: {error}");

@@ -1,0 +1,28 @@
+//! Domain structs and pure rules, one file per noun.
+//!
+//! No serde derives here: a model type cannot be put on a wire by accident. `wire` and the skins map.
+
+mod audit;
+mod caller;
+mod catalogue;
+mod chart;
+mod conversation;
+mod datasource;
+mod document;
+mod event;
+mod key;
+mod result;
+mod verdict;
+
+pub use audit::AuditEntry;
+pub use caller::{Act, Caller};
+pub use catalogue::{Catalogue, ColumnInfo as CatalogueColumn, ForeignKey, TableInfo as CatalogueTable};
+pub use chart::ChartKind;
+pub use conversation::{
+    ChatMode, Conversation, ConversationFilter, Message, MessageDetail, NewMessage, Page, PageOf, Role, TurnHead,
+};
+pub use datasource::{Connection, Datasource, DatasourcePatch, Engine, NewDatasource};
+pub use event::{Answer, ChatEvent, Evidence, Stage, StageTime, Usage};
+pub use key::{ApiKey, NewApiKey};
+pub use result::{Cell, CellKind, ResultColumn, RowSet};
+pub use verdict::Verdict;

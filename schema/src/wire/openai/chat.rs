@@ -1,0 +1,375 @@
+//! Chat completions: request, answer, chunks.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::{
+    Error, Result,
+    model::{Answer, Usage},
+};
+
+/// Rows of a result written into the answer's text.
+const SHOWN_ROWS: usize = 20;
+
+/// A request.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[schema(example = json!({"model": "tidegate-sql", "datasource": "shop",
+    "messages": [{"role": "user", "content": "how many orders per city in 2024, top 5?"}]}))]
+pub struct ChatIn {
+    /// Model. `NAME:DATASOURCE` asks a datasource, as the field `datasource` does.
+    pub model: String,
+    /// The conversation: messages, or one text.
+    #[schema(value_type = Vec<ChatMessage>)]
+    pub messages: Value,
+    /// Ask this datasource; the answer then has the SQL, the rows and the evidence in `tidegate`.
+    #[serde(default)]
+    pub datasource: Option<String>,
+    /// 0 to 2; 0 is greedy.
+    #[serde(default)]
+    pub temperature: Option<f32>,
+    /// 0 to 1.
+    #[serde(default)]
+    pub top_p: Option<f32>,
+    /// -1 or at least 1.
+    #[serde(default)]
+    pub top_k: Option<i64>,
+    /// Answers wanted, 1 to 8.
+    #[serde(default)]
+    pub n: Option<i64>,
+    /// Most new tokens.
+    #[serde(default)]
+    pub max_tokens: Option<i64>,
+    /// The newer name of `max_tokens`.
+    #[serde(default)]
+    pub max_completion_tokens: Option<i64>,
+    /// Up to four texts that end the answer.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub stop: Option<Value>,
+    /// Server-sent events.
+    #[serde(default)]
+    pub stream: Option<bool>,
+    /// What a stream carries beside the text.
+    #[serde(default)]
+    pub stream_options: Option<StreamOptions>,
+    /// Repeatable sampling.
+    #[serde(default)]
+    pub seed: Option<i64>,
+    /// `{"type": "json_schema", …}` is passed on to upstreams.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub response_format: Option<Value>,
+    /// Caller's own name for its user.
+    #[serde(default)]
+    pub user: Option<String>,
+}
+
+/// A message of a request.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+pub struct ChatMessage {
+    /// `system`, `developer`, `user` or `assistant`.
+    pub role: String,
+    /// Text, or parts of type `text`.
+    #[schema(value_type = Object)]
+    pub content: Value,
+}
+
+/// What a stream carries beside the text.
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize, ToSchema)]
+pub struct StreamOptions {
+    /// A last chunk with the usage and no choice.
+    #[serde(default)]
+    pub include_usage: bool,
+}
+
+/// One message, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnIn {
+    /// `system`, `user` or `assistant`.
+    pub role: &'static str,
+    /// Text.
+    pub text: String,
+}
+
+impl ChatIn {
+    /// Checks every parameter.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming the parameter, in upstream's words where it has some.
+    pub fn check(&self) -> Result<()> {
+        range("temperature", self.temperature, 0.0, 2.0)?;
+        range("top_p", self.top_p, 0.0, 1.0)?;
+        for (name, value) in [("max_tokens", self.max_tokens), ("n", self.n), ("max_completion_tokens", self.max_completion_tokens)] {
+            if let Some(value) = value
+                && value <= 0
+            {
+                return Err(Error::invalid(name, format!("{value} is less than the minimum of 1 - '{name}'")));
+            }
+        }
+        if self.n.is_some_and(|n| n > 8) {
+            return Err(Error::invalid("n", "at most 8 answers - 'n'"));
+        }
+        if self.top_k.is_some_and(|k| k == 0 || k < -1) {
+            let k = self.top_k.unwrap_or_default();
+            return Err(Error::invalid("top_k", format!("{k} is out of Range. Either set top_k to -1 or >=1.")));
+        }
+        self.stops().map(|_| ())
+    }
+
+    /// Texts that end the answer.
+    pub fn stops(&self) -> Result<Vec<String>> {
+        let bad = || Error::invalid("body.stop", "must be a text or up to four texts");
+        match &self.stop {
+            None | Some(Value::Null) => Ok(Vec::new()),
+            Some(Value::String(text)) => Ok(vec![text.clone()]),
+            Some(Value::Array(items)) if items.len() <= 4 => {
+                items.iter().map(|item| item.as_str().map(str::to_owned).ok_or_else(bad)).collect()
+            }
+            Some(Value::Array(items)) => Err(Error::invalid(
+                "stop",
+                format!(
+                    "Invalid 'stop': array too long. Expected an array with maximum length 4, but got an array \
+                     with length {} instead.",
+                    items.len()
+                ),
+            )),
+            Some(_) => Err(bad()),
+        }
+    }
+
+    /// The conversation.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming the message at fault.
+    pub fn turns(&self) -> Result<Vec<TurnIn>> {
+        let messages = match &self.messages {
+            Value::String(text) => return Ok(vec![TurnIn { role: "user", text: text.clone() }]),
+            Value::Array(messages) => messages,
+            _ => return Err(Error::invalid("body.messages", "must be a text or a list of messages")),
+        };
+        if messages.is_empty() {
+            return Err(Error::invalid("body.messages", "must hold at least one message"));
+        }
+        messages
+            .iter()
+            .enumerate()
+            .map(|(i, message)| {
+                let place = |field: &str| format!("body.messages[{i}].{field}");
+                let role = match message.get("role").and_then(Value::as_str) {
+                    Some("system" | "developer") => "system",
+                    Some("user" | "human") => "user",
+                    Some("assistant" | "ai") => "assistant",
+                    Some(other) => {
+                        return Err(Error::invalid(
+                            place("role"),
+                            format!("must be system, user or assistant, not '{other}'"),
+                        ));
+                    }
+                    None => return Err(Error::invalid(place("role"), "Field required")),
+                };
+                let text = match message.get("content") {
+                    Some(Value::String(text)) => text.clone(),
+                    Some(Value::Null) | None if role == "assistant" => String::new(),
+                    Some(Value::Array(parts)) => parts
+                        .iter()
+                        .map(|part| {
+                            part.get("text").or_else(|| part.get("refusal")).and_then(Value::as_str).ok_or_else(|| {
+                                Error::invalid(place("content"), "only parts of type 'text' are understood")
+                            })
+                        })
+                        .collect::<Result<Vec<_>>>()?
+                        .join("\n"),
+                    _ => return Err(Error::invalid(place("content"), "must be a text or a list of text parts")),
+                };
+                Ok(TurnIn { role, text })
+            })
+            .collect()
+    }
+
+    /// The JSON schema asked for, if any.
+    pub fn json_schema(&self) -> Option<Value> {
+        self.response_format.as_ref()?.pointer("/json_schema/schema").cloned()
+    }
+
+    /// Most new tokens.
+    pub fn most_tokens(&self) -> Option<u32> {
+        self.max_completion_tokens.or(self.max_tokens).and_then(|n| u32::try_from(n).ok())
+    }
+}
+
+fn range(name: &str, value: Option<f32>, low: f32, high: f32) -> Result<()> {
+    match value {
+        Some(value) if value < low => {
+            Err(Error::invalid(name, format!("{value:?} is less than the minimum of {low} - '{name}'")))
+        }
+        Some(value) if value > high || value.is_nan() => {
+            Err(Error::invalid(name, format!("{value:?} is greater than the maximum of {high} - '{name}'")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tokens used.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+pub struct UsageOut {
+    /// Read.
+    pub prompt_tokens: u32,
+    /// In all.
+    pub total_tokens: u32,
+    /// Written.
+    pub completion_tokens: u32,
+}
+
+impl From<Usage> for UsageOut {
+    fn from(usage: Usage) -> Self {
+        Self {
+            prompt_tokens: usage.prompt_tokens,
+            completion_tokens: usage.completion_tokens,
+            total_tokens: usage.prompt_tokens + usage.completion_tokens,
+        }
+    }
+}
+
+/// A whole answer.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ChatOut {
+    /// `chatcmpl-…`.
+    pub id: String,
+    /// `chat.completion`.
+    pub object: String,
+    /// Unix seconds.
+    pub created: i64,
+    /// Model.
+    pub model: String,
+    /// Answers.
+    pub choices: Vec<Choice>,
+    /// Tokens, over all answers.
+    pub usage: UsageOut,
+    /// SQL, rows and evidence, when a datasource was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub tidegate: Option<Value>,
+}
+
+/// One answer.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Choice {
+    /// Position.
+    pub index: u32,
+    /// The message.
+    pub message: MessageOut,
+    /// `stop` or `length`.
+    pub finish_reason: Option<String>,
+}
+
+/// A message of an answer.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct MessageOut {
+    /// `assistant`.
+    pub role: String,
+    /// Text.
+    pub content: String,
+    /// Reasoning, where the model shows it.
+    pub reasoning_content: Option<String>,
+}
+
+/// A chunk of a stream.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ChatChunk {
+    /// One value per stream.
+    pub id: String,
+    /// `chat.completion.chunk`.
+    pub object: String,
+    /// Unix seconds.
+    pub created: i64,
+    /// Model.
+    pub model: String,
+    /// None in the usage chunk.
+    pub choices: Vec<ChunkChoice>,
+    /// Null until the last chunk, which has it when asked for.
+    pub usage: Option<UsageOut>,
+    /// SQL, rows and evidence, in the chunk that finishes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub tidegate: Option<Value>,
+}
+
+/// A piece of one answer.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ChunkChoice {
+    /// Which answer.
+    pub index: u32,
+    /// What is new.
+    pub delta: ChunkDelta,
+    /// Null until the end.
+    pub finish_reason: Option<String>,
+}
+
+/// What is new.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+pub struct ChunkDelta {
+    /// In the first chunk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// Reasoning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning_content: Option<String>,
+}
+
+/// An answer from a datasource as Markdown: words, the SQL, the first rows.
+pub fn answer_markdown(answer: &Answer) -> String {
+    let mut text = answer.text.clone();
+    if let Some(sql) = &answer.evidence.sql {
+        let _ = write!(text, "\n\n```sql\n{sql}\n```\n");
+    }
+    let Some(result) = &answer.result else { return text };
+    if result.columns.is_empty() {
+        return text;
+    }
+    let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
+    let names: Vec<String> = result.columns.iter().map(|column| cell(&column.name)).collect();
+    let _ = write!(text, "\n| {} |\n|{}\n", names.join(" | "), " --- |".repeat(names.len()));
+    for row in result.rows.iter().take(SHOWN_ROWS) {
+        let cells: Vec<String> = row.iter().map(|value| cell(&value.to_text().unwrap_or_default())).collect();
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
+    }
+    if result.rows.len() > SHOWN_ROWS {
+        let _ = writeln!(text, "\n{} of {} rows shown.", SHOWN_ROWS, result.rows.len());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(extra: Value) -> ChatIn {
+        let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]});
+        body.as_object_mut().expect("object").extend(extra.as_object().expect("object").clone());
+        serde_json::from_value(body).expect("a request")
+    }
+
+    #[test]
+    fn refuses_parameters_out_of_range_by_name() {
+        let message = |extra| request(extra).check().expect_err("refused").to_string();
+        assert_eq!(message(json!({"temperature": 3.0})), "temperature: 3.0 is greater than the maximum of 2 - 'temperature'");
+        assert_eq!(message(json!({"n": 0})), "n: 0 is less than the minimum of 1 - 'n'");
+        assert!(message(json!({"stop": ["a", "b", "c", "d", "e"]})).contains("array too long"));
+    }
+
+    #[test]
+    fn reads_text_parts_and_plain_text() {
+        let parts = request(json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}]}));
+        assert_eq!(parts.turns().expect("turns")[0].text, "a\nb");
+        let plain = request(json!({"messages": "hello"}));
+        assert_eq!(plain.turns().expect("turns")[0].role, "user");
+    }
+}

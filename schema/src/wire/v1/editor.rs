@@ -1,0 +1,143 @@
+//! The SQL editor as `/api/v1/editor/*` writes it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::model::{Catalogue, CatalogueColumn, CatalogueTable, RowSet};
+
+/// A node of the table tree: database, table or column.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(no_recursion)]
+pub struct TreeNode {
+    /// Name shown.
+    pub title: String,
+    /// The same.
+    pub key: String,
+    /// `db`, `table`, or the column's SQL type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// A column's default.
+    pub default_value: Option<String>,
+    /// `YES` or `NO`.
+    pub can_null: String,
+    /// Comment; the text `None` for a column without one.
+    pub comment: Option<String>,
+    /// Tables of a database, columns of a table.
+    pub children: Vec<TreeNode>,
+}
+
+impl TreeNode {
+    /// The tree of a database: tables whose name or column names contain `search` (all when empty), a page of
+    /// them.
+    pub fn database(name: &str, catalogue: &Catalogue, search: &str, page: usize, size: usize) -> Self {
+        let search = search.to_lowercase();
+        let matches = |table: &&CatalogueTable| {
+            search.is_empty()
+                || table.name.to_lowercase().contains(&search)
+                || table.columns.iter().any(|column| column.name.to_lowercase().contains(&search))
+        };
+        let tables = catalogue.tables.iter().filter(matches);
+        let children = tables.skip(page.saturating_sub(1) * size).take(size).map(Self::table).collect();
+        Self { children, ..Self::leaf(name, "db") }
+    }
+
+    fn table(table: &CatalogueTable) -> Self {
+        let name = table.schema.as_ref().map_or(table.name.clone(), |schema| format!("{schema}.{}", table.name));
+        Self {
+            comment: table.comment.clone(),
+            children: table.columns.iter().map(Self::column).collect(),
+            ..Self::leaf(&name, "table")
+        }
+    }
+
+    fn column(column: &CatalogueColumn) -> Self {
+        Self {
+            default_value: column.default.clone(),
+            can_null: if column.nullable { "YES" } else { "NO" }.to_owned(),
+            // upstream writes the word None where there is no comment.
+            comment: Some(column.comment.clone().unwrap_or_else(|| "None".to_owned())),
+            ..Self::leaf(&column.name, &column.data_type)
+        }
+    }
+
+    fn leaf(name: &str, kind: &str) -> Self {
+        Self {
+            title: name.to_owned(),
+            key: name.to_owned(),
+            kind: kind.to_owned(),
+            default_value: None,
+            can_null: "YES".to_owned(),
+            comment: None,
+            children: Vec::new(),
+        }
+    }
+}
+
+/// Which tables to show.
+#[derive(Debug, Deserialize, IntoParams)]
+pub struct TablesQuery {
+    /// Datasource.
+    pub db_name: String,
+    /// Page of tables, from 1.
+    pub page_index: u32,
+    /// Tables a page.
+    pub page_size: u32,
+    /// Part of a table's or column's name.
+    #[serde(default)]
+    pub search_str: String,
+}
+
+/// SQL to run.
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[schema(example = json!({"db_name": "shop", "sql": "SELECT city, COUNT(*) FROM customers GROUP BY city"}))]
+#[serde(default)]
+pub struct SqlRunIn {
+    /// Datasource; when empty, the one the conversation was last asked of.
+    pub db_name: Option<String>,
+    /// One read-only statement.
+    pub sql: Option<String>,
+    /// Conversation, to find the datasource by.
+    #[serde(alias = "con_uid")]
+    pub conv_uid: Option<String>,
+}
+
+/// Rows of a run. `colunms` is upstream's spelling.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SqlRunOut {
+    /// The database's error; empty when it ran.
+    pub result_info: String,
+    /// Seconds.
+    pub run_cost: f64,
+    /// Column names.
+    pub colunms: Vec<String>,
+    /// Rows; every cell is text or null.
+    #[schema(value_type = Vec<Vec<Option<String>>>)]
+    pub values: Vec<Vec<Value>>,
+    /// Set when a cap cut the result: after so many rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut_at: Option<usize>,
+}
+
+impl From<&RowSet> for SqlRunOut {
+    fn from(rows: &RowSet) -> Self {
+        Self {
+            result_info: String::new(),
+            run_cost: rows.elapsed_ms as f64 / 1000.0,
+            colunms: rows.columns.iter().map(|column| column.name.clone()).collect(),
+            values: rows
+                .rows
+                .iter()
+                .map(|row| row.iter().map(|cell| cell.to_text().map_or(Value::Null, Value::String)).collect())
+                .collect(),
+            cut_at: rows.cut_at,
+        }
+    }
+}
+
+impl SqlRunOut {
+    /// What upstream answers when the database refuses the statement: success, with the error's text.
+    pub fn failed(message: String) -> Self {
+        Self { result_info: message, run_cost: 0.0, colunms: Vec::new(), values: Vec::new(), cut_at: None }
+    }
+}

@@ -1,0 +1,268 @@
+//! Conversations and their messages.
+
+use std::collections::HashMap;
+
+use async_graphql::{
+    Context, Enum, ID, Json, Object, Result,
+    connection::{Connection, Edge, EmptyFields, OpaqueCursor, query},
+    dataloader::{DataLoader, Loader},
+};
+use chrono::{DateTime, TimeZone as _, Utc};
+use serde_json::Value;
+use tidegate_schema::{
+    ids::ConversationId,
+    model::{self, Caller, ConversationFilter},
+};
+
+use super::error::to_graphql;
+use crate::app::App;
+
+/// Rows of a list when the query names no number, and at most.
+const PAGE: usize = 20;
+const MOST: usize = 200;
+
+/// Where a page of conversations starts: creation time in microseconds and id.
+type Cursor = OpaqueCursor<(i64, String)>;
+
+/// Loads messages of many conversations in one query.
+pub(super) struct MessageLoader {
+    pub(super) app: App,
+    pub(super) caller: Caller,
+}
+
+impl Loader<String> for MessageLoader {
+    type Value = Vec<model::Message>;
+    type Error = async_graphql::Error;
+
+    async fn load(&self, keys: &[String]) -> Result<HashMap<String, Self::Value>> {
+        let ids: Vec<ConversationId> = keys.iter().cloned().map(ConversationId).collect();
+        let found = self.app.conversations().messages_of(&self.caller, &ids).await.map_err(|e| to_graphql(&e))?;
+        Ok(found.into_iter().map(|(id, messages)| (id.0, messages)).collect())
+    }
+}
+
+/// A conversation.
+pub struct Conversation(model::Conversation);
+
+/// A conversation.
+#[Object]
+impl Conversation {
+    /// Id.
+    async fn id(&self) -> ID {
+        ID(self.0.id.0.clone())
+    }
+
+    /// Mode, by its wire name.
+    async fn mode(&self) -> &str {
+        &self.0.mode
+    }
+
+    /// First 250 characters of the latest question.
+    async fn title(&self) -> &str {
+        &self.0.title
+    }
+
+    /// Model of the latest round.
+    async fn model(&self) -> Option<&str> {
+        self.0.model.as_deref()
+    }
+
+    /// What the latest round was asked of: a datasource's name in database modes.
+    async fn asked_of(&self) -> Option<&str> {
+        self.0.select_param.as_deref()
+    }
+
+    /// When it was started.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// When its latest message was stored.
+    async fn modified_at(&self) -> DateTime<Utc> {
+        self.0.modified_at
+    }
+
+    /// Messages in order.
+    #[graphql(complexity = "first.or(last).unwrap_or(20) as usize * child_complexity")]
+    async fn messages(
+        &self,
+        context: &Context<'_>,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Result<Connection<OpaqueCursor<i32>, Message, EmptyFields, EmptyFields>> {
+        let loader = context.data::<DataLoader<MessageLoader>>()?;
+        let messages = loader.load_one(self.0.id.0.clone()).await?.unwrap_or_default();
+        query(
+            after,
+            before,
+            first,
+            last,
+            |after: Option<OpaqueCursor<i32>>, before: Option<OpaqueCursor<i32>>, first, last| async move {
+                let (low, high) = (after.map_or(-1, |c| c.0), before.map_or(i32::MAX, |c| c.0));
+                let within: Vec<model::Message> =
+                    messages.into_iter().filter(|m| m.index > low && m.index < high).collect();
+                let total = within.len();
+                let (skip, take) = match (first, last) {
+                    (_, Some(last)) => (total.saturating_sub(last.min(MOST)), last.min(MOST)),
+                    (first, None) => (0, first.unwrap_or(PAGE).min(MOST)),
+                };
+                let mut connection = Connection::new(skip > 0 || low >= 0, skip + take < total || high != i32::MAX);
+                connection.edges.extend(
+                    within
+                        .into_iter()
+                        .skip(skip)
+                        .take(take)
+                        .map(|message| Edge::new(OpaqueCursor(message.index), Message(message))),
+                );
+                Ok::<_, async_graphql::Error>(connection)
+            },
+        )
+        .await
+    }
+}
+
+/// Who speaks in a message.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// The person.
+    Human,
+    /// The model's own words.
+    Ai,
+    /// What the person is shown.
+    View,
+    /// Instructions.
+    System,
+}
+
+impl From<model::Role> for Role {
+    fn from(role: model::Role) -> Self {
+        match role {
+            model::Role::Human => Self::Human,
+            model::Role::Ai => Self::Ai,
+            model::Role::View => Self::View,
+            model::Role::System => Self::System,
+        }
+    }
+}
+
+/// A message.
+pub struct Message(model::Message);
+
+/// A message.
+#[Object]
+impl Message {
+    /// Id.
+    async fn id(&self) -> ID {
+        ID(self.0.id.0.clone())
+    }
+
+    /// Round, from 1.
+    async fn round(&self) -> i32 {
+        self.0.round
+    }
+
+    /// Speaker.
+    async fn role(&self) -> Role {
+        self.0.role.into()
+    }
+
+    /// Text.
+    async fn content(&self) -> &str {
+        &self.0.content
+    }
+
+    /// Whether the turn was cut before its end.
+    async fn cut(&self) -> bool {
+        self.0.detail.cut
+    }
+
+    /// The answer's result and evidence, as a document.
+    async fn answer(&self) -> Option<Json<Value>> {
+        self.0.detail.evidence.clone().map(Json)
+    }
+
+    /// When it was stored.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+}
+
+/// What can be read of conversations.
+#[derive(Default)]
+pub struct ConversationQueries;
+
+#[Object]
+impl ConversationQueries {
+    /// Conversations, newest first.
+    #[graphql(complexity = "first.or(last).unwrap_or(20) as usize * child_complexity")]
+    async fn conversations(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Only those of this mode.")] mode: Option<String>,
+        #[graphql(desc = "Only those started by this user.")] user: Option<String>,
+        after: Option<String>,
+        before: Option<String>,
+        first: Option<i32>,
+        last: Option<i32>,
+    ) -> Result<Connection<Cursor, Conversation, EmptyFields, EmptyFields>> {
+        let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
+        let filter = ConversationFilter { user, mode, ..ConversationFilter::default() };
+        query(after, before, first, last, |after: Option<Cursor>, before: Option<Cursor>, first, last| async move {
+            let key = |cursor: OpaqueCursor<(i64, String)>| {
+                Utc.timestamp_micros(cursor.0.0)
+                    .single()
+                    .map(|at| (at, ConversationId(cursor.0.1)))
+                    .ok_or_else(|| async_graphql::Error::new("cursor: not one of ours"))
+            };
+            let (from, to) = (after.is_some(), before.is_some());
+            let (after, before) = (after.map(key).transpose()?, before.map(key).transpose()?);
+            let backwards = last.is_some();
+            let wanted = last.or(first).unwrap_or(PAGE).min(MOST);
+            let mut found = app
+                .conversations()
+                .scan(caller, &filter, after, before, wanted as u32 + 1, backwards)
+                .await
+                .map_err(|e| to_graphql(&e))?;
+            let more = found.len() > wanted;
+            if more {
+                // The extra row stands at the far end of the direction read in.
+                if backwards {
+                    found.remove(0);
+                } else {
+                    found.pop();
+                }
+            }
+            let mut connection =
+                if backwards { Connection::new(more, to) } else { Connection::new(from, more) };
+            connection.edges.extend(found.into_iter().map(|conversation| {
+                let cursor = (conversation.created_at.timestamp_micros(), conversation.id.0.clone());
+                Edge::new(OpaqueCursor(cursor), Conversation(conversation))
+            }));
+            Ok::<_, async_graphql::Error>(connection)
+        })
+        .await
+    }
+
+    /// One conversation by id; null when there is none.
+    async fn conversation(&self, context: &Context<'_>, id: ID) -> Result<Option<Conversation>> {
+        let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
+        let found =
+            app.conversations().find(caller, &ConversationId(id.0)).await.map_err(|e| to_graphql(&e))?;
+        Ok(found.map(Conversation))
+    }
+}
+
+/// What can be done with conversations.
+#[derive(Default)]
+pub struct ConversationMutations;
+
+#[Object]
+impl ConversationMutations {
+    /// Remove a conversation with its messages. Answers whether there was one.
+    async fn delete_conversation(&self, context: &Context<'_>, id: ID) -> Result<bool> {
+        let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
+        app.conversations().delete(caller, &ConversationId(id.0)).await.map_err(|e| to_graphql(&e))
+    }
+}

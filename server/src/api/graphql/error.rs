@@ -1,0 +1,30 @@
+//! Errors in GraphQL: the message outside, the kind in `extensions.code`.
+
+use async_graphql::ErrorExtensions as _;
+use tidegate_schema::Error;
+
+/// The error as GraphQL shows it.
+pub(super) fn to_graphql(error: &Error) -> async_graphql::Error {
+    match error {
+        Error::Internal { .. } => tracing::error!(error = error.log_chain(), "operation failed"),
+        Error::NotFound { .. }
+        | Error::AlreadyExists { .. }
+        | Error::Invalid { .. }
+        | Error::Unauthenticated { .. }
+        | Error::Forbidden { .. }
+        | Error::Conflict { .. }
+        | Error::Unsupported { .. }
+        | Error::Overloaded { .. }
+        | Error::Upstream { .. }
+        | Error::Timeout { .. } => tracing::debug!(kind = error.kind(), %error, "operation refused"),
+    }
+    async_graphql::Error::new(error.to_string()).extend_with(|_, extensions| {
+        extensions.set("code", error.kind());
+        if let Error::Invalid { field, .. } = error {
+            extensions.set("field", field.as_str());
+        }
+        if let Error::Overloaded { retry_after } = error {
+            extensions.set("retryAfterSeconds", retry_after.as_secs().max(1));
+        }
+    })
+}

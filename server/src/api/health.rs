@@ -1,0 +1,75 @@
+//! Whether the server lives (`/health`, `/api/health`) and is ready (`/ready`).
+
+use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{app::App, workers::registry};
+
+/// Routes of the web listener.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(get_health)).routes(routes!(get_ready)).route("/health", get(get_health))
+}
+
+/// The same for the OpenAI listener.
+pub fn plain_routes() -> Router<App> {
+    Router::new().route("/health", get(get_health)).route("/api/health", get(get_health)).route("/ready", get(get_ready))
+}
+
+/// Alive.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// Always `ok`.
+    pub status: &'static str,
+}
+
+/// What has to be ready, and whether it is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Readiness {
+    /// Whether everything is.
+    pub ready: bool,
+    /// The store answers.
+    pub store: bool,
+    /// Models.
+    pub models: Vec<ModelReadiness>,
+}
+
+/// One model's state.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ModelReadiness {
+    /// Name.
+    pub name: String,
+    /// `ready`, `loading` or `failed`.
+    pub state: &'static str,
+    /// Why it failed.
+    pub reason: Option<String>,
+}
+
+/// Tell whether the process lives.
+#[utoipa::path(get, path = "/api/health", tag = "health", responses((status = 200, body = Health)))]
+pub(super) async fn get_health() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Tell whether the store answers and every model is loaded; 503 until then.
+#[utoipa::path(get, path = "/ready", tag = "health", responses((status = 200, body = Readiness)))]
+pub(super) async fn get_ready(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
+    let models: Vec<ModelReadiness> = app
+        .models()
+        .states()
+        .into_iter()
+        .map(|(metadata, state)| {
+            let (state, reason) = match state {
+                registry::State::Ready => ("ready", None),
+                registry::State::Loading => ("loading", None),
+                registry::State::Failed(reason) => ("failed", Some(reason)),
+            };
+            ModelReadiness { name: metadata.name, state, reason }
+        })
+        .collect();
+    let store = app.store_answers().await;
+    let ready = store && models.iter().all(|model| model.state == "ready");
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(Readiness { ready, store, models }))
+}

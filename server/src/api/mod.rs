@@ -1,0 +1,79 @@
+//! The skins: the only code that knows axum. One router per listener, all routes in sight.
+//!
+//! A path stands once, in full, in the attribute over its handler; the file is named after the first segment
+//! below the version. Handlers unpack, call one service function, and shape the answer.
+
+pub mod docs;
+pub mod envelope;
+pub mod extract;
+pub mod graphql;
+pub mod health;
+pub mod openai;
+pub mod v1;
+
+use axum::Router;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    cors::{AllowOrigin, CorsLayer},
+    limit::RequestBodyLimitLayer,
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
+    trace::TraceLayer,
+};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+
+/// Routes of the web listener that stand in `clients/specs/rest.json`.
+pub fn rest_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(docs::rest_document()).merge(health::routes()).merge(v1::routes())
+}
+
+/// Routes of the OpenAI listener that stand in `clients/specs/openai.json`.
+pub fn openai_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(docs::openai_document()).merge(openai::routes())
+}
+
+/// The web listener: REST, GraphQL, documentation, and the OpenAI surface at `/v1`.
+pub fn web(app: App) -> Router {
+    let (rest, document) = rest_routes().split_for_parts();
+    let router = rest
+        .merge(docs::routes(document))
+        .merge(graphql::routes(&app))
+        .merge(openai::alias_routes())
+        .fallback(envelope::unknown_route)
+        .method_not_allowed_fallback(envelope::wrong_method);
+    layers(router, &app).with_state(app)
+}
+
+/// The OpenAI listener.
+pub fn openai_listener(app: App) -> Router {
+    let (router, _) = openai_routes().split_for_parts();
+    let router = router
+        .merge(openai::alias_routes())
+        .merge(health::plain_routes())
+        .fallback(openai::error::unknown_route)
+        .method_not_allowed_fallback(openai::error::wrong_method);
+    layers(router, &app).with_state(app)
+}
+
+/// What every request passes: an id, a span, a size limit, CORS, and a net for panics.
+fn layers(router: Router<App>, app: &App) -> Router<App> {
+    let origins = &app.config.server.cors_origins;
+    let cors = if origins.iter().any(|origin| origin == "*") {
+        CorsLayer::permissive()
+    } else {
+        let allowed = origins.iter().filter_map(|origin| origin.parse().ok()).collect::<Vec<_>>();
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::list(allowed))
+            .allow_methods(tower_http::cors::Any)
+            .allow_headers(tower_http::cors::Any)
+    };
+    router
+        .layer(RequestBodyLimitLayer::new(app.config.server.max_body_bytes))
+        .layer(axum::extract::DefaultBodyLimit::disable())
+        .layer(cors)
+        .layer(CatchPanicLayer::new())
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(TraceLayer::new_for_http())
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+}

@@ -1,0 +1,122 @@
+//! `/api/v1/chat/completions`: one turn, streamed in DB-GPT's framings; OpenAI's body is answered as OpenAI's.
+
+use std::convert::Infallible;
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::header,
+    response::{IntoResponse as _, Response},
+};
+use futures::StreamExt as _;
+use serde_json::Value;
+use tidegate_schema::{
+    Error,
+    ids::ConversationId,
+    wire::{
+        stream::V1Encoder,
+        v1::chat::DialogueIn,
+    },
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    api::{
+        envelope::Problem,
+        extract::{Caller, body_bytes, parse},
+        openai,
+    },
+    app::App,
+    services::chat::{EventStream, TurnRequest},
+};
+
+/// Routes of this file.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(create_turn_v1))
+}
+
+/// Ask, and get the answer as server-sent events.
+///
+/// With `incremental: false` every event carries the whole text so far and the stream just ends; with `true`
+/// events are OpenAI chunks and the last one is `[DONE]`. The final text holds a `chart-view` element with the
+/// SQL and the rows. A body with `messages` is OpenAI's and answered in OpenAI's shapes.
+#[utoipa::path(post, path = "/api/v1/chat/completions", tag = "chat", request_body = DialogueIn,
+    responses((status = 200, content_type = "text/event-stream", body = String)))]
+pub(crate) async fn create_turn_v1(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    let bytes = body_bytes(request, &app).await?;
+    let body: Value = parse(&bytes)?;
+    if body.get("messages").is_some() {
+        return Ok(openai::chat::answer(&app, &caller, &bytes).await);
+    }
+    let body: DialogueIn = parse(&bytes)?;
+    let incremental = body.incremental;
+    let conversation = body
+        .conv_uid
+        .clone()
+        .filter(|id| !id.is_empty())
+        .unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    let turn = turn_request(body, &conversation)?;
+    match app.chat().begin(&caller, turn).await {
+        Ok(events) => Ok(stream(events, incremental, format!("chatcmpl-{}", uuid::Uuid::new_v4()))),
+        Err(error @ (Error::Unauthenticated { .. } | Error::Forbidden { .. } | Error::Overloaded { .. })) => {
+            Err(error.into())
+        }
+        Err(error) => Ok(refused(&error)),
+    }
+}
+
+fn turn_request(body: DialogueIn, conversation: &str) -> Result<TurnRequest, Error> {
+    Ok(TurnRequest {
+        conversation: Some(ConversationId::from(conversation)),
+        text: body.text()?,
+        mode: body.chat_mode.unwrap_or_default(),
+        select_param: body.select_param.filter(|text| !text.is_empty()),
+        model: body.model_name.filter(|name| !name.is_empty()),
+        sys_code: body.sys_code,
+        app_code: body.app_code.filter(|code| !code.is_empty()),
+        temperature: body.temperature,
+        max_tokens: body.max_new_tokens,
+    })
+}
+
+/// a request that cannot be begun is answered with status 200 and one bare frame, which the pages show.
+fn refused(error: &Error) -> Response {
+    let message = match error {
+        Error::NotFound { what: "datasource", name, hint } => {
+            let hint = hint.as_ref().map_or(String::new(), |hint| format!("; {hint}"));
+            format!("Database config not found for: {name}{hint}")
+        }
+        Error::Invalid { field, reason } if field == "user_input" => reason.clone(),
+        Error::NotFound { what: "model", .. } => {
+            return event_stream(Body::from(format!("data: [SERVER_ERROR]{error}\n\n")));
+        }
+        other => other.to_string(),
+    };
+    event_stream(Body::from(V1Encoder::refused(&message)))
+}
+
+fn stream(events: EventStream, incremental: bool, id: String) -> Response {
+    let mut encoder = V1Encoder::new(incremental, id);
+    let frames = events.filter_map(move |event| {
+        let frames = encoder.encode(&event);
+        std::future::ready((!frames.is_empty()).then_some(Ok::<_, Infallible>(frames)))
+    });
+    event_stream(Body::from_stream(frames))
+}
+
+/// The exact headers the pages compare.
+fn event_stream(body: Body) -> Response {
+    (
+        [
+            (header::CONTENT_TYPE, "text/event-stream"),
+            (header::CACHE_CONTROL, "no-cache"),
+            (header::CONNECTION, "keep-alive"),
+        ],
+        body,
+    )
+        .into_response()
+}

@@ -1,0 +1,27 @@
+//! `/api/v1/model/…`: which models can be asked.
+
+use axum::extract::State;
+use tidegate_schema::wire::envelope::Envelope;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    api::{
+        envelope::{Reply, reply},
+        extract::Caller,
+    },
+    app::App,
+    workers::ModelKind,
+};
+
+/// Routes of this file.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list_model_types_v1))
+}
+
+/// List the names of the language models that are ready.
+#[utoipa::path(get, path = "/api/v1/model/types", tag = "models",
+    responses((status = 200, body = Envelope<Vec<String>>)))]
+pub(super) async fn list_model_types_v1(State(app): State<App>, Caller(caller): Caller) -> Reply<Vec<String>> {
+    let models = app.models().list(&caller)?;
+    reply(models.into_iter().filter(|model| model.kind == ModelKind::Llm).map(|model| model.name).collect())
+}

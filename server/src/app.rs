@@ -1,0 +1,155 @@
+//! What every call may use: store, models, databases, clock, configuration; wiring and shutdown.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use secrecy::ExposeSecret as _;
+use tidegate_schema::store::{Sealer, Store, StoreUrl};
+use tokio::sync::Semaphore;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    services::{
+        chat::Chat, conversations::Conversations, databases::Databases, datasources::Datasources,
+        keys::Keys, models::Models, sql::Sql,
+    },
+    workers::registry::Registry,
+};
+
+/// The application. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// The parts of an [`App`]; services read them, skins do not.
+pub struct Parts {
+    /// Configuration.
+    pub config: Config,
+    /// Own data.
+    pub store: Store,
+    /// Time and ids.
+    pub clock: Clock,
+    /// Models by name.
+    pub registry: Registry,
+    /// Open connections to datasources.
+    pub databases: Databases,
+    /// Turns under way at once.
+    pub turns: Arc<Semaphore>,
+    /// Work that must be finished before the process ends.
+    pub tasks: TaskTracker,
+    /// Set when the process is to end.
+    pub stopping: CancellationToken,
+    /// Host name, as DB-GPT's envelope shows it.
+    pub host_name: String,
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// Opens the store and starts loading models in the background. Answers are possible at once; `/ready`
+    /// tells when models are.
+    pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let data_dir = config.data_dir()?;
+        tokio::fs::create_dir_all(&data_dir)
+            .await
+            .with_context(|| format!("data.dir: {} cannot be made", data_dir.display()))?;
+        let url = if config.database.url.is_empty() {
+            StoreUrl::sqlite(data_dir.join("tidegate.db"))
+        } else {
+            StoreUrl::parse(&config.database.url)?
+        };
+        let secret = config.database.secret_key.expose_secret();
+        let sealer = if secret.is_empty() {
+            Sealer::from_key_file(&data_dir.join("secret.key"))?
+        } else {
+            Sealer::from_hex(secret)?
+        };
+        let store = Store::open(&url, sealer).await?;
+        let turns = Arc::new(Semaphore::new(config.limits.turns));
+        let app = Self(Arc::new(Parts {
+            registry: Registry::new(),
+            databases: Databases::new(Duration::from_secs(config.limits.connect_seconds)),
+            host_name: host_name(),
+            store,
+            clock,
+            turns,
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            config,
+        }));
+        app.registry.load_configured(&app.config, &data_dir, &app.tasks)?;
+        Ok(app)
+    }
+
+    /// The data directory.
+    pub fn data_dir(&self) -> anyhow::Result<PathBuf> {
+        Ok(self.config.data_dir()?)
+    }
+
+    /// Makes and registers the sample database unless it is there or switched off.
+    pub async fn ensure_sample(&self) -> anyhow::Result<()> {
+        if !self.config.data.sample {
+            return Ok(());
+        }
+        self.datasources().ensure_sample(&self.data_dir()?.join("shop.db")).await?;
+        Ok(())
+    }
+
+    /// Whether the store answers.
+    pub async fn store_answers(&self) -> bool {
+        self.store.health().await.is_ok()
+    }
+
+    /// Refuses new work, waits for running turns to be stored, up to the configured grace.
+    pub async fn stop(&self) {
+        self.stopping.cancel();
+        self.tasks.close();
+        let grace = Duration::from_secs(self.config.server.shutdown_seconds);
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
+            tracing::warn!(seconds = grace.as_secs(), "running turns did not end in time");
+        }
+    }
+
+    /// Datasources.
+    pub fn datasources(&self) -> Datasources<'_> {
+        Datasources(self)
+    }
+
+    /// Conversations.
+    pub fn conversations(&self) -> Conversations<'_> {
+        Conversations(self)
+    }
+
+    /// Chat turns.
+    pub fn chat(&self) -> Chat<'_> {
+        Chat(self)
+    }
+
+    /// Guarded SQL written by people.
+    pub fn sql(&self) -> Sql<'_> {
+        Sql(self)
+    }
+
+    /// API keys.
+    pub fn keys(&self) -> Keys<'_> {
+        Keys(self)
+    }
+
+    /// Models.
+    pub fn models(&self) -> Models<'_> {
+        Models(self)
+    }
+}
+
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .unwrap_or_else(|_| "localhost".to_owned())
+}

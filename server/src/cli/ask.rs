@@ -1,0 +1,103 @@
+//! `tidegate ask`: one question, in the terminal.
+
+use clap::Args;
+use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use serde_json::json;
+use tidegate_schema::model::{Answer, ChatMode, RowSet};
+
+use super::{app, caller, print};
+use crate::{config::Config, services::chat::TurnRequest};
+
+/// Rows printed before the rest is only counted.
+const MOST_ROWS: usize = 50;
+
+/// Ask a datasource a question.
+#[derive(Debug, Args)]
+pub struct Ask {
+    /// Datasource, as `tidegate db list` names it.
+    datasource: String,
+    /// The question, in plain words.
+    question: String,
+    /// Model; the default one when not given.
+    #[arg(long)]
+    model: Option<String>,
+    /// Print the whole answer as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Ask {
+    /// Asks and prints. A question that could not be answered is an error.
+    pub(super) async fn run(self, config: Config) -> anyhow::Result<()> {
+        let app = app(config, true).await?;
+        let request = TurnRequest {
+            text: self.question,
+            mode: ChatMode::WithDbExecute.name().to_owned(),
+            select_param: Some(self.datasource),
+            model: self.model,
+            ..TurnRequest::default()
+        };
+        let outcome = app.chat().ask(&caller(), request).await;
+        app.stop().await;
+        let answer = outcome?;
+        if self.json {
+            let mut document = answer.document();
+            if let Some(object) = document.as_object_mut() {
+                object.insert("conversation".to_owned(), json!(answer.conversation.as_str()));
+            }
+            print(&format!("{document:#}\n"));
+        } else {
+            print(&show(&answer));
+        }
+        match answer.problem {
+            Some(problem) => Err(problem.into()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// An answer as terminal text: words, table, SQL, evidence.
+fn show(answer: &Answer) -> String {
+    use std::fmt::Write as _;
+
+    let mut text = format!("{}\n", answer.text);
+    if let Some(result) = &answer.result {
+        let _ = writeln!(text, "{}", table(result));
+        if result.rows.len() > MOST_ROWS {
+            let _ = writeln!(text, "{MOST_ROWS} of {} rows shown; --json prints all", result.rows.len());
+        }
+    }
+    let evidence = &answer.evidence;
+    if let Some(sql) = &evidence.sql {
+        let _ = writeln!(text, "\nSQL\n  {}", sql.replace('\n', "\n  "));
+        let verdict = match &evidence.verdict {
+            Some(verdict) if verdict.allowed => format!("allowed: {} over {}", verdict.statement, verdict.tables.join(", ")),
+            Some(verdict) => format!("refused: {}", verdict.reason),
+            None => "not judged".to_owned(),
+        };
+        let _ = writeln!(text, "Evidence");
+        let _ = writeln!(text, "  guard       {verdict}");
+        let _ = writeln!(text, "  shown       {}", evidence.tables_shown.join(", "));
+        let cut = evidence.cut_at.map_or(String::new(), |at| format!(", cut at {at}"));
+        let _ = writeln!(text, "  rows        {}{cut}", evidence.rows_read);
+        let confidence = evidence.confidence.map_or(String::new(), |value| format!(", confidence {value:.2}"));
+        let _ = writeln!(text, "  model       {}{confidence}", evidence.model);
+        let times: Vec<String> = evidence
+            .times
+            .iter()
+            .map(|time| format!("{} {:.0} ms", time.stage.name(), time.elapsed_ms))
+            .collect();
+        let _ = writeln!(text, "  time        {}", times.join(", "));
+    }
+    text
+}
+
+fn table(result: &RowSet) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(result.columns.iter().map(|column| column.name.clone()));
+    for row in result.rows.iter().take(MOST_ROWS) {
+        table.add_row(row.iter().map(|cell| cell.to_text().unwrap_or_else(|| "NULL".to_owned())));
+    }
+    table
+}

@@ -1,0 +1,142 @@
+//! The command line: one subcommand per role and act, each calling the same services as the other skins.
+
+mod ask;
+mod db;
+mod doctor;
+mod key;
+mod serve;
+mod spec;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use tidegate_schema::model::Caller;
+
+use crate::{app::App, clock::Clock, config::Config, telemetry};
+
+/// Ask your databases in plain words.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, about)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Configuration file (TOML); the defaults need none.
+    #[arg(long, short, global = true, env = "TIDEGATE_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server: web listener, OpenAI listener, models.
+    Serve(serve::Serve),
+    /// Ask a datasource a question and print table, SQL and evidence.
+    Ask(ask::Ask),
+    /// Add, list, test and remove datasources.
+    #[command(subcommand)]
+    Db(db::Db),
+    /// Create, list and revoke API keys.
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Print a contract: the OpenAPI documents or the GraphQL schema.
+    Spec(spec::Spec),
+    /// Show what is installed, reachable and writable, and the remedy for what is not.
+    Doctor(doctor::Doctor),
+    /// Show the configuration in force, or check a file.
+    #[command(subcommand)]
+    Config(ConfigAct),
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigAct {
+    /// Print the commented defaults, which are the reference.
+    Show,
+    /// Check the configuration file and the environment.
+    Check,
+}
+
+/// Runs a command to its end.
+pub fn run(cli: Cli) -> ExitCode {
+    let outcome = match cli.command {
+        // No configuration, no database, no network.
+        Command::Spec(spec) => spec.run(),
+        Command::Config(ConfigAct::Show) => {
+            print(crate::config::DEFAULTS);
+            Ok(())
+        }
+        command => with_config(&cli.common, command),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn with_config(common: &Common, command: Command) -> anyhow::Result<()> {
+    let config = load(common)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve(serve) => serve.run(config).await,
+            Command::Ask(ask) => ask.run(quiet(config)).await,
+            Command::Db(db) => db.run(quiet(config)).await,
+            Command::Key(key) => key.run(quiet(config)).await,
+            Command::Doctor(doctor) => doctor.run(config).await,
+            Command::Config(_) => {
+                print("The configuration is valid.\n");
+                Ok(())
+            }
+            Command::Spec(spec) => spec.run(),
+        }
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "the command line is where the environment enters the configuration")]
+fn load(common: &Common) -> anyhow::Result<Config> {
+    Ok(Config::load(common.config.as_deref(), &|name| std::env::var(name).ok())?)
+}
+
+/// Commands that print a result keep the log to warnings unless a filter was set.
+fn quiet(mut config: Config) -> Config {
+    if config.log.filter == "info" {
+        "warn".clone_into(&mut config.log.filter);
+    }
+    config
+}
+
+/// An application for a command: store open, sample there, no listener.
+async fn app(mut config: Config, with_models: bool) -> anyhow::Result<App> {
+    telemetry::install(&config.log);
+    if !with_models {
+        config.builtin.enabled = false;
+        config.models.clear();
+    }
+    let app = App::start(config, Clock::system()).await?;
+    app.ensure_sample().await?;
+    Ok(app)
+}
+
+/// The person at the terminal.
+fn caller() -> Caller {
+    Caller::local("001")
+}
+
+#[expect(clippy::print_stdout, reason = "the command line's answers go to standard output")]
+fn print(text: &str) {
+    print!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "the command line's complaints go to standard error")]
+fn complain(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,128 @@
+//! PostgreSQL over its own wire: a small pool, read-only sessions, one transaction per run that is rolled back.
+
+use std::{
+    error::Error as _,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use tidegate_schema::{
+    Error, Result,
+    model::{Catalogue, Connection, Engine, RowSet},
+};
+use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
+
+use super::{Driver, Limits, RowStream, gather};
+
+mod introspect;
+mod pool;
+mod rows;
+mod secret;
+mod text;
+mod tls;
+
+use pool::Pool;
+
+/// For acts that come without limits of their own.
+const SMALL_ACT: Duration = Duration::from_secs(10);
+/// For reading a large catalogue.
+const INTROSPECTION: Duration = Duration::from_secs(60);
+
+/// A database on a PostgreSQL server.
+pub struct Postgres {
+    pool: Arc<Pool>,
+}
+
+impl Postgres {
+    /// Connects once, to prove that the server answers and the password is right.
+    pub async fn connect(name: &str, connection: &Connection, timeout: Duration) -> Result<Self> {
+        let driver = Self { pool: Arc::new(Pool::new(name, connection, timeout)?) };
+        driver.ping().await?;
+        Ok(driver)
+    }
+}
+
+#[async_trait]
+impl Driver for Postgres {
+    fn engine(&self) -> Engine {
+        Engine::Postgres
+    }
+
+    async fn ping(&self) -> Result<()> {
+        let loan = Pool::borrow(&self.pool, SMALL_ACT).await?;
+        let answer = loan.client().simple_query("SELECT 1");
+        self.pool.within(SMALL_ACT, "the server's answer", answer).await?;
+        loan.give_back();
+        Ok(())
+    }
+
+    async fn introspect(&self) -> Result<Catalogue> {
+        let loan = Pool::borrow(&self.pool, SMALL_ACT).await?;
+        rows::begin(&self.pool, &loan, INTROSPECTION).await?;
+        let catalogue = introspect::catalogue(loan.client());
+        let catalogue = self.pool.within(INTROSPECTION, "reading the catalogue", catalogue).await?;
+        rows::finish(loan).await;
+        Ok(catalogue)
+    }
+
+    async fn dry_run(&self, sql: &str) -> Result<String> {
+        let loan = Pool::borrow(&self.pool, SMALL_ACT).await?;
+        let planned = rows::plan(&self.pool, &loan, sql, SMALL_ACT).await;
+        rows::finish(loan).await;
+        planned
+    }
+
+    async fn stream(&self, sql: &str, limits: Limits) -> Result<RowStream> {
+        let loan = Pool::borrow(&self.pool, limits.time).await?;
+        rows::stream(self.pool.clone(), loan, sql, limits).await
+    }
+
+    async fn run(&self, sql: &str, limits: Limits) -> Result<RowSet> {
+        let started = Instant::now();
+        gather(self.stream(sql, limits).await?, started).await
+    }
+}
+
+/// What the server or the way to it said, by what the caller can do about it.
+fn explain(provider: &str, password: &str, limit: Duration, error: &tokio_postgres::Error) -> Error {
+    let message = match error.as_db_error() {
+        Some(said) if *said.code() == SqlState::QUERY_CANCELED => {
+            return Error::Timeout { what: "the query".into(), limit };
+        }
+        Some(said) if *said.code() == SqlState::READ_ONLY_SQL_TRANSACTION => {
+            return Error::Forbidden { reason: format!("the session is read-only: {}", said.message()) };
+        }
+        Some(said) => server_message(said),
+        None => chain(error),
+    };
+    Error::upstream(provider, secret::without(&message, password))
+}
+
+fn server_message(said: &DbError) -> String {
+    let mut message = said.message().to_owned();
+    if let Some(ErrorPosition::Original(at)) = said.position() {
+        message.push_str(&format!(" (at character {at})"));
+    }
+    for (label, text) in [("detail", said.detail()), ("hint", said.hint())] {
+        if let Some(text) = text {
+            message.push_str(&format!("; {label}: {text}"));
+        }
+    }
+    message
+}
+
+/// "error connecting to server" alone helps nobody: the reason is in the causes.
+fn chain(error: &tokio_postgres::Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let text = next.to_string();
+        if !message.contains(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
+        }
+        cause = next.source();
+    }
+    message
+}

@@ -1,0 +1,174 @@
+//! A small pool: connections are opened when needed, proved before reuse and thrown away when in doubt.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use secrecy::ExposeSecret;
+use tidegate_schema::{Error, Result, model::Connection};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_postgres::{Client, Config, config::SslMode};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{explain, secret, tls};
+
+/// Connections to one database at a time.
+const CONNECTIONS: usize = 8;
+/// An idle connection older than this is asked whether it still lives: firewalls forget quietly.
+const FRESH: Duration = Duration::from_secs(20);
+/// For that question.
+const PROOF: Duration = Duration::from_secs(2);
+const DEFAULT_PORT: u16 = 5432;
+
+/// Every session is read-only and bounded from its first statement, whatever a run sets for itself later.
+const SESSION: &str = "
+    SET default_transaction_read_only = on;
+    SET statement_timeout = '60s';
+    SET lock_timeout = '5s';
+    SET idle_in_transaction_session_timeout = '120s';
+    SET DateStyle = 'ISO, YMD';
+    SET IntervalStyle = 'iso_8601';
+    SET bytea_output = 'hex';
+    SET extra_float_digits = 1;
+    SET client_encoding = 'UTF8';
+    SET standard_conforming_strings = on;";
+
+/// How to reach the database, and the connections that wait for work.
+pub(super) struct Pool {
+    name: String,
+    config: Config,
+    password: String,
+    tls: MakeRustlsConnect,
+    connect_timeout: Duration,
+    idle: Mutex<Vec<Idle>>,
+    slots: Arc<Semaphore>,
+}
+
+struct Idle {
+    client: Client,
+    since: Instant,
+}
+
+/// One connection on loan. Dropped, it is closed; [`Loan::give_back`] returns it.
+pub(super) struct Loan {
+    pool: Arc<Pool>,
+    client: Client,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl Pool {
+    pub(super) fn new(name: &str, connection: &Connection, connect_timeout: Duration) -> Result<Self> {
+        if connection.host.trim().is_empty() {
+            return Err(Error::invalid("host", "is empty; give the server's host name or address"));
+        }
+        // The one place where the environment is a user's way to keep a password out of the store.
+        let password = secret::expand(connection.password.expose_secret(), |name| std::env::var(name).ok())?;
+        let mut config = Config::new();
+        config
+            .host(connection.host.trim())
+            .port(if connection.port == 0 { DEFAULT_PORT } else { connection.port })
+            .user(&connection.user)
+            .dbname(&connection.database)
+            .application_name("tidegate")
+            .connect_timeout(connect_timeout)
+            .ssl_mode(SslMode::Prefer)
+            .keepalives_idle(Duration::from_secs(30))
+            .keepalives_interval(Duration::from_secs(10))
+            .keepalives_retries(3);
+        if !password.is_empty() {
+            config.password(&password);
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            config,
+            password,
+            tls: tls::connector()?,
+            connect_timeout,
+            idle: Mutex::new(Vec::new()),
+            slots: Arc::new(Semaphore::new(CONNECTIONS)),
+        })
+    }
+
+    /// An idle connection that still lives, or a new one.
+    pub(super) async fn borrow(pool: &Arc<Self>, patience: Duration) -> Result<Loan> {
+        let waiting = pool.slots.clone().acquire_owned();
+        let slot = tokio::time::timeout(patience.min(super::SMALL_ACT), waiting)
+            .await
+            .map_err(|_| Error::Overloaded { retry_after: Duration::from_secs(1) })?
+            .map_err(|error| Error::internal("waiting for a PostgreSQL connection", error))?;
+        while let Some(idle) = pool.take_idle() {
+            if idle.is_usable().await {
+                return Ok(Loan { pool: pool.clone(), client: idle.client, _slot: slot });
+            }
+        }
+        Ok(Loan { client: pool.open().await?, pool: pool.clone(), _slot: slot })
+    }
+
+    fn take_idle(&self) -> Option<Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    async fn open(&self) -> Result<Client> {
+        let timeout = self.connect_timeout;
+        let opening = async {
+            let (client, connection) = self.config.connect(self.tls.clone()).await?;
+            // The wire's own loop. It ends with its client, so shutdown need not wait for it.
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "a PostgreSQL connection ended");
+                }
+            });
+            client.batch_execute(SESSION).await?;
+            Ok(client)
+        };
+        self.within(timeout, "connecting", opening).await
+    }
+
+    /// Waits so long for the server, and says what it said if it refused.
+    pub(super) async fn within<T>(
+        &self,
+        limit: Duration,
+        what: &str,
+        act: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T> {
+        match tokio::time::timeout(limit, act).await {
+            Ok(done) => done.map_err(|error| self.error(limit, &error)),
+            Err(_) => Err(Error::Timeout { what: format!("{}: {what}", self.name), limit }),
+        }
+    }
+
+    pub(super) fn error(&self, limit: Duration, error: &tokio_postgres::Error) -> Error {
+        explain(&self.name, &self.password, limit, error)
+    }
+
+    pub(super) fn tls(&self) -> MakeRustlsConnect {
+        self.tls.clone()
+    }
+}
+
+impl Idle {
+    async fn is_usable(&self) -> bool {
+        if self.client.is_closed() {
+            return false;
+        }
+        if self.since.elapsed() < FRESH {
+            return true;
+        }
+        let answer = tokio::time::timeout(PROOF, self.client.batch_execute("")).await;
+        matches!(answer, Ok(Ok(())))
+    }
+}
+
+impl Loan {
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Keeps the connection for the next run. Only for one that is known to be between transactions.
+    pub(super) fn give_back(self) {
+        let Self { pool, client, _slot } = self;
+        let mut idle = pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push(Idle { client, since: Instant::now() });
+    }
+}

@@ -1,0 +1,233 @@
+//! One run: a read-only transaction, the statement prepared for its columns, its rows streamed, all rolled back.
+//!
+//! Columns come from preparing, so they are known when there are no rows, and preparing proves that the text is
+//! one statement. Rows then come in the server's own text form: exact for every type there is, extensions'
+//! included, where the binary form would need a decoder for each.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::{StreamExt, stream};
+use tidegate_schema::{
+    Error, Result,
+    model::{Cell, ResultColumn},
+};
+use tokio_postgres::{CancelToken, SimpleQueryMessage, SimpleQueryStream};
+
+use super::{
+    pool::{Loan, Pool},
+    text::{self, Reader},
+};
+use crate::drivers::{Batch, Limits, ROWS_PER_BATCH, RowStream, cell_bytes};
+
+/// The server stops a statement itself; this much later we stop waiting for it to do so.
+const GRACE: Duration = Duration::from_secs(2);
+/// For a cancel request and for the rollback after a run.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Opens the run's transaction with its clock.
+pub(super) async fn begin(pool: &Pool, loan: &Loan, time: Duration) -> Result<()> {
+    let time_ms = time.as_millis().clamp(1, 86_400_000);
+    let lock_ms = time_ms.min(5_000);
+    let sql = format!(
+        "BEGIN READ ONLY; SET LOCAL statement_timeout = {time_ms}; SET LOCAL lock_timeout = {lock_ms}"
+    );
+    pool.within(FAREWELL, "opening a transaction", loan.client().batch_execute(&sql)).await
+}
+
+/// Rolls back and returns the connection, or throws it away if that fails.
+pub(super) async fn finish(loan: Loan) {
+    let rolled_back = tokio::time::timeout(FAREWELL, loan.client().batch_execute("ROLLBACK")).await;
+    if matches!(rolled_back, Ok(Ok(()))) {
+        loan.give_back();
+    }
+}
+
+/// The plan of a query; empty for what is no query (`SHOW`, `EXPLAIN`).
+pub(super) async fn plan(pool: &Pool, loan: &Loan, sql: &str, time: Duration) -> Result<String> {
+    begin(pool, loan, time).await?;
+    describe(pool, loan, sql, time).await?;
+    let first = sql.trim_start().get(..4).unwrap_or_default();
+    if first.eq_ignore_ascii_case("show") || first.eq_ignore_ascii_case("expl") {
+        return Ok(String::new());
+    }
+    let explain = format!("EXPLAIN {sql}");
+    let rows = pool.within(time, "planning", loan.client().simple_query(&explain)).await?;
+    let line = |message: SimpleQueryMessage| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    };
+    Ok(rows.into_iter().filter_map(line).collect::<Vec<_>>().join("\n"))
+}
+
+/// Begins a run and answers as soon as its columns are known.
+pub(super) async fn stream(pool: Arc<Pool>, loan: Loan, sql: &str, limits: Limits) -> Result<RowStream> {
+    let begun = async {
+        begin(&pool, &loan, limits.time).await?;
+        let columns = describe(&pool, &loan, sql, limits.time).await?;
+        let rows = loan.client().simple_query_raw(sql);
+        let rows = pool.within(limits.time, "sending the query", rows).await?;
+        Ok((columns, rows))
+    };
+    let ((columns, readers), rows) = match begun.await {
+        Ok(begun) => begun,
+        Err(error) => {
+            // A failed transaction is ended by its rollback; one that timed out may be stuck, and is not waited for.
+            if !matches!(error, Error::Timeout { .. }) {
+                finish(loan).await;
+            }
+            return Err(error);
+        }
+    };
+    let run = Run {
+        cancel: Some((loan.client().cancel_token(), pool.clone())),
+        loan: Some(loan),
+        rows: Box::pin(rows),
+        readers,
+        pool,
+        limits,
+        deadline: Instant::now() + limits.time + GRACE,
+        sent: 0,
+        bytes: 0,
+        held: None,
+        cut: false,
+    };
+    let batches = stream::unfold(Some(run), |run| async {
+        let mut run = run?;
+        match run.next_batch().await {
+            Ok(Some(batch)) => Some((Ok(batch), Some(run))),
+            Ok(None) => None,
+            Err(error) => Some((Err(error), None)),
+        }
+    });
+    Ok(RowStream { columns, batches: batches.boxed() })
+}
+
+/// Columns and how to read their cells. Nothing that returns no columns is ever run.
+async fn describe(
+    pool: &Pool,
+    loan: &Loan,
+    sql: &str,
+    time: Duration,
+) -> Result<(Vec<ResultColumn>, Vec<Reader>)> {
+    let statement = pool.within(time + GRACE, "preparing the query", loan.client().prepare(sql)).await?;
+    if !statement.params().is_empty() {
+        return Err(Error::invalid("sql", "has parameters ($1); write the values into the query"));
+    }
+    if statement.columns().is_empty() {
+        return Err(Error::invalid("sql", "is no query: it returns no columns"));
+    }
+    let described = statement.columns().iter().map(|column| {
+        let (kind, reader) = text::reader(column.type_());
+        let data_type = column.type_().name().to_owned();
+        (ResultColumn { name: column.name().to_owned(), kind, data_type }, reader)
+    });
+    Ok(described.unzip())
+}
+
+/// A run whose rows are on their way.
+struct Run {
+    loan: Option<Loan>,
+    /// Taken when the statement has ended by itself and there is nothing to cancel.
+    cancel: Option<(CancelToken, Arc<Pool>)>,
+    rows: Pin<Box<SimpleQueryStream>>,
+    readers: Vec<Reader>,
+    pool: Arc<Pool>,
+    limits: Limits,
+    deadline: Instant,
+    sent: usize,
+    bytes: usize,
+    /// Set once the rows have failed or a cap was reached behind rows that still had to go out.
+    held: Option<Result<Batch>>,
+    cut: bool,
+}
+
+impl Run {
+    async fn next_batch(&mut self) -> Result<Option<Batch>> {
+        if let Some(held) = self.held.take() {
+            return held.map(Some);
+        }
+        if self.loan.is_none() || self.cut {
+            return Ok(None);
+        }
+        // The first row goes out at once, so that whoever waits sees something.
+        let full = if self.sent == 0 { 1 } else { ROWS_PER_BATCH };
+        let mut batch = Vec::new();
+        let end = loop {
+            match self.next_row().await {
+                Ok(Some(row)) => {
+                    self.bytes += row.iter().map(cell_bytes).sum::<usize>();
+                    if self.sent + batch.len() >= self.limits.rows || self.bytes > self.limits.bytes {
+                        self.cut = true;
+                        break Some(Ok(Batch::Cut(self.sent + batch.len())));
+                    }
+                    batch.push(row);
+                    if batch.len() >= full {
+                        break None;
+                    }
+                }
+                Ok(None) => break None,
+                Err(error) => break Some(Err(error)),
+            }
+        };
+        self.sent += batch.len();
+        if batch.is_empty() {
+            return end.transpose();
+        }
+        self.held = end;
+        Ok(Some(Batch::Rows(batch)))
+    }
+
+    async fn next_row(&mut self) -> Result<Option<Vec<Cell>>> {
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            let Ok(message) = tokio::time::timeout(left, self.rows.next()).await else {
+                return Err(Error::Timeout { what: "the query".into(), limit: self.limits.time });
+            };
+            match message {
+                Some(Ok(SimpleQueryMessage::Row(row))) => {
+                    let cells = self.readers.iter().enumerate();
+                    return Ok(Some(
+                        cells.map(|(at, reader)| row.get(at).map_or(Cell::Null, reader)).collect(),
+                    ));
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => {
+                    let error = self.pool.error(self.limits.time, &error);
+                    self.end().await;
+                    return Err(error);
+                }
+                None => {
+                    self.end().await;
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// The statement is over, well or badly: the connection may live on.
+    async fn end(&mut self) {
+        self.cancel = None;
+        if let Some(loan) = self.loan.take() {
+            finish(loan).await;
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let (Some((token, pool)), Some(loan)) = (self.cancel.take(), self.loan.take()) else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        // The connection goes with it: a late cancel would hit whatever ran on it next.
+        runtime.spawn(async move {
+            let cancelled = tokio::time::timeout(FAREWELL, token.cancel_query(pool.tls())).await;
+            if !matches!(cancelled, Ok(Ok(()))) {
+                tracing::debug!("a cancel request did not arrive; the statement timeout ends the query");
+            }
+            drop(loan);
+        });
+    }
+}

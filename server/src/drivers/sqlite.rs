@@ -1,0 +1,239 @@
+//! SQLite files: opened read-only, watched by an authorizer and a clock, run on blocking threads.
+//!
+//! The file is never created, never written and never locked for longer than a read. Whatever the guard lets
+//! through, this session cannot attach, set a pragma, load an extension or change a row.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use rusqlite::ErrorCode;
+use tidegate_schema::{
+    Error, Result,
+    model::{Catalogue, Connection, Engine, RowSet},
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
+};
+
+use super::{Driver, Limits, RowStream, gather};
+
+mod introspect;
+mod rows;
+mod session;
+
+/// Connections to one file at a time. Readers of one file share its page cache only through the kernel.
+const CONNECTIONS: usize = 4;
+/// How long a writer elsewhere may keep us waiting for its lock.
+const BUSY: Duration = Duration::from_secs(5);
+/// For acts that come without limits of their own.
+const SMALL_ACT: Duration = Duration::from_secs(10);
+
+/// A SQLite file.
+pub struct Sqlite {
+    pool: Arc<Pool>,
+}
+
+/// Idle connections and the right to hold one.
+struct Pool {
+    /// The datasource's name, for messages.
+    name: String,
+    path: PathBuf,
+    idle: Mutex<Vec<rusqlite::Connection>>,
+    slots: Arc<Semaphore>,
+}
+
+/// One connection on loan; it goes back unless it is lost on the way.
+struct Loan {
+    pool: Arc<Pool>,
+    connection: Option<rusqlite::Connection>,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl Sqlite {
+    /// Opens an existing file and proves that it is a database.
+    pub async fn open(name: &str, connection: &Connection) -> Result<Self> {
+        let path = existing_file(&connection.path)?;
+        let pool = Arc::new(Pool {
+            name: name.to_owned(),
+            path,
+            idle: Mutex::new(Vec::new()),
+            slots: Arc::new(Semaphore::new(CONNECTIONS)),
+        });
+        let driver = Self { pool };
+        driver.ping().await.map_err(|error| match error {
+            Error::Upstream { message, .. } => Error::invalid("path", message),
+            other => other,
+        })?;
+        Ok(driver)
+    }
+
+    /// Runs `act` with a connection on a blocking thread, at most so long.
+    async fn with_connection<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        act: impl FnOnce(&rusqlite::Connection, &Pool) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let loan = Pool::borrow(&self.pool, limit).await?;
+        let watch = session::Watch::new(limit);
+        let joined = spawn_blocking(move || {
+            let mut loan = loan;
+            loan.open()?;
+            let connection = loan.connection();
+            watch.install(connection, BUSY.min(limit));
+            let done = act(connection, &loan.pool);
+            let done = done.map_err(|error| watch.explain(error));
+            watch.remove(connection);
+            done
+        })
+        .await;
+        joined.map_err(|_| self.pool.stopped())?
+    }
+}
+
+#[async_trait]
+impl Driver for Sqlite {
+    fn engine(&self) -> Engine {
+        Engine::Sqlite
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.with_connection(SMALL_ACT, |connection, pool| {
+            connection
+                .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+                .map_err(|error| pool.error(&error))
+        })
+        .await
+    }
+
+    async fn introspect(&self) -> Result<Catalogue> {
+        self.with_connection(Duration::from_secs(60), |connection, pool| {
+            introspect::catalogue(connection).map_err(|error| pool.error(&error))
+        })
+        .await
+    }
+
+    async fn dry_run(&self, sql: &str) -> Result<String> {
+        let sql = sql.to_owned();
+        self.with_connection(SMALL_ACT, move |connection, pool| {
+            rows::plan(connection, &sql).map_err(|error| pool.error(&error))
+        })
+        .await
+    }
+
+    async fn stream(&self, sql: &str, limits: Limits) -> Result<RowStream> {
+        let loan = Pool::borrow(&self.pool, limits.time).await?;
+        rows::stream(loan, sql.to_owned(), limits).await
+    }
+
+    async fn run(&self, sql: &str, limits: Limits) -> Result<RowSet> {
+        let started = Instant::now();
+        gather(self.stream(sql, limits).await?, started).await
+    }
+}
+
+impl Pool {
+    /// Waits for the right to use a connection. It is opened later, on the thread that will use it.
+    async fn borrow(pool: &Arc<Self>, patience: Duration) -> Result<Loan> {
+        let waiting = pool.slots.clone().acquire_owned();
+        let slot = tokio::time::timeout(patience.min(SMALL_ACT), waiting)
+            .await
+            .map_err(|_| Error::Overloaded { retry_after: Duration::from_secs(1) })?
+            .map_err(|error| Error::internal("waiting for a SQLite connection", error))?;
+        let connection = pool.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Ok(Loan { pool: pool.clone(), connection, _slot: slot })
+    }
+
+    /// The database's own words, by what the caller can do about them.
+    fn error(&self, error: &rusqlite::Error) -> Error {
+        let message = match error {
+            rusqlite::Error::MultipleStatement => {
+                return Error::Forbidden {
+                    reason: "more than one statement; send one query at a time".into(),
+                };
+            }
+            rusqlite::Error::SqliteFailure(code, text) => {
+                let text = text.clone().unwrap_or_else(|| code.to_string());
+                match code.code {
+                    ErrorCode::NotADatabase => {
+                        format!("'{}' is not a SQLite database", self.path.display())
+                    }
+                    ErrorCode::CannotOpen => format!(
+                        "'{}' cannot be opened: {text}; check that the file and its folder may be read \
+                         (a database in WAL mode needs its -wal and -shm files beside it)",
+                        self.path.display()
+                    ),
+                    ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+                        format!("{text}: another program keeps the file locked; try again")
+                    }
+                    ErrorCode::AuthorizationForStatementDenied | ErrorCode::ReadOnly => {
+                        return Error::Forbidden {
+                            reason: format!("the session is read-only: {text}"),
+                        };
+                    }
+                    _ => text,
+                }
+            }
+            rusqlite::Error::SqlInputError { msg, offset, .. } if *offset >= 0 => {
+                format!("{msg} (at byte {offset})")
+            }
+            rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+            other => other.to_string(),
+        };
+        Error::upstream(&self.name, message)
+    }
+
+    /// A thread that ended without a word: a panic in the database library, already logged by the panic hook.
+    fn stopped(&self) -> Error {
+        Error::upstream(&self.name, "reading the file stopped unexpectedly; is the file damaged?")
+    }
+}
+
+impl Loan {
+    /// Opens the connection unless an idle one was found. Blocks.
+    fn open(&mut self) -> Result<()> {
+        if self.connection.is_none() {
+            let opened = session::open(&self.pool.path);
+            self.connection = Some(opened.map_err(|error| self.pool.error(&error))?);
+        }
+        Ok(())
+    }
+
+    fn connection(&self) -> &rusqlite::Connection {
+        self.connection.as_ref().expect("a loan is opened before it is used")
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        // A thread that panicked may have left a statement behind: its connection is not lent again.
+        if let Some(connection) = self.connection.take().filter(|_| !std::thread::panicking()) {
+            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        }
+    }
+}
+
+/// The path if it names a file. SQLite would create what is missing and treat `:memory:` as no file at all.
+fn existing_file(path: &str) -> Result<PathBuf> {
+    if path.trim().is_empty() {
+        return Err(Error::invalid("path", "is empty; give the path of an existing SQLite file"));
+    }
+    let found = Path::new(path);
+    match std::fs::metadata(found) {
+        Ok(meta) if meta.is_file() => std::path::absolute(found)
+            .map_err(|error| Error::invalid("path", format!("'{path}' is no usable path: {error}"))),
+        Ok(_) => Err(Error::invalid("path", format!("'{path}' is not a file; give a SQLite file"))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::invalid(
+            "path",
+            format!("there is no file '{path}'; give the path of an existing SQLite file (none is created)"),
+        )),
+        Err(error) => Err(Error::invalid("path", format!("'{path}' cannot be read: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,305 @@
+//! Rows of a SQLite statement, typed by what the columns were declared to be.
+
+use std::sync::{Arc, OnceLock};
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
+use futures::{StreamExt, stream};
+use rusqlite::{Connection, Statement, types::ValueRef};
+use tidegate_schema::{
+    Error, Result,
+    model::{Cell, CellKind, ResultColumn},
+};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+    task::spawn_blocking,
+};
+
+use super::{BUSY, Loan, session::Watch};
+use crate::drivers::{Batch, Limits, ROWS_PER_BATCH, RowStream, cell_bytes};
+
+/// Batches on their way while the reader is busy.
+const BATCHES_AHEAD: usize = 4;
+
+/// Prepares on a blocking thread, answers with the columns, then sends rows until a cap, an error or the end.
+pub(super) async fn stream(loan: Loan, sql: String, limits: Limits) -> Result<RowStream> {
+    let pool = loan.pool.clone();
+    let watch = Watch::new(limits.time);
+    // How the run ended; empty for as long as it has not, and for ever if its thread panicked.
+    let outcome = Arc::new(OnceLock::new());
+    let (columns_in, columns_out) = oneshot::channel();
+    let (batches_in, batches_out) = mpsc::channel(BATCHES_AHEAD);
+    let runner =
+        Runner { watch: watch.clone(), limits, batches: batches_in, runtime: Handle::current() };
+    let ended = outcome.clone();
+    // Dropped with the stream, or with this future while the statement is still being prepared.
+    let leash = Leash(watch);
+    spawn_blocking(move || {
+        let mut columns_in = Some(columns_in);
+        match (runner.run(loan, &sql, &mut columns_in), columns_in) {
+            (Err(error), Some(columns)) => drop(columns.send(Err(error))),
+            (done, _) => drop(ended.set(done)),
+        }
+    });
+    let columns = columns_out.await.map_err(|_| pool.stopped())??;
+    let batches = stream::unfold(Some((batches_out, leash)), move |state| {
+        let (outcome, pool) = (outcome.clone(), pool.clone());
+        async move {
+            let (mut batches, leash) = state?;
+            if let Some(batch) = batches.recv().await {
+                return Some((Ok(batch), Some((batches, leash))));
+            }
+            match outcome.get() {
+                Some(Ok(())) => None,
+                Some(Err(error)) => Some((Err(Error::clone(error)), None)),
+                None => Some((Err(pool.stopped()), None)),
+            }
+        }
+    });
+    Ok(RowStream { columns, batches: batches.boxed() })
+}
+
+/// The engine's plan, as an indented list.
+pub(super) fn plan(connection: &Connection, sql: &str) -> rusqlite::Result<String> {
+    let statement = connection.prepare(sql)?;
+    if statement.is_explain() != 0 {
+        return Ok(String::new());
+    }
+    drop(statement);
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+    let mut rows = statement.query([])?;
+    let mut depths = vec![(0_i64, 0_usize)];
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (id, parent, detail): (i64, i64, String) = (row.get(0)?, row.get(1)?, row.get(3)?);
+        let depth = depths.iter().find(|(known, _)| *known == parent).map_or(0, |(_, depth)| *depth);
+        depths.push((id, depth + 1));
+        lines.push(format!("{}{detail}", "  ".repeat(depth)));
+    }
+    Ok(lines.join("\n"))
+}
+
+/// Cancels the run when whoever listens is gone.
+struct Leash(Watch);
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// One run on its blocking thread.
+struct Runner {
+    watch: Watch,
+    limits: Limits,
+    batches: mpsc::Sender<Batch>,
+    runtime: Handle,
+}
+
+type ColumnsSender = oneshot::Sender<Result<Vec<ResultColumn>>>;
+
+impl Runner {
+    fn run(&self, mut loan: Loan, sql: &str, columns: &mut Option<ColumnsSender>) -> Result<()> {
+        loan.open()?;
+        let connection = loan.connection();
+        self.watch.install(connection, BUSY.min(self.limits.time));
+        let done = self.rows(connection, &loan, sql, columns);
+        self.watch.remove(connection);
+        done.map_err(|error| self.watch.explain(error))
+    }
+
+    fn rows(
+        &self,
+        connection: &Connection,
+        loan: &Loan,
+        sql: &str,
+        columns_in: &mut Option<ColumnsSender>,
+    ) -> Result<()> {
+        let failed = |error: rusqlite::Error| loan.pool.error(&error);
+        let mut statement = connection.prepare(sql).map_err(failed)?;
+        if !statement.readonly() {
+            return Err(Error::Forbidden { reason: "the statement would change the database".into() });
+        }
+        if statement.column_count() == 0 {
+            return Err(Error::invalid("sql", "is no query: it returns no columns"));
+        }
+        if statement.parameter_count() > 0 {
+            return Err(Error::invalid("sql", "has parameters (?); write the values into the query"));
+        }
+        let columns = columns(&statement);
+        let kinds: Vec<CellKind> = columns.iter().map(|column| column.kind).collect();
+        if let Some(columns_in) = columns_in.take() {
+            drop(columns_in.send(Ok(columns)));
+        }
+        let mut rows = statement.query([]).map_err(failed)?;
+        let (mut sent, mut bytes, mut batch) = (0_usize, 0_usize, Vec::new());
+        while let Some(row) = rows.next().map_err(failed)? {
+            let mut cells = Vec::with_capacity(kinds.len());
+            for (index, kind) in kinds.iter().enumerate() {
+                cells.push(cell(*kind, row.get_ref(index).map_err(failed)?));
+            }
+            bytes += cells.iter().map(cell_bytes).sum::<usize>();
+            if sent + batch.len() >= self.limits.rows || bytes > self.limits.bytes {
+                sent += batch.len();
+                return self.send(Batch::Rows(batch)).and_then(|()| self.send(Batch::Cut(sent)));
+            }
+            batch.push(cells);
+            // The first row goes out at once, so that whoever waits sees something.
+            if batch.len() >= ROWS_PER_BATCH || sent == 0 {
+                sent += batch.len();
+                self.send(Batch::Rows(std::mem::take(&mut batch)))?;
+            }
+        }
+        if batch.is_empty() { Ok(()) } else { self.send(Batch::Rows(batch)) }
+    }
+
+    /// Waits for room, but not longer than the run may take: a reader that went to sleep holds a connection.
+    fn send(&self, batch: Batch) -> Result<()> {
+        if matches!(&batch, Batch::Rows(rows) if rows.is_empty()) {
+            return Ok(());
+        }
+        let batch = match self.batches.try_send(batch) {
+            Ok(()) => return Ok(()),
+            Err(mpsc::error::TrySendError::Full(batch) | mpsc::error::TrySendError::Closed(batch)) => batch,
+        };
+        let waiting = async { tokio::time::timeout(self.watch.left(), self.batches.send(batch)).await };
+        match self.runtime.block_on(waiting) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Error::Conflict { reason: "the reader has left".into() }),
+            Err(_) => Err(self.watch.timeout()),
+        }
+    }
+}
+
+fn columns(statement: &Statement<'_>) -> Vec<ResultColumn> {
+    let described = statement.columns();
+    let column = |column: &rusqlite::Column<'_>| {
+        let data_type = column.decl_type().unwrap_or_default().to_owned();
+        ResultColumn { name: column.name().to_owned(), kind: kind(&data_type), data_type }
+    };
+    described.iter().map(column).collect()
+}
+
+/// What a declared type says about its cells. SQLite itself only keeps the affinity.
+pub(super) fn kind(declared: &str) -> CellKind {
+    let upper = declared.to_ascii_uppercase();
+    let bare = upper.split('(').next().unwrap_or_default().trim();
+    match bare {
+        "" => return CellKind::Unknown,
+        "DATE" => return CellKind::Date,
+        "TIME" => return CellKind::Time,
+        "JSON" | "JSONB" => return CellKind::Json,
+        "NUMERIC" | "DECIMAL" | "NUMBER" | "MONEY" => return CellKind::Decimal,
+        _ => {}
+    }
+    let has = |parts: &[&str]| parts.iter().any(|part| bare.contains(part));
+    if bare.starts_with("DATETIME") || bare.starts_with("TIMESTAMP") {
+        CellKind::Timestamp
+    } else if has(&["BOOL"]) {
+        CellKind::Bool
+    } else if has(&["INT", "SERIAL"]) {
+        CellKind::Int
+    } else if has(&["CHAR", "CLOB", "TEXT", "STRING", "UUID"]) {
+        CellKind::Text
+    } else if has(&["BLOB", "BINARY", "BYTEA"]) {
+        CellKind::Bytes
+    } else if has(&["REAL", "FLOA", "DOUB"]) {
+        CellKind::Float
+    } else if has(&["DECIMAL", "NUMERIC"]) {
+        CellKind::Decimal
+    } else {
+        CellKind::Unknown
+    }
+}
+
+/// A stored value, read as the column's kind where it fits and as what it is where it does not.
+fn cell(kind: CellKind, value: ValueRef<'_>) -> Cell {
+    match (kind, value) {
+        (_, ValueRef::Null) => Cell::Null,
+        (CellKind::Bool, ValueRef::Integer(number @ (0 | 1))) => Cell::Bool(number == 1),
+        (CellKind::Decimal, ValueRef::Integer(number)) => Cell::Decimal(number.to_string()),
+        // Rust prints a float with the fewest digits that read back the same, and never with an exponent.
+        (CellKind::Decimal, ValueRef::Real(number)) if number.is_finite() => {
+            Cell::Decimal(number.to_string())
+        }
+        (_, ValueRef::Integer(number)) => Cell::Int(number),
+        (_, ValueRef::Real(number)) => Cell::Float(number),
+        (_, ValueRef::Blob(bytes)) => Cell::Bytes(bytes.to_vec()),
+        (kind, ValueRef::Text(bytes)) => {
+            let text = String::from_utf8_lossy(bytes);
+            typed_text(kind, &text).unwrap_or_else(|| Cell::Text(text.into_owned()))
+        }
+    }
+}
+
+/// Text in the spellings SQLite's own date functions write and read.
+fn typed_text(kind: CellKind, text: &str) -> Option<Cell> {
+    match kind {
+        CellKind::Date => NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(Cell::Date),
+        CellKind::Time => ["%H:%M:%S%.f", "%H:%M"]
+            .iter()
+            .find_map(|form| NaiveTime::parse_from_str(text, form).ok())
+            .map(Cell::Time),
+        CellKind::Timestamp => timestamp(text),
+        CellKind::Decimal => is_plain_decimal(text).then(|| Cell::Decimal(text.to_owned())),
+        CellKind::Json => serde_json::from_str(text).ok().map(Cell::Json),
+        _ => None,
+    }
+}
+
+fn timestamp(text: &str) -> Option<Cell> {
+    const PLAIN: [&str; 4] =
+        ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
+    if let Some(at) = PLAIN.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok()) {
+        return Some(Cell::Timestamp(at));
+    }
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        return Some(Cell::TimestampTz(at));
+    }
+    // A bare day in a timestamp column is midnight to SQLite's own functions.
+    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+    Some(Cell::Timestamp(day.and_time(NaiveTime::MIN)))
+}
+
+fn is_plain_decimal(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let mut parts = digits.splitn(2, '.');
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    parts.next().is_some_and(all_digits) && parts.next().is_none_or(all_digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn declared_types_say_what_the_cells_are() {
+        for (declared, expected) in [
+            ("INTEGER", CellKind::Int),
+            ("BIGINT UNSIGNED", CellKind::Int),
+            ("VARCHAR(20)", CellKind::Text),
+            ("DECIMAL(10,2)", CellKind::Decimal),
+            ("datetime", CellKind::Timestamp),
+            ("TIMESTAMP WITH TIME ZONE", CellKind::Timestamp),
+            ("BOOLEAN", CellKind::Bool),
+            ("DOUBLE PRECISION", CellKind::Float),
+            ("GEOMETRY", CellKind::Unknown),
+            ("", CellKind::Unknown),
+        ] {
+            assert_eq!(kind(declared), expected, "{declared}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_parse_stays_what_it_is() {
+        let text = |text: &'static str| ValueRef::Text(text.as_bytes());
+        assert_eq!(cell(CellKind::Date, text("soon")), Cell::Text("soon".into()));
+        assert_eq!(cell(CellKind::Bool, ValueRef::Integer(7)), Cell::Int(7));
+        assert_eq!(cell(CellKind::Decimal, text("1e5")), Cell::Text("1e5".into()));
+        assert_eq!(cell(CellKind::Json, text("{")), Cell::Text("{".into()));
+        assert_eq!(cell(CellKind::Decimal, text("0.10")), Cell::Decimal("0.10".into()));
+        assert_eq!(cell(CellKind::Decimal, ValueRef::Real(1e20)), Cell::Decimal("1".to_owned() + &"0".repeat(20)));
+        let noon = NaiveDate::from_ymd_opt(2024, 2, 29).and_then(|day| day.and_hms_opt(12, 0, 0));
+        assert_eq!(cell(CellKind::Timestamp, text("2024-02-29 12:00")), noon.map_or(Cell::Null, Cell::Timestamp));
+    }
+}

@@ -1,0 +1,121 @@
+//! How a connection is opened and watched: read-only four times over, with a clock.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rusqlite::{
+    Connection, OpenFlags, Result,
+    config::DbConfig,
+    hooks::{AuthAction, AuthContext, Authorization},
+    limits::Limit,
+};
+use tidegate_schema::Error;
+
+/// Opcodes between two looks at the clock; a few microseconds of work.
+const OPCODES_PER_LOOK: i32 = 1_000;
+/// No value, row or intermediate string may be larger.
+const MAX_VALUE_BYTES: i32 = 64 << 20;
+/// No statement may be longer.
+const MAX_SQL_BYTES: i32 = 1 << 20;
+
+/// Functions that reach outside the database or into its memory, where they are compiled in at all.
+const FORBIDDEN_FUNCTIONS: &[&str] =
+    &["load_extension", "readfile", "writefile", "edit", "fts3_tokenizer", "lsmode", "fsdir"];
+/// Pragmas that only read the schema; introspection uses them as table-valued functions.
+const READING_PRAGMAS: &[&str] = &["table_info", "table_xinfo", "table_list", "foreign_key_list"];
+
+/// Opens the file so that nothing can be changed through the connection.
+///
+/// The read-only flag stands in for `mode=ro`: without the URI flag a path such as `file:x?mode=rwc` is a plain
+/// file name, so no path can ask for more.
+pub(super) fn open(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    // A misspelt column in double quotes is an error and not a string that matches nothing.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    connection.pragma_update(None, "query_only", true)?;
+    for (limit, value) in [
+        (Limit::SQLITE_LIMIT_ATTACHED, 0),
+        (Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES),
+        (Limit::SQLITE_LIMIT_SQL_LENGTH, MAX_SQL_BYTES),
+        (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
+    ] {
+        connection.set_limit(limit, value)?;
+    }
+    connection.authorizer(Some(authorize))?;
+    Ok(connection)
+}
+
+/// Reading is allowed; everything not known to be reading is not.
+#[expect(clippy::needless_pass_by_value, reason = "the signature is the hook's")]
+fn authorize(context: AuthContext<'_>) -> Authorization {
+    let allowed = match context.action {
+        AuthAction::Select | AuthAction::Read { .. } | AuthAction::Recursive => true,
+        AuthAction::Function { function_name } => {
+            !FORBIDDEN_FUNCTIONS.iter().any(|name| name.eq_ignore_ascii_case(function_name))
+        }
+        AuthAction::Pragma { pragma_name, .. } => {
+            READING_PRAGMAS.iter().any(|name| name.eq_ignore_ascii_case(pragma_name))
+        }
+        _ => false,
+    };
+    if allowed { Authorization::Allow } else { Authorization::Deny }
+}
+
+/// The clock and the stop switch of one run.
+#[derive(Clone)]
+pub(super) struct Watch {
+    deadline: Instant,
+    limit: Duration,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Watch {
+    pub(super) fn new(limit: Duration) -> Self {
+        let deadline = Instant::now() + limit;
+        Self { deadline, limit, cancelled: Arc::new(AtomicBool::new(false)) }
+    }
+
+    /// Stops the run at its next look.
+    pub(super) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    pub(super) fn timeout(&self) -> Error {
+        Error::Timeout { what: "the query".into(), limit: self.limit }
+    }
+
+    pub(super) fn install(&self, connection: &Connection, busy: Duration) {
+        let watch = self.clone();
+        let look = move || watch.is_cancelled() || watch.left().is_zero();
+        // Neither call can fail on a connection of our own; a run without a clock would still be read-only.
+        let _ = connection.progress_handler(OPCODES_PER_LOOK, Some(look));
+        let _ = connection.busy_timeout(busy);
+    }
+
+    pub(super) fn remove(&self, connection: &Connection) {
+        let _ = connection.progress_handler(0, None::<fn() -> bool>);
+    }
+
+    /// An interrupted statement says "interrupted"; whoever asked wants to know why.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        if self.left().is_zero() && matches!(error, Error::Upstream { .. }) { self.timeout() } else { error }
+    }
+}

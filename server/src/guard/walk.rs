@@ -1,0 +1,299 @@
+//! A walk over every part of a statement: what it touches, and the first thing that is not known to read.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    ops::ControlFlow,
+};
+
+use sqlparser::ast::{
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Query, Select, SetExpr,
+    Statement, TableFactor, Value, ValueWithSpan, Visitor,
+};
+use tidegate_schema::model::Engine;
+
+use super::{
+    GuardOptions, functions,
+    tables::{TableName, folded},
+};
+
+/// Copies a padding or repeating function may make; PostgreSQL would take a gigabyte for one cell.
+const MAX_REPEAT: u64 = 10_000;
+
+/// Names the statement itself defines, visible from some of its parts.
+#[derive(Default)]
+struct Scope {
+    names: Vec<String>,
+    /// How many of `names` are visible now.
+    visible: usize,
+}
+
+pub(super) struct Walk<'a> {
+    engine: Engine,
+    options: &'a GuardOptions,
+    tables: BTreeSet<String>,
+    columns: BTreeSet<String>,
+    functions: BTreeSet<String>,
+    reason: Option<String>,
+    statements: usize,
+    scopes: Vec<Scope>,
+    /// Common table expressions about to be visited: the scope they belong to, and how many names of it they see.
+    inside: HashMap<*const Query, (usize, usize)>,
+    /// Visible counts to restore when such a query is left.
+    restore: HashMap<*const Query, (usize, usize)>,
+    /// Relations that are calls of table functions and no tables.
+    calls: HashSet<*const ObjectName>,
+}
+
+type Found = (Vec<String>, Vec<String>, Vec<String>, Option<String>);
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(engine: Engine, options: &'a GuardOptions) -> Self {
+        Self {
+            engine,
+            options,
+            tables: BTreeSet::new(),
+            columns: BTreeSet::new(),
+            functions: BTreeSet::new(),
+            reason: None,
+            statements: 0,
+            scopes: Vec::new(),
+            inside: HashMap::new(),
+            restore: HashMap::new(),
+            calls: HashSet::new(),
+        }
+    }
+
+    /// Tables, columns, functions, and the reason for a refusal.
+    pub(super) fn done(self) -> Found {
+        let list = |set: BTreeSet<String>| set.into_iter().collect();
+        (list(self.tables), list(self.columns), list(self.functions), self.reason)
+    }
+
+    fn refuse(&mut self, reason: impl Into<String>) {
+        self.reason.get_or_insert_with(|| reason.into());
+    }
+
+    fn table(&mut self, name: &ObjectName) {
+        let Some(table) = TableName::read(name, self.engine) else {
+            self.refuse(format!("{name} is no plain table name; write schema.table"));
+            return;
+        };
+        let defined = |scope: &Scope| scope.names[..scope.visible].contains(&table.name);
+        if table.schema.is_none() && self.scopes.iter().any(defined) {
+            return;
+        }
+        if let Some(reason) = table.secret(self.engine) {
+            self.refuse(reason);
+        } else if let Some(allowed) = &self.options.allowed_tables {
+            let granted = table.granted_as(self.engine);
+            let listed = |name: &String| match self.engine {
+                // A grant is spelled as the catalogue spells the table; SQLite itself does not mind the case.
+                Engine::Sqlite => allowed.iter().any(|one| one.eq_ignore_ascii_case(name)),
+                Engine::Postgres => allowed.contains(name),
+            };
+            if table.is_system(self.engine) || !granted.iter().any(listed) {
+                self.refuse(format!(
+                    "{} is not among the tables you may read; ask for another or have it granted",
+                    table.written
+                ));
+            }
+        }
+        self.tables.insert(table.written);
+    }
+
+    fn call(&mut self, name: &ObjectName, args: &[FunctionArg]) {
+        let parts: Vec<String> = name
+            .0
+            .iter()
+            .map(|part| part.as_ident().map_or_else(|| part.to_string(), |ident| folded(ident, self.engine)))
+            .collect();
+        let (bare, schema) = match parts.as_slice() {
+            [bare] => (bare.clone(), None),
+            [schema, bare] => (bare.clone(), Some(schema.clone())),
+            _ => (name.to_string(), Some(String::new())),
+        };
+        self.functions.insert(name.to_string().to_lowercase());
+        if schema.as_deref().is_some_and(|schema| self.engine == Engine::Sqlite || schema != "pg_catalog") {
+            self.refuse(format!("the function {name} is not among those that may be called"));
+            return;
+        }
+        if !functions::is_allowed(&bare, self.engine) {
+            self.refuse(functions::refusal(&bare));
+            return;
+        }
+        if let Some(at) = functions::size_argument(&bare) {
+            let bounded = args.get(at).is_some_and(|arg| literal(arg).is_some_and(|n| n <= MAX_REPEAT));
+            if self.engine == Engine::Postgres && !bounded {
+                self.refuse(format!("{bare} is allowed with a literal length of at most {MAX_REPEAT} only"));
+            }
+        }
+    }
+
+    fn function(&mut self, function: &Function) {
+        if function.uses_odbc_syntax || !matches!(function.parameters, FunctionArguments::None) {
+            self.refuse(format!("{} is called in another database's way", function.name));
+        }
+        let args = match &function.args {
+            FunctionArguments::List(list) => list.args.as_slice(),
+            FunctionArguments::None | FunctionArguments::Subquery(_) => &[],
+        };
+        self.call(&function.name, args);
+    }
+
+    /// The parts of a query's body that the visitor does not hand over one by one.
+    fn body(&mut self, body: &SetExpr) {
+        match body {
+            SetExpr::SetOperation { left, right, .. } => {
+                self.body(left);
+                self.body(right);
+            }
+            // `TABLE t` is short for `SELECT * FROM t`.
+            SetExpr::Table(table) => {
+                let parts = table.schema_name.iter().chain(&table.table_name);
+                let idents: Vec<_> = parts.map(sqlparser::ast::Ident::new).collect();
+                self.table(&ObjectName::from(idents));
+            }
+            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
+                self.refuse("a part of the statement changes rows; only reading is allowed");
+            }
+            SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) => {}
+        }
+    }
+
+    fn define(&mut self, query: &Query) {
+        let Some(with) = &query.with else {
+            self.scopes.push(Scope::default());
+            return;
+        };
+        let names: Vec<String> =
+            with.cte_tables.iter().map(|cte| folded(&cte.alias.name, self.engine)).collect();
+        let scope = self.scopes.len();
+        for (nth, cte) in with.cte_tables.iter().enumerate() {
+            // PostgreSQL's plain WITH sees only what stands before: the same name inside is the real table.
+            let all = self.engine == Engine::Sqlite || with.recursive;
+            let sees = if all { names.len() } else { nth };
+            self.inside.insert(std::ptr::from_ref(cte.query.as_ref()), (scope, sees));
+        }
+        self.scopes.push(Scope { visible: names.len(), names });
+    }
+}
+
+impl Visitor for Walk<'_> {
+    type Break = ();
+
+    fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<()> {
+        self.statements += 1;
+        let nested = self.statements > 1 && !matches!(statement, Statement::Query(_));
+        if nested {
+            self.refuse("a part of the statement changes rows; only reading is allowed");
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let at = std::ptr::from_ref(query);
+        if let Some((scope, sees)) = self.inside.remove(&at) {
+            let before = std::mem::replace(&mut self.scopes[scope].visible, sees);
+            self.restore.insert(at, (scope, before));
+        }
+        self.define(query);
+        self.body(&query.body);
+        if !query.locks.is_empty() {
+            self.refuse("FOR UPDATE and FOR SHARE lock rows; leave them out");
+        }
+        if query.for_clause.is_some()
+            || query.settings.is_some()
+            || query.format_clause.is_some()
+            || !query.pipe_operators.is_empty()
+        {
+            self.refuse("the query has a clause of another database; leave it out");
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.scopes.pop();
+        if let Some((scope, before)) = self.restore.remove(&std::ptr::from_ref(query)) {
+            self.scopes[scope].visible = before;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        if select.into.is_some() {
+            self.refuse("SELECT INTO makes a table; leave INTO out");
+        }
+        if !select.lateral_views.is_empty()
+            || !select.connect_by.is_empty()
+            || select.prewhere.is_some()
+            || select.top.is_some()
+            || select.value_table_mode.is_some()
+        {
+            self.refuse("the query has a clause of another database; leave it out");
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        match factor {
+            TableFactor::Table { name, args: Some(args), .. } => {
+                self.calls.insert(std::ptr::from_ref(name));
+                self.call(name, &args.args);
+            }
+            TableFactor::Function { name, args, .. } => self.call(name, args),
+            TableFactor::Table { .. }
+            | TableFactor::Derived { .. }
+            | TableFactor::TableFunction { .. }
+            | TableFactor::UNNEST { .. }
+            | TableFactor::NestedJoin { .. } => {}
+            _ => self.refuse("the FROM clause has a form that is not known to be harmless; use tables and subqueries"),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        if !self.calls.contains(&std::ptr::from_ref(relation)) {
+            self.table(relation);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Function(function) => self.function(function),
+            Expr::Identifier(ident) => {
+                self.columns.insert(ident.to_string());
+            }
+            Expr::CompoundIdentifier(parts) => {
+                let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
+                self.columns.insert(parts.join("."));
+            }
+            // An operator with a schema is a function under another name.
+            Expr::BinaryOp { op: BinaryOperator::PGCustomBinaryOperator(parts), .. }
+                if parts.first().is_none_or(|schema| parts.len() > 1 && schema != "pg_catalog") =>
+            {
+                self.refuse("OPERATOR(schema.name) may call any function; use the plain operator");
+            }
+            Expr::MatchAgainst { .. } | Expr::Lambda(_) => {
+                self.refuse("the query has an expression of another database");
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_value(&mut self, value: &ValueWithSpan) -> ControlFlow<()> {
+        if let Value::Placeholder(name) = &value.value {
+            self.refuse(format!("there is no value for the parameter {name}; write the value into the query"));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn literal(arg: &FunctionArg) -> Option<u64> {
+    let FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value))) = arg else { return None };
+    match &value.value {
+        Value::Number(text, _) => text.parse().ok(),
+        _ => None,
+    }
+}

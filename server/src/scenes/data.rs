@@ -1,0 +1,221 @@
+//! `chat_with_db_execute`: a question in plain words, answered from a database with evidence.
+
+use std::{sync::Arc, time::Instant};
+
+use tidegate_schema::{
+    Error, Result,
+    model::{Catalogue, Cell, ChatEvent, Evidence, RowSet, Stage, Verdict},
+};
+
+use super::{Attempt, Emitter, Gathered, Memory, Outcome, StageClock, extract, gather, prompt, show};
+use crate::{
+    drivers::Limits,
+    guard::{GuardedDatabase, Refusal},
+    workers::{GenerateRequest, LanguageModel, PromptMessage, Speaker, SqlTask},
+};
+
+/// What a turn of this scene takes.
+pub struct DataTurn {
+    /// The question.
+    pub question: String,
+    /// Earlier rounds.
+    pub memory: Memory,
+    /// Name of the datasource.
+    pub datasource: String,
+    /// Its structure.
+    pub catalogue: Arc<Catalogue>,
+    /// Its guarded connection.
+    pub database: Arc<GuardedDatabase>,
+    /// Who writes the SQL.
+    pub model: Arc<dyn LanguageModel>,
+    /// Caps on the result.
+    pub limits: Limits,
+    /// Characters of schema shown.
+    pub schema_chars: usize,
+    /// How often an error goes back to the model.
+    pub repairs: u32,
+    /// Rows lists are limited to in the prompt.
+    pub preview_rows: usize,
+    /// What "today" is.
+    pub today: chrono::NaiveDate,
+    /// Sampling.
+    pub temperature: Option<f32>,
+    /// Most new tokens.
+    pub max_tokens: Option<u32>,
+}
+
+/// Answers one question.
+pub async fn answer(turn: DataTurn, emitter: &Emitter) -> Result<Outcome> {
+    let mut clock = StageClock::new();
+    let tables = prompt::choose_tables(&turn.catalogue, &turn.question, turn.schema_chars);
+    let names: Vec<String> = tables.iter().map(|&i| turn.catalogue.tables[i].name.clone()).collect();
+    emitter.emit(ChatEvent::Schema { tables: names.clone() }).await;
+    let shown = Arc::new(Catalogue {
+        tables: tables.iter().map(|&i| turn.catalogue.tables[i].clone()).collect(),
+    });
+    let engine = turn.database.engine();
+    let schema = prompt::schema_text(&turn.catalogue, &tables);
+    let mut messages = vec![PromptMessage {
+        speaker: Speaker::System,
+        text: prompt::system(engine, &schema, turn.today, turn.limits.rows)?,
+    }];
+    messages.extend(turn.memory.iter().cloned());
+    messages.push(PromptMessage { speaker: Speaker::User, text: turn.question.clone() });
+    clock.end(Stage::Schema);
+
+    let metadata = turn.model.metadata();
+    let mut outcome = Outcome {
+        evidence: Evidence {
+            datasource: turn.datasource.clone(),
+            tables_shown: names,
+            model: metadata.name.clone(),
+            ..Evidence::default()
+        },
+        ..Outcome::default()
+    };
+    let mut round = 0;
+    loop {
+        let request = GenerateRequest {
+            messages: messages.clone(),
+            temperature: turn.temperature,
+            top_p: None,
+            max_tokens: turn.max_tokens,
+            stop: Vec::new(),
+            seed: None,
+            json_schema: Some(extract::schema()),
+            task: Some(SqlTask {
+                question: turn.question.clone(),
+                catalogue: Arc::clone(&shown),
+                engine,
+                today: turn.today,
+            }),
+        };
+        let gathered = gather(turn.model.as_ref(), request, emitter, false).await?;
+        clock.end(Stage::Write);
+        outcome.usage.prompt_tokens += gathered.usage.prompt_tokens;
+        outcome.usage.completion_tokens += gathered.usage.completion_tokens;
+        outcome.evidence.confidence = gathered.confidence;
+        outcome.raw.clone_from(&gathered.text);
+        let written = extract::read(&gathered.text);
+        if written.sql.is_empty() {
+            outcome.text = if written.direct.is_empty() { written.thoughts } else { written.direct };
+            if outcome.text.is_empty() {
+                outcome.text = "The model gave no answer.".to_owned();
+            }
+            // An answer in words after a failed query does not undo the failure.
+            break;
+        }
+        outcome.evidence.sql = Some(written.sql.clone());
+        let chosen = try_candidates(&turn, &written.sql, &gathered, &mut outcome, &mut clock).await;
+        outcome.evidence.sql = Some(chosen.sql.clone());
+        emitter.emit(ChatEvent::Sql(chosen.sql.clone())).await;
+        match chosen.outcome {
+            Ok((verdict, rows)) => {
+                emitter.emit(ChatEvent::Verdict(verdict.clone())).await;
+                tell_rows(emitter, &rows).await;
+                let chart = show::choose(&rows, show::kind_of(&written.display));
+                emitter.emit(ChatEvent::Chart(chart)).await;
+                outcome.text = if written.thoughts.is_empty() { show::words(&rows) } else { written.thoughts };
+                outcome.evidence.verdict = Some(verdict);
+                outcome.evidence.rows_read = rows.rows.len();
+                outcome.evidence.cut_at = rows.cut_at;
+                outcome.chart = Some(chart);
+                outcome.result = Some(rows);
+                outcome.problem = None;
+                break;
+            }
+            Err(refusal) => {
+                let verdict = refusal.verdict().clone();
+                emitter.emit(ChatEvent::Verdict(verdict.clone())).await;
+                outcome.evidence.verdict = Some(verdict);
+                let error = refusal.into_error();
+                let text = error.to_string();
+                outcome.text = if written.thoughts.is_empty() { text.clone() } else { format!("{}\n{text}", written.thoughts) };
+                outcome.problem = Some(error);
+                // The built-in model would only write the same again.
+                if round == turn.repairs || metadata.sql_only {
+                    break;
+                }
+                round += 1;
+                outcome.evidence.repairs = round;
+                messages.push(PromptMessage { speaker: Speaker::Assistant, text: gathered.text });
+                messages.push(PromptMessage {
+                    speaker: Speaker::User,
+                    text: prompt::repair(&chosen.sql, &text)?,
+                });
+            }
+        }
+    }
+    emitter.emit(ChatEvent::Text(outcome.text.clone())).await;
+    emitter.emit(ChatEvent::Usage(outcome.usage)).await;
+    clock.end(Stage::Show);
+    outcome.evidence.times = clock.times();
+    Ok(outcome)
+}
+
+/// A candidate that was run, and what came of it.
+struct Chosen {
+    sql: String,
+    outcome: std::result::Result<(Verdict, RowSet), Refusal>,
+}
+
+/// Runs the model's SQL; where it offered alternatives, one that runs and finds something wins over one that
+/// fails or finds nothing.
+async fn try_candidates(
+    turn: &DataTurn,
+    sql: &str,
+    gathered: &Gathered,
+    outcome: &mut Outcome,
+    clock: &mut StageClock,
+) -> Chosen {
+    let mut best: Option<Chosen> = None;
+    for candidate in std::iter::once(sql).chain(gathered.alternatives.iter().map(String::as_str)) {
+        let started = Instant::now();
+        let ran = turn.database.run(candidate, turn.limits).await;
+        clock.end(Stage::Run);
+        outcome.attempts.push(attempt(candidate, &ran, started));
+        let found = matches!(&ran, Ok((_, rows)) if finds_something(rows));
+        let better = match (&best, &ran) {
+            (None, _) => true,
+            (Some(Chosen { outcome: Err(_), .. }), Ok(_)) => true,
+            _ => found,
+        };
+        if better {
+            best = Some(Chosen { sql: candidate.to_owned(), outcome: ran });
+        }
+        if found {
+            break;
+        }
+    }
+    best.unwrap_or_else(|| Chosen {
+        sql: sql.to_owned(),
+        outcome: Err(Refusal::Guard(Verdict { reason: "nothing to run".to_owned(), ..Verdict::default() })),
+    })
+}
+
+/// Whether a result says anything: it has a row with a cell that is not NULL.
+fn finds_something(rows: &RowSet) -> bool {
+    rows.rows.iter().any(|row| row.iter().any(|cell| *cell != Cell::Null))
+}
+
+fn attempt(sql: &str, ran: &std::result::Result<(Verdict, RowSet), Refusal>, started: Instant) -> Attempt {
+    let (verdict, error, rows): (Verdict, Option<Error>, usize) = match ran {
+        Ok((verdict, rows)) => (verdict.clone(), None, rows.rows.len()),
+        Err(Refusal::Guard(verdict)) => (verdict.clone(), None, 0),
+        Err(Refusal::Database(verdict, error)) => (verdict.clone(), Some(error.clone()), 0),
+    };
+    Attempt {
+        sql: sql.to_owned(),
+        verdict,
+        error,
+        rows,
+        elapsed_ms: started.elapsed().as_millis() as u64,
+    }
+}
+
+async fn tell_rows(emitter: &Emitter, rows: &RowSet) {
+    emitter.emit(ChatEvent::Columns(rows.columns.clone())).await;
+    for batch in rows.rows.chunks(200) {
+        emitter.emit(ChatEvent::Rows(batch.to_vec())).await;
+    }
+}

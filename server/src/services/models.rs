@@ -1,0 +1,109 @@
+//! Models: which there are, and finding one by name.
+
+use std::sync::Arc;
+
+use tidegate_schema::{
+    Error, Result,
+    model::{Act, Caller},
+};
+
+use crate::{
+    app::App,
+    workers::{
+        ChunkStream, Embedder, GenerateRequest, LanguageModel, ModelKind, ModelMetadata, registry::State,
+    },
+};
+
+/// The service.
+pub struct Models<'a>(pub(crate) &'a App);
+
+impl Models<'_> {
+    /// Every model that is ready, in order of configuration, the built-in one last.
+    pub fn list(&self, caller: &Caller) -> Result<Vec<ModelMetadata>> {
+        caller.may(Act::Ask)?;
+        Ok(self
+            .0
+            .registry
+            .states()
+            .into_iter()
+            .filter(|(_, state)| matches!(state, State::Ready))
+            .map(|(metadata, _)| metadata)
+            .collect())
+    }
+
+    /// Every model with its state: ready, loading, or failed and why.
+    pub fn states(&self) -> Vec<(ModelMetadata, State)> {
+        self.0.registry.states()
+    }
+
+    /// The language model of a name, or the default one for no or an empty name.
+    ///
+    /// Waits for a model that is still loading.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] naming those there are.
+    pub async fn language(&self, name: Option<&str>) -> Result<Arc<dyn LanguageModel>> {
+        let name = match name.filter(|name| !name.is_empty()) {
+            Some(name) => name.to_owned(),
+            None => self.default_name()?,
+        };
+        self.0.registry.language(&name).await.unwrap_or_else(|| Err(self.unknown(&name, ModelKind::Llm)))
+    }
+
+    /// The embedder of a name.
+    pub async fn embedder(&self, name: &str) -> Result<Arc<dyn Embedder>> {
+        self.0.registry.embedder(name).await.unwrap_or_else(|| Err(self.unknown(name, ModelKind::Embedding)))
+    }
+
+    /// Generates with a model by name, outside any conversation.
+    pub async fn generate(
+        &self,
+        caller: &Caller,
+        name: &str,
+        request: GenerateRequest,
+    ) -> Result<(ModelMetadata, ChunkStream)> {
+        caller.may(Act::Ask)?;
+        let model = self.language(Some(name)).await?;
+        Ok((model.metadata(), model.generate(request).await?))
+    }
+
+    /// Embeds texts with a model by name.
+    pub async fn embed(&self, caller: &Caller, name: &str, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
+        caller.may(Act::Ask)?;
+        self.embedder(name).await?.embed(texts).await
+    }
+
+    /// The name of the model asked when the caller names none.
+    pub fn default_name(&self) -> Result<String> {
+        let configured = &self.0.config.ask.default_model;
+        if !configured.is_empty() {
+            return Ok(configured.clone());
+        }
+        self.0
+            .registry
+            .states()
+            .into_iter()
+            .find(|(metadata, state)| metadata.kind == ModelKind::Llm && !matches!(state, State::Failed(_)))
+            .map(|(metadata, _)| metadata.name)
+            .ok_or_else(|| Error::Unsupported {
+                what: "no model is configured; add one under [[models]] in the configuration".to_owned(),
+            })
+    }
+
+    fn unknown(&self, name: &str, kind: ModelKind) -> Error {
+        let known: Vec<String> = self
+            .0
+            .registry
+            .states()
+            .into_iter()
+            .filter(|(metadata, _)| metadata.kind == kind)
+            .map(|(metadata, _)| metadata.name)
+            .collect();
+        let hint = if known.is_empty() {
+            "none of that kind is configured".to_owned()
+        } else {
+            format!("there is: {}", known.join(", "))
+        };
+        Error::NotFound { what: "model", name: name.to_owned(), hint: Some(hint) }
+    }
+}

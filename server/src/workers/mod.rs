@@ -1,0 +1,164 @@
+//! Language models and embedders: one seam over plain data, equal backends behind it.
+//!
+//! `torch` runs models in this process, `sql` is the built-in question-to-SQL model, `proxy` speaks to
+//! OpenAI-style servers, `dummy` is the tests' scripted stand-in. No tensor crosses this line.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use tidegate_schema::{
+    Result,
+    model::{Catalogue, Engine, Usage},
+};
+
+#[cfg(feature = "torch")]
+pub mod builtin;
+pub mod dummy;
+pub mod proxy;
+pub mod registry;
+#[cfg(feature = "torch")]
+pub mod torch;
+
+/// The one way to make an HTTP client for upstreams: pooled, keep-alive, ring for TLS.
+pub(crate) fn http_client() -> anyhow::Result<reqwest::Client> {
+    // A second install is refused and harmless: whoever came first chose ring too.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Ok(reqwest::Client::builder()
+        .connect_timeout(std::time::Duration::from_secs(10))
+        .tcp_nodelay(true)
+        .pool_max_idle_per_host(64)
+        .build()?)
+}
+
+/// What a model is for, by DB-GPT's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ModelKind {
+    /// Writes text.
+    Llm,
+    /// Turns text into vectors.
+    Embedding,
+}
+
+/// Who says a message to a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    /// Instructions.
+    System,
+    /// The person.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// One message to a model.
+#[derive(Debug, Clone)]
+pub struct PromptMessage {
+    /// Who.
+    pub speaker: Speaker,
+    /// What.
+    pub text: String,
+}
+
+/// A question about a database, for models that answer those directly.
+#[derive(Debug, Clone)]
+pub struct SqlTask {
+    /// The question in plain words.
+    pub question: String,
+    /// The schema to answer over.
+    pub catalogue: Arc<Catalogue>,
+    /// The dialect to write.
+    pub engine: Engine,
+    /// What "today" is.
+    pub today: chrono::NaiveDate,
+}
+
+/// Everything a generation takes.
+#[derive(Debug, Clone)]
+pub struct GenerateRequest {
+    /// The conversation, rendered by the caller.
+    pub messages: Vec<PromptMessage>,
+    /// 0 is greedy.
+    pub temperature: Option<f32>,
+    /// Nucleus.
+    pub top_p: Option<f32>,
+    /// At most so many new tokens.
+    pub max_tokens: Option<u32>,
+    /// Texts that end the answer.
+    pub stop: Vec<String>,
+    /// Repeatable sampling.
+    pub seed: Option<u64>,
+    /// Ask upstreams for this JSON schema (`response_format: json_schema`).
+    pub json_schema: Option<serde_json::Value>,
+    /// The structured task behind the messages, for models that take it.
+    pub task: Option<SqlTask>,
+}
+
+/// Why a generation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinishReason {
+    /// By itself, or at a stop text.
+    Stop,
+    /// At the token limit.
+    Length,
+}
+
+/// A piece of a generation.
+#[derive(Debug, Clone)]
+pub enum Chunk {
+    /// Reasoning text.
+    Thinking(String),
+    /// Answer text.
+    Text(String),
+    /// Further SQL a [`SqlTask`] could mean, likeliest first, to be tried when the answer's own fails or finds
+    /// nothing.
+    Alternatives(Vec<String>),
+    /// The end, always last.
+    End {
+        /// Why.
+        finish: FinishReason,
+        /// Tokens used.
+        usage: Usage,
+        /// How sure the model is, 0 to 1, where it says.
+        confidence: Option<f32>,
+    },
+}
+
+/// What a model says of itself.
+#[derive(Debug, Clone)]
+pub struct ModelMetadata {
+    /// Name it is asked for by.
+    pub name: String,
+    /// What it is for.
+    pub kind: ModelKind,
+    /// Tokens it can take in all, if known.
+    pub context_length: Option<u32>,
+    /// Whether it answers [`SqlTask`]s only and cannot chat.
+    pub sql_only: bool,
+}
+
+/// A stream of pieces. Dropping it cancels the generation.
+pub type ChunkStream = BoxStream<'static, Result<Chunk>>;
+
+/// A model that writes.
+#[async_trait]
+pub trait LanguageModel: Send + Sync {
+    /// What it is.
+    fn metadata(&self) -> ModelMetadata;
+
+    /// Writes an answer, piece by piece. Refuses at once when its queue is full.
+    async fn generate(&self, request: GenerateRequest) -> Result<ChunkStream>;
+
+    /// Tokens of a text.
+    async fn count_tokens(&self, text: &str) -> Result<u32>;
+}
+
+/// A model that embeds.
+#[async_trait]
+pub trait Embedder: Send + Sync {
+    /// What it is.
+    fn metadata(&self) -> ModelMetadata;
+
+    /// One unit-length vector per text, in order.
+    async fn embed(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>>;
+}
