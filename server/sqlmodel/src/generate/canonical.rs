@@ -67,7 +67,11 @@ impl Canonical {
         for (column, _, link) in keys {
             schema.columns[column].references = primary.get(&link.parent).copied();
         }
-        Self { domain, schema, roles }
+        Self {
+            domain,
+            schema,
+            roles,
+        }
     }
 }
 

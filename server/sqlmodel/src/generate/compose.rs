@@ -102,7 +102,12 @@ impl Composer<'_> {
             "how big is our number of {np}",
             "quantity of {np}",
         ];
-        let plain: &[&str] = &["{one} count", "total {one} count", "how many {np} in all", "what is the {one} count"];
+        let plain: &[&str] = &[
+            "{one} count",
+            "total {one} count",
+            "how many {np} in all",
+            "what is the {one} count",
+        ];
         let frame = if subject.modified || self.dice.chance(0.85) {
             self.dice.frame(frames)
         } else {
@@ -172,7 +177,9 @@ impl Composer<'_> {
         ];
         let own = match measure.aggregate.function {
             Function::Sum if !measure.unit.is_empty() && self.dice.chance(0.3) => Some(sum_units),
-            Function::Sum if self.dice.chance(0.22) && !measure.phrase.starts_with("number") => Some(sum),
+            Function::Sum if self.dice.chance(0.22) && !measure.phrase.starts_with("number") => {
+                Some(sum)
+            }
             Function::Avg if self.dice.chance(0.28) => Some(average),
             _ => None,
         };
@@ -195,16 +202,46 @@ impl Composer<'_> {
         let column = *self.dice.pick(&columns)?;
         let summable = self.inst.spec(column).is_some_and(|s| s.summable);
         let sets: &[(&str, &[Function])] = &[
-            ("[minimum|lowest|smallest] and [maximum|highest|largest] {p}", &[Function::Min, Function::Max]),
-            ("[highest|maximum|max] and [lowest|minimum|min] {p}", &[Function::Max, Function::Min]),
-            ("[average|mean] and [maximum|highest] {p}", &[Function::Avg, Function::Max]),
-            ("[lowest|minimum], [average|mean] and [highest|maximum] {p}", &[Function::Min, Function::Avg, Function::Max]),
-            ("[minimum|min], [maximum|max] and [average|avg] {p}", &[Function::Min, Function::Max, Function::Avg]),
-            ("[average|mean] and [lowest|smallest] {p}", &[Function::Avg, Function::Min]),
-            ("[total|overall] and [average|mean] {p}", &[Function::Sum, Function::Avg]),
-            ("[average|mean] and [total|summed] {p}", &[Function::Avg, Function::Sum]),
-            ("[number of {ns}|{one} count] and [average|mean] {p}", &[Function::Count, Function::Avg]),
-            ("[number|count] and total {p}", &[Function::Count, Function::Sum]),
+            (
+                "[minimum|lowest|smallest] and [maximum|highest|largest] {p}",
+                &[Function::Min, Function::Max],
+            ),
+            (
+                "[highest|maximum|max] and [lowest|minimum|min] {p}",
+                &[Function::Max, Function::Min],
+            ),
+            (
+                "[average|mean] and [maximum|highest] {p}",
+                &[Function::Avg, Function::Max],
+            ),
+            (
+                "[lowest|minimum], [average|mean] and [highest|maximum] {p}",
+                &[Function::Min, Function::Avg, Function::Max],
+            ),
+            (
+                "[minimum|min], [maximum|max] and [average|avg] {p}",
+                &[Function::Min, Function::Max, Function::Avg],
+            ),
+            (
+                "[average|mean] and [lowest|smallest] {p}",
+                &[Function::Avg, Function::Min],
+            ),
+            (
+                "[total|overall] and [average|mean] {p}",
+                &[Function::Sum, Function::Avg],
+            ),
+            (
+                "[average|mean] and [total|summed] {p}",
+                &[Function::Avg, Function::Sum],
+            ),
+            (
+                "[number of {ns}|{one} count] and [average|mean] {p}",
+                &[Function::Count, Function::Avg],
+            ),
+            (
+                "[number|count] and total {p}",
+                &[Function::Count, Function::Sum],
+            ),
         ];
         let (template, functions) = *self.dice.pick(sets)?;
         if !summable && functions.contains(&Function::Sum) {
@@ -223,8 +260,14 @@ impl Composer<'_> {
         let mods = self.mods(table, FEW);
         let subject = self.subject(table, mods, true);
         let (one, many) = (self.noun(table, false), self.noun(table, true));
-        let head = self.dice.fill(template, &[("p", &phrase), ("one", &one), ("ns", &many)]);
-        let group = if self.dice.chance(0.3) { self.group(table) } else { None };
+        let head = self
+            .dice
+            .fill(template, &[("p", &phrase), ("one", &one), ("ns", &many)]);
+        let group = if self.dice.chance(0.3) {
+            self.group(table)
+        } else {
+            None
+        };
         let per = group.as_ref().map(|g| self.per(g)).unwrap_or_default();
         let frames: &[&str] = &[
             "what are the {h} of {np}",
@@ -239,7 +282,11 @@ impl Composer<'_> {
             "tell me the {h} across {np}",
         ];
         let frame = self.dice.frame(frames);
-        let frame = if per.is_empty() { frame.to_owned() } else { format!("{frame} {per}") };
+        let frame = if per.is_empty() {
+            frame.to_owned()
+        } else {
+            format!("{frame} {per}")
+        };
         let text = self.sentence(&frame, &[("h", &head), ("np", &subject.phrase)], &subject);
         let mut asked = scalar_query(text, &measures, subject);
         if let Some(group) = group {
@@ -256,8 +303,11 @@ impl Composer<'_> {
             self.number_measure(table, None)?
         };
         self.speak_of(&measure);
-        let second =
-            if self.dice.chance(0.07) { self.group(table).filter(|g| g.item != group.item) } else { None };
+        let second = if self.dice.chance(0.07) {
+            self.group(table).filter(|g| g.item != group.item)
+        } else {
+            None
+        };
         let mut mods = self.mods(table, &[0.55, 0.36, 0.09]);
         if matches!(group.sort, GroupSort::Time(_)) && self.dice.chance(0.45) {
             mods.extend(self.period_mod(&group));
@@ -266,7 +316,13 @@ impl Composer<'_> {
         let mut per = self.per(&group);
         let mut select = vec![group.item.clone()];
         if let Some(second) = second {
-            per = format!("{} {} and {}", self.dice.word(&["by", "per", "by", "grouped by", "for each"]), group.one, second.one);
+            per = format!(
+                "{} {} and {}",
+                self.dice
+                    .word(&["by", "per", "by", "grouped by", "for each"]),
+                group.one,
+                second.one
+            );
             select.push(second.item);
         }
         let head = self.measure_phrase(&measure, table, &subject);
@@ -354,8 +410,16 @@ impl Composer<'_> {
             (false, true) => measured_single,
         };
         let mut frame = self.dice.frame(frames);
-        if time && (frame.contains("does each") || frame.contains("does every") || frame.contains("it has")) {
-            frame = if measure.is_count() { "how many {np} {per}" } else { "{h} {per}" };
+        if time
+            && (frame.contains("does each")
+                || frame.contains("does every")
+                || frame.contains("it has"))
+        {
+            frame = if measure.is_count() {
+                "how many {np} {per}"
+            } else {
+                "{h} {per}"
+            };
         }
         if frame.ends_with("count them") {
             subject.tail = None.or(subject.tail.take());
@@ -372,9 +436,17 @@ impl Composer<'_> {
             if !adverb.is_empty() {
                 per = String::new();
                 frame = if measure.is_count() {
-                    self.dice.word(&["{adv} number of {np}", "{adv} {np}", "show the {adv} count of {np}"])
+                    self.dice.word(&[
+                        "{adv} number of {np}",
+                        "{adv} {np}",
+                        "show the {adv} count of {np}",
+                    ])
                 } else {
-                    self.dice.word(&["{adv} {h}", "show me the {adv} {h}", "what is the {adv} {h}"])
+                    self.dice.word(&[
+                        "{adv} {h}",
+                        "show me the {adv} {h}",
+                        "what is the {adv} {h}",
+                    ])
                 };
             }
             let text = self.sentence(
@@ -419,10 +491,18 @@ impl Composer<'_> {
         } else {
             let descending = self.dice.chance(0.75);
             let words = match (measure.is_count(), descending) {
-                (true, true) => "[most first|sorted by count descending|in descending order|from most to least|highest first|largest first|sorted from most to fewest|ordered by count, highest first|biggest first|ranked by number]",
-                (true, false) => "[fewest first|sorted by count ascending|in ascending order|from least to most|lowest first|smallest first]",
-                (false, true) => "[highest first|in descending order|from highest to lowest|sorted from high to low|largest first|sorted descending|ranked|ordered from highest to lowest|top ones first]",
-                (false, false) => "[lowest first|in ascending order|from lowest to highest|smallest first|sorted ascending|sorted from low to high]",
+                (true, true) => {
+                    "[most first|sorted by count descending|in descending order|from most to least|highest first|largest first|sorted from most to fewest|ordered by count, highest first|biggest first|ranked by number]"
+                }
+                (true, false) => {
+                    "[fewest first|sorted by count ascending|in ascending order|from least to most|lowest first|smallest first]"
+                }
+                (false, true) => {
+                    "[highest first|in descending order|from highest to lowest|sorted from high to low|largest first|sorted descending|ranked|ordered from highest to lowest|top ones first]"
+                }
+                (false, false) => {
+                    "[lowest first|in ascending order|from lowest to highest|smallest first|sorted ascending|sorted from low to high]"
+                }
             };
             (Item::Aggregate(measure.aggregate), descending, words)
         };
@@ -448,7 +528,9 @@ impl Composer<'_> {
         } else if subject.phrase.contains(" that ") || subject.phrase.contains(" whose ") {
             return None;
         }
-        let text = template.replace("{c}", &subject.phrase).replace("{p}", &group.one);
+        let text = template
+            .replace("{c}", &subject.phrase)
+            .replace("{p}", &group.one);
         subject.front = subject.front.filter(|_| true);
         let text = self.sentence("{x}", &[("x", &text)], &subject);
         let measure = Self::count_measure(link.child);
@@ -456,21 +538,34 @@ impl Composer<'_> {
     }
 
     fn having(&mut self, table: TableId) -> Option<Asked> {
-        let group = self.group(table).filter(|g| !matches!(g.sort, GroupSort::Time(_)))?;
+        let group = self
+            .group(table)
+            .filter(|g| !matches!(g.sort, GroupSort::Time(_)))?;
         let measure = if self.dice.chance(0.68) {
             Self::count_measure(table)
         } else {
-            let function = if self.dice.chance(0.55) { Function::Sum } else { Function::Avg };
+            let function = if self.dice.chance(0.55) {
+                Function::Sum
+            } else {
+                Function::Avg
+            };
             self.number_measure(table, Some(function))?
         };
         self.speak_of(&measure);
         let mods = self.mods(table, &[0.72, 0.28]);
         let subject = self.subject(table, mods, true);
         let value = if measure.is_count() {
-            *self.dice.pick(&[1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 5.0, 5.0, 6.0, 8.0, 10.0, 10.0, 12.0, 15.0, 20.0, 50.0, 100.0])?
+            *self.dice.pick(&[
+                1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 5.0, 5.0, 6.0, 8.0, 10.0, 10.0, 12.0, 15.0, 20.0,
+                50.0, 100.0,
+            ])?
         } else {
             let range = measure.range.map(|[low, high]| {
-                let more = if measure.aggregate.function == Function::Sum { 4.0 } else { 1.0 };
+                let more = if measure.aggregate.function == Function::Sum {
+                    4.0
+                } else {
+                    1.0
+                };
                 [low * more, high * more]
             });
             numbers::round_value(range, false, self.dice)
@@ -515,7 +610,11 @@ impl Composer<'_> {
             "in which {gs} is the {h} {cmp}",
             "give me {gs} with a {h} of {cmp}",
         ];
-        let frame = self.dice.frame(if measure.is_count() { counting } else { measured });
+        let frame = self.dice.frame(if measure.is_count() {
+            counting
+        } else {
+            measured
+        });
         let head = if measure.is_count() {
             String::new()
         } else if subject.phrase == self.noun(table, true) {
@@ -525,7 +624,12 @@ impl Composer<'_> {
         };
         let text = self.sentence(
             frame,
-            &[("gs", &group.many), ("cmp", &words), ("np", &subject.phrase), ("h", &head)],
+            &[
+                ("gs", &group.many),
+                ("cmp", &words),
+                ("np", &subject.phrase),
+                ("h", &head),
+            ],
             &subject,
         );
         let query = Query {
@@ -552,21 +656,39 @@ impl Composer<'_> {
 
 fn scalar_query(text: String, measures: &[Measure], subject: Subject) -> Asked {
     let query = Query {
-        select: measures.iter().map(|m| Item::Aggregate(m.aggregate)).collect(),
+        select: measures
+            .iter()
+            .map(|m| Item::Aggregate(m.aggregate))
+            .collect(),
         filter: subject.clauses,
         ..Query::default()
     };
     Asked { text, query }
 }
 
-fn grouped_query(text: String, mut select: Vec<Item>, measure: &Measure, subject: Subject) -> Asked {
+fn grouped_query(
+    text: String,
+    mut select: Vec<Item>,
+    measure: &Measure,
+    subject: Subject,
+) -> Asked {
     select.push(Item::Aggregate(measure.aggregate));
-    Asked { text, query: Query { select, filter: subject.clauses, ..Query::default() } }
+    Asked {
+        text,
+        query: Query {
+            select,
+            filter: subject.clauses,
+            ..Query::default()
+        },
+    }
 }
 
 /// Sorted by an aggregate, the first so many.
 pub(super) fn best(mut query: Query, aggregate: Aggregate, descending: bool, limit: u32) -> Query {
-    query.order = Some(Order { by: Item::Aggregate(aggregate), descending });
+    query.order = Some(Order {
+        by: Item::Aggregate(aggregate),
+        descending,
+    });
     query.limit = Some(limit);
     query
 }

@@ -7,11 +7,22 @@ use crate::query::{Bucket, Predicate, Value, When};
 use crate::schema::ColumnId;
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
-const SHORT_MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const SHORT_MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 
 /// A stretch of days with its words.
 struct Span {
@@ -35,7 +46,10 @@ enum Unit {
 
 impl Span {
     fn value(&self) -> Value {
-        Value::Dates { start: self.start, end: self.end }
+        Value::Dates {
+            start: self.start,
+            end: self.end,
+        }
     }
 }
 
@@ -68,13 +82,22 @@ pub(super) fn condition(
         }
         1 => {
             let span = bound_span(years, today, dice);
-            let text = dice.fill("[before|before|prior to|earlier than|up to but not including]", &[]);
-            (Predicate::Date(column, When::Before, span.value()), format!("{text} {}", span.text))
+            let text = dice.fill(
+                "[before|before|prior to|earlier than|up to but not including]",
+                &[],
+            );
+            (
+                Predicate::Date(column, When::Before, span.value()),
+                format!("{text} {}", span.text),
+            )
         }
         2 => {
             let span = bound_span(years, today, dice);
             let word = dice.word(&["after", "after", "later than", "following"]);
-            (Predicate::Date(column, When::After, span.value()), format!("{word} {}", span.text))
+            (
+                Predicate::Date(column, When::After, span.value()),
+                format!("{word} {}", span.text),
+            )
         }
         3 => {
             let span = bound_span(years, today, dice);
@@ -82,7 +105,11 @@ pub(super) fn condition(
                 "[since {d}|since {d}|since {d}|from {d} on|from {d} onwards|from {d} onward|starting {d}|starting from {d}|as of {d}|in {d} or later|{d} or later|beginning {d}]",
                 &[("d", &span.text)],
             );
-            let text = if span.unit == Unit::Day { text.replace("in ", "on ") } else { text };
+            let text = if span.unit == Unit::Day {
+                text.replace("in ", "on ")
+            } else {
+                text
+            };
             (Predicate::Date(column, When::Since, span.value()), text)
         }
         4 => {
@@ -91,7 +118,11 @@ pub(super) fn condition(
                 "[until {d}|till {d}|up to {d}|up until {d}|through {d}|until the end of {d}|by the end of {d}]",
                 &[("d", &span.text)],
             );
-            let text = if span.unit == Unit::Day { text.replace("the end of ", "") } else { text };
+            let text = if span.unit == Unit::Day {
+                text.replace("the end of ", "")
+            } else {
+                text
+            };
             (Predicate::Date(column, When::Until, span.value()), text)
         }
         _ => {
@@ -130,7 +161,10 @@ pub(super) fn period(
             return (Predicate::DateBetween(column, first, second), text);
         }
         let span = year(years, dice);
-        let text = dice.fill("[since {d}|since {d}|from {d} on|from {d} onwards|starting {d}]", &[("d", &span.text)]);
+        let text = dice.fill(
+            "[since {d}|since {d}|from {d} on|from {d} onwards|starting {d}]",
+            &[("d", &span.text)],
+        );
         return (Predicate::Date(column, When::Since, span.value()), text);
     }
     let span = match (bucket, dice.below(8)) {
@@ -145,9 +179,17 @@ pub(super) fn period(
 
 fn relative_year(today: NaiveDate, dice: &mut Dice) -> Span {
     let this = day(today.year(), 1, 1);
-    let (start, text) =
-        if dice.chance(0.5) { (month_before(this, 12), "last year") } else { (this, "this year") };
-    Span { start, end: month_after(start, 12), text: text.to_owned(), unit: Unit::Relative }
+    let (start, text) = if dice.chance(0.5) {
+        (month_before(this, 12), "last year")
+    } else {
+        (this, "this year")
+    };
+    Span {
+        start,
+        end: month_after(start, 12),
+        text: text.to_owned(),
+        unit: Unit::Relative,
+    }
 }
 
 /// "in March 2024", "on 5 June", "last year".
@@ -193,7 +235,12 @@ fn bound_span(years: (i32, i32), today: NaiveDate, dice: &mut Dice) -> Span {
 
 fn year((low, high): (i32, i32), dice: &mut Dice) -> Span {
     let y = dice.between(i64::from(low), i64::from(high)) as i32;
-    Span { start: day(y, 1, 1), end: day(y + 1, 1, 1), text: y.to_string(), unit: Unit::Year }
+    Span {
+        start: day(y, 1, 1),
+        end: day(y + 1, 1, 1),
+        text: y.to_string(),
+        unit: Unit::Year,
+    }
 }
 
 fn month((low, high): (i32, i32), dice: &mut Dice) -> Span {
@@ -204,9 +251,19 @@ fn month((low, high): (i32, i32), dice: &mut Dice) -> Span {
     let number = format!("{:02}", m + 1);
     let text = dice.fill(
         "[{M} {y}|{M} {y}|{M} {y}|{M} {y}|{m} {y}|{M} of {y}|{M}, {y}|{y}-{n}]",
-        &[("M", MONTHS[m]), ("m", SHORT_MONTHS[m]), ("y", &year), ("n", &number)],
+        &[
+            ("M", MONTHS[m]),
+            ("m", SHORT_MONTHS[m]),
+            ("y", &year),
+            ("n", &number),
+        ],
     );
-    Span { start, end: month_after(start, 1), text, unit: Unit::Month }
+    Span {
+        start,
+        end: month_after(start, 1),
+        text,
+        unit: Unit::Month,
+    }
 }
 
 fn quarter((low, high): (i32, i32), dice: &mut Dice) -> Span {
@@ -219,7 +276,12 @@ fn quarter((low, high): (i32, i32), dice: &mut Dice) -> Span {
         "[Q{q} {y}|Q{q} {y}|q{q} {y}|Q{q} of {y}|the {o} quarter of {y}|the {o} quarter {y}]",
         &[("q", &digit), ("o", ordinal), ("y", &y.to_string())],
     );
-    Span { start, end: month_after(start, 3), text, unit: Unit::Quarter }
+    Span {
+        start,
+        end: month_after(start, 3),
+        text,
+        unit: Unit::Quarter,
+    }
 }
 
 fn half_or_season((low, high): (i32, i32), dice: &mut Dice) -> Span {
@@ -231,7 +293,12 @@ fn half_or_season((low, high): (i32, i32), dice: &mut Dice) -> Span {
         _ => (day(y, 6, 1), 3, "[summer {y}|the summer of {y}]"),
     };
     let text = dice.fill(words, &[("y", &year)]);
-    Span { start, end: month_after(start, months), text, unit: Unit::Quarter }
+    Span {
+        start,
+        end: month_after(start, months),
+        text,
+        unit: Unit::Quarter,
+    }
 }
 
 fn one_day((low, high): (i32, i32), dice: &mut Dice) -> Span {
@@ -258,7 +325,12 @@ fn one_day((low, high): (i32, i32), dice: &mut Dice) -> Span {
             ("iso", &iso),
         ],
     );
-    Span { start, end: start + Days::new(1), text, unit: Unit::Day }
+    Span {
+        start,
+        end: start + Days::new(1),
+        text,
+        unit: Unit::Day,
+    }
 }
 
 /// A month without a year is the latest one that has begun before today.
@@ -268,7 +340,12 @@ fn bare_month(today: NaiveDate, dice: &mut Dice) -> Span {
     if start > today {
         start = day(today.year() - 1, m + 1, 1);
     }
-    Span { start, end: month_after(start, 1), text: MONTHS[m as usize].to_owned(), unit: Unit::Month }
+    Span {
+        start,
+        end: month_after(start, 1),
+        text: MONTHS[m as usize].to_owned(),
+        unit: Unit::Month,
+    }
 }
 
 fn relative(today: NaiveDate, dice: &mut Dice) -> Span {
@@ -277,7 +354,12 @@ fn relative(today: NaiveDate, dice: &mut Dice) -> Span {
     let this_quarter = day(today.year(), (today.month0() / 3) * 3 + 1, 1);
     let monday = today - Days::new(u64::from(today.weekday().num_days_from_monday()));
     let tomorrow = today + Days::new(1);
-    let span = |start, end, text: &str| Span { start, end, text: text.to_owned(), unit: Unit::Relative };
+    let span = |start, end, text: &str| Span {
+        start,
+        end,
+        text: text.to_owned(),
+        unit: Unit::Relative,
+    };
     match dice.weighted(&[5.0, 4.0, 4.0, 3.0, 1.5, 1.5, 2.0, 2.0, 2.0, 2.0, 3.0, 2.0]) {
         0 => span(month_before(this_year, 12), this_year, "last year"),
         1 => span(this_year, month_after(this_year, 12), "this year"),
@@ -290,19 +372,34 @@ fn relative(today: NaiveDate, dice: &mut Dice) -> Span {
         8 => span(today - Days::new(1), today, "yesterday"),
         9 => span(today, tomorrow, "today"),
         10 => {
-            let days = dice.pick(&[7_u64, 10, 14, 30, 60, 90]).copied().unwrap_or(30);
+            let days = dice
+                .pick(&[7_u64, 10, 14, 30, 60, 90])
+                .copied()
+                .unwrap_or(30);
             let text = dice.fill("the [last|past] {n} days", &[("n", &days.to_string())]);
-            Span { start: today - Days::new(days), end: tomorrow, text, unit: Unit::Rolling }
+            Span {
+                start: today - Days::new(days),
+                end: tomorrow,
+                text,
+                unit: Unit::Rolling,
+            }
         }
         _ => {
             let months = dice.pick(&[3_u32, 6, 12, 2]).copied().unwrap_or(6);
             let n = if dice.chance(0.3) {
-                super::numbers::in_words(u64::from(months)).unwrap_or_default().to_owned()
+                super::numbers::in_words(u64::from(months))
+                    .unwrap_or_default()
+                    .to_owned()
             } else {
                 months.to_string()
             };
             let text = dice.fill("the [last|past] {n} months", &[("n", &n)]);
-            Span { start: month_before(today, months), end: tomorrow, text, unit: Unit::Rolling }
+            Span {
+                start: month_before(today, months),
+                end: tomorrow,
+                text,
+                unit: Unit::Rolling,
+            }
         }
     }
 }
@@ -314,8 +411,14 @@ fn two_ends(years: (i32, i32), dice: &mut Dice) -> (Value, Value, String) {
             let low = dice.between(i64::from(years.0), i64::from(years.1) - 1) as i32;
             let high = dice.between(i64::from(low) + 1, i64::from(years.1)) as i32;
             (
-                Value::Dates { start: day(low, 1, 1), end: day(low + 1, 1, 1) },
-                Value::Dates { start: day(high, 1, 1), end: day(high + 1, 1, 1) },
+                Value::Dates {
+                    start: day(low, 1, 1),
+                    end: day(low + 1, 1, 1),
+                },
+                Value::Dates {
+                    start: day(high, 1, 1),
+                    end: day(high + 1, 1, 1),
+                },
                 low.to_string(),
                 high.to_string(),
             )
@@ -326,8 +429,14 @@ fn two_ends(years: (i32, i32), dice: &mut Dice) -> (Value, Value, String) {
             let n = m + 1 + dice.below(11 - m);
             let (s, t) = (day(y, m as u32 + 1, 1), day(y, n as u32 + 1, 1));
             (
-                Value::Dates { start: s, end: month_after(s, 1) },
-                Value::Dates { start: t, end: month_after(t, 1) },
+                Value::Dates {
+                    start: s,
+                    end: month_after(s, 1),
+                },
+                Value::Dates {
+                    start: t,
+                    end: month_after(t, 1),
+                },
                 MONTHS[m].to_owned(),
                 format!("{} {y}", MONTHS[n]),
             )

@@ -15,7 +15,11 @@ pub(super) struct Dice {
 
 impl Dice {
     pub(super) fn new(seed: u64, held_out: bool) -> Self {
-        Self { rng: ChaCha8Rng::seed_from_u64(seed), held_out, used_held_out: false }
+        Self {
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            held_out,
+            used_held_out: false,
+        }
     }
 
     /// A number below `n`; 0 if `n` is 0.
@@ -76,14 +80,20 @@ impl Dice {
     /// One of the sentence frames. About a tenth of every long list is set aside: those are used only by a
     /// generator that asks for held-out wordings.
     pub(super) fn frame<'t>(&mut self, frames: &[&'t str]) -> &'t str {
-        let kept: Vec<&'t str> =
-            frames.iter().copied().filter(|f| is_held_out(f, frames.len()) == self.held_out).collect();
+        let kept: Vec<&'t str> = frames
+            .iter()
+            .copied()
+            .filter(|f| is_held_out(f, frames.len()) == self.held_out)
+            .collect();
         if let Some(&frame) = self.pick(&kept) {
             self.used_held_out |= self.held_out;
             return frame;
         }
-        let rest: Vec<&'t str> =
-            frames.iter().copied().filter(|f| self.held_out || !is_held_out(f, frames.len())).collect();
+        let rest: Vec<&'t str> = frames
+            .iter()
+            .copied()
+            .filter(|f| self.held_out || !is_held_out(f, frames.len()))
+            .collect();
         self.word(&rest)
     }
 

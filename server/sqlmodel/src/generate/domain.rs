@@ -232,17 +232,22 @@ impl Domain {
             path: path.to_owned(),
             reason: error.to_string(),
         })?;
-        domain.check().map_err(|(key, reason)| DomainError::Invalid {
-            path: path.to_owned(),
-            key,
-            reason,
-        })?;
+        domain
+            .check()
+            .map_err(|(key, reason)| DomainError::Invalid {
+                path: path.to_owned(),
+                key,
+                reason,
+            })?;
         Ok(domain)
     }
 
     /// Reads every `.toml` file of a folder, in the order of their names.
     pub fn read_all(folder: &Path) -> Result<Vec<Self>, DomainError> {
-        let read = |path: &Path, source| DomainError::Read { path: path.display().to_string(), source };
+        let read = |path: &Path, source| DomainError::Read {
+            path: path.display().to_string(),
+            source,
+        };
         let mut paths = Vec::new();
         for entry in fs::read_dir(folder).map_err(|e| read(folder, e))? {
             let path = entry.map_err(|e| read(folder, e))?.path();
@@ -284,7 +289,10 @@ impl Domain {
                     _ => 0,
                 };
                 if column.values.len() < few {
-                    return fault(format!("{key}, values"), &format!("at least {few} are needed"));
+                    return fault(
+                        format!("{key}, values"),
+                        &format!("at least {few} are needed"),
+                    );
                 }
                 if let Some([low, high]) = column.range
                     && low > high
@@ -302,7 +310,10 @@ impl Domain {
                 ] {
                     for template in templates {
                         if let Some(slot) = slots.iter().find(|slot| !template.contains(**slot)) {
-                            return fault(format!("{key}, {name}"), &format!("{template:?} lacks {slot}"));
+                            return fault(
+                                format!("{key}, {name}"),
+                                &format!("{template:?} lacks {slot}"),
+                            );
                         }
                     }
                 }
@@ -311,7 +322,10 @@ impl Domain {
         for (at, link) in self.links.iter().enumerate() {
             for (key, name) in [("child", &link.child), ("parent", &link.parent)] {
                 if self.table(name).is_none() {
-                    return fault(format!("link {}, {key}", at + 1), &format!("no table {name}"));
+                    return fault(
+                        format!("link {}, {key}", at + 1),
+                        &format!("no table {name}"),
+                    );
                 }
             }
         }

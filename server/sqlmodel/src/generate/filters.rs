@@ -28,8 +28,16 @@ impl Composer<'_> {
     pub(super) fn any_mod(&mut self, table: TableId, reach: usize) -> Option<Mod> {
         let parents = self.parents(table);
         let children = self.children(table);
-        let over_parent = if parents.is_empty() || reach == 0 { 0.0 } else { 3.0 };
-        let over_child = if children.is_empty() || reach < 2 { 0.0 } else { 0.9 };
+        let over_parent = if parents.is_empty() || reach == 0 {
+            0.0
+        } else {
+            3.0
+        };
+        let over_child = if children.is_empty() || reach < 2 {
+            0.0
+        } else {
+            0.9
+        };
         match self.dice.weighted(&[6.5, over_parent, over_child]) {
             0 => self.own_mod(table),
             1 => {
@@ -46,8 +54,11 @@ impl Composer<'_> {
 
     /// A condition on one of the table's own columns.
     pub(super) fn own_mod(&mut self, table: TableId) -> Option<Mod> {
-        let columns: Vec<ColumnId> =
-            self.plain_columns(table).into_iter().filter(|c| !self.spoken.contains(c)).collect();
+        let columns: Vec<ColumnId> = self
+            .plain_columns(table)
+            .into_iter()
+            .filter(|c| !self.spoken.contains(c))
+            .collect();
         let weights: Vec<f64> = columns
             .iter()
             .map(|&c| match self.kind(c) {
@@ -89,7 +100,11 @@ impl Composer<'_> {
 
     fn null_mod(&mut self, column: ColumnId, spec: &DomainColumn) -> Mod {
         let missing = self.dice.chance(0.65);
-        let own = if missing { &spec.missing } else { &spec.present };
+        let own = if missing {
+            &spec.missing
+        } else {
+            &spec.present
+        };
         if !own.is_empty() && self.dice.chance(0.6) {
             let wrap = self.dice.pick(own).cloned().unwrap_or_default();
             return Mod::one(Predicate::Null(column, missing), wrap);
@@ -101,7 +116,9 @@ impl Composer<'_> {
         } else {
             "{n} [with {a} {p}|that have {a} {p}|whose {p} is [known|set|not empty|filled in]|where {p} is not null|having {a} {p}]"
         };
-        let wrap = self.dice.fill(template, &[("n", "{n}"), ("p", &phrase), ("a", a)]);
+        let wrap = self
+            .dice
+            .fill(template, &[("n", "{n}"), ("p", &phrase), ("a", a)]);
         Mod::one(Predicate::Null(column, missing), wrap)
     }
 
@@ -139,8 +156,15 @@ impl Composer<'_> {
                 &slots,
             )
         };
-        let free = self.dice.fill("[for {p} {v}|where [the |]{p} is {v}|with {p} {v}]", &slots);
-        Some(Mod { clause, wrap, free: self.dice.chance(0.12).then_some(free), bare: Some(said) })
+        let free = self
+            .dice
+            .fill("[for {p} {v}|where [the |]{p} is {v}|with {p} {v}]", &slots);
+        Some(Mod {
+            clause,
+            wrap,
+            free: self.dice.chance(0.12).then_some(free),
+            bare: Some(said),
+        })
     }
 
     fn negated(&mut self, column: ColumnId, text: &str, value: Value) -> Mod {
@@ -166,16 +190,29 @@ impl Composer<'_> {
             let wrap = if !spec.with.is_empty() && self.dice.chance(0.75) {
                 self.dice.pick(&spec.with)?.replace("{v}", &text)
             } else if spec.kind == Sort::Label {
-                self.dice.fill("{n} [named|called|with the {p}|by the name of|with {p}] {v}", &slots)
+                self.dice.fill(
+                    "{n} [named|called|with the {p}|by the name of|with {p}] {v}",
+                    &slots,
+                )
             } else {
-                self.dice.fill("{n} [with {p} {v}|whose {p} is {v}|where {p} is {v}]", &slots)
+                self.dice.fill(
+                    "{n} [with {p} {v}|whose {p} is {v}|where {p} is {v}]",
+                    &slots,
+                )
             };
-            return Some(Mod { clause: vec![predicate], wrap, free: None, bare: Some(text) });
+            return Some(Mod {
+                clause: vec![predicate],
+                wrap,
+                free: None,
+                bare: Some(text),
+            });
         }
         let (text, _) = self.text_value(column, &[])?;
         let plain: String = text.trim_matches(['"', '\'']).to_owned();
-        let words: Vec<&str> =
-            plain.split_whitespace().filter(|w| w.chars().all(char::is_alphanumeric)).collect();
+        let words: Vec<&str> = plain
+            .split_whitespace()
+            .filter(|w| w.chars().all(char::is_alphanumeric))
+            .collect();
         let (like, piece, template) = match self.dice.below(4) {
             0 => {
                 let word = (*words.first()?).to_owned();
@@ -192,7 +229,14 @@ impl Composer<'_> {
             }
             1 => {
                 let word = (*words.last()?).to_owned();
-                let tail: String = word.chars().rev().take(3).collect::<Vec<_>>().into_iter().rev().collect();
+                let tail: String = word
+                    .chars()
+                    .rev()
+                    .take(3)
+                    .collect::<Vec<_>>()
+                    .into_iter()
+                    .rev()
+                    .collect();
                 let piece = if self.dice.chance(0.5) { tail } else { word };
                 (
                     Like::EndsWith,
@@ -216,8 +260,13 @@ impl Composer<'_> {
             0 => format!("'{piece}'"),
             _ => format!("\"{piece}\""),
         };
-        let wrap = self.dice.fill(template, &[("n", "{n}"), ("p", &phrase), ("v", &said)]);
-        Some(Mod::one(Predicate::Like(column, like, Value::Text(piece)), wrap))
+        let wrap = self
+            .dice
+            .fill(template, &[("n", "{n}"), ("p", &phrase), ("v", &said)]);
+        Some(Mod::one(
+            Predicate::Like(column, like, Value::Text(piece)),
+            wrap,
+        ))
     }
 
     fn number_mod(&mut self, column: ColumnId, spec: &DomainColumn) -> Mod {
@@ -232,7 +281,14 @@ impl Composer<'_> {
         if self.dice.chance(0.14) {
             let other = numbers::round_value(spec.range, spec.decimals, self.dice);
             if (other - value).abs() > f64::EPSILON {
-                return self.range_mod(column, spec, &phrase, &unit, value.min(other), value.max(other));
+                return self.range_mod(
+                    column,
+                    spec,
+                    &phrase,
+                    &unit,
+                    value.min(other),
+                    value.max(other),
+                );
             }
         }
         let exact = !spec.decimals && self.dice.chance(0.14);
@@ -246,7 +302,10 @@ impl Composer<'_> {
                 template,
                 &[("n", "{n}"), ("p", &phrase), ("v", &text), ("u", &unit)],
             );
-            return Mod::one(Predicate::Compare(column, Comparison::Eq, Value::Number(value)), wrap);
+            return Mod::one(
+                Predicate::Compare(column, Comparison::Eq, Value::Number(value)),
+                wrap,
+            );
         }
         let up = self.dice.chance(0.58);
         let own = if up { &spec.more } else { &spec.less };
@@ -254,9 +313,18 @@ impl Composer<'_> {
             let template = self.dice.pick(own).cloned().unwrap_or_default();
             let comparison = comparison_of(&template, up);
             // the template may name the unit itself
-            let said = template.replace("{v}", &text).replace("dollars dollars", "dollars");
-            let wrap = if said.contains("{n}") { said } else { format!("{{n}} {said}") };
-            return Mod::one(Predicate::Compare(column, comparison, Value::Number(value)), wrap);
+            let said = template
+                .replace("{v}", &text)
+                .replace("dollars dollars", "dollars");
+            let wrap = if said.contains("{n}") {
+                said
+            } else {
+                format!("{{n}} {said}")
+            };
+            return Mod::one(
+                Predicate::Compare(column, comparison, Value::Number(value)),
+                wrap,
+            );
         }
         let (comparison, words) = self.comparison(up, &text);
         let with_unit = if unit.is_empty() || text.contains(|c: char| c == '$' || c == '€') {
@@ -274,7 +342,10 @@ impl Composer<'_> {
                 &[("n", "{n}"), ("p", &phrase), ("a", article(&phrase)), ("v", &words)],
             ),
         };
-        Mod::one(Predicate::Compare(column, comparison, Value::Number(value)), wrap)
+        Mod::one(
+            Predicate::Compare(column, comparison, Value::Number(value)),
+            wrap,
+        )
     }
 
     /// A comparison in words, the number included.
@@ -311,7 +382,10 @@ impl Composer<'_> {
         high: f64,
     ) -> Mod {
         let money = spec.kind == Sort::Money && self.dice.chance(0.3);
-        let (a, b) = (numbers::text(low, money, self.dice), numbers::text(high, money, self.dice));
+        let (a, b) = (
+            numbers::text(low, money, self.dice),
+            numbers::text(high, money, self.dice),
+        );
         let with_phrase = unit.is_empty() || self.dice.chance(0.5);
         let span = self.dice.fill(
             if with_phrase {
@@ -327,9 +401,15 @@ impl Composer<'_> {
                 &[("n", "{n}"), ("p", phrase), ("a", article(phrase)), ("v", &span)],
             )
         } else {
-            self.dice.fill("{n} [with|of|having] {v} {u}", &[("n", "{n}"), ("v", &span), ("u", unit)])
+            self.dice.fill(
+                "{n} [with|of|having] {v} {u}",
+                &[("n", "{n}"), ("v", &span), ("u", unit)],
+            )
         };
-        Mod::one(Predicate::Between(column, Value::Number(low), Value::Number(high)), wrap)
+        Mod::one(
+            Predicate::Between(column, Value::Number(low), Value::Number(high)),
+            wrap,
+        )
     }
 
     fn average_mod(&mut self, column: ColumnId, spec: &DomainColumn, phrase: &str) -> Mod {
@@ -341,8 +421,15 @@ impl Composer<'_> {
             .cloned()
             .collect();
         if !own.is_empty() && self.dice.chance(0.4) {
-            let word = self.dice.word(&["average", "the average", "average", "the mean"]);
-            let said = self.dice.pick(&own).cloned().unwrap_or_default().replace("{v}", word);
+            let word = self
+                .dice
+                .word(&["average", "the average", "average", "the mean"]);
+            let said = self
+                .dice
+                .pick(&own)
+                .cloned()
+                .unwrap_or_default()
+                .replace("{v}", word);
             return Mod::one(Predicate::AverageOf(column, up), format!("{{n}} {said}"));
         }
         let template = if up {
@@ -377,13 +464,22 @@ impl Composer<'_> {
         } else {
             Some(format!("{verb} {text}"))
         };
-        Mod { clause: vec![predicate], wrap, free: free.filter(|_| main), bare: main.then_some(text) }
+        Mod {
+            clause: vec![predicate],
+            wrap,
+            free: free.filter(|_| main),
+            bare: main.then_some(text),
+        }
     }
 
     fn flag_mod(&mut self, column: ColumnId, spec: &DomainColumn) -> Mod {
         let set = self.dice.chance(0.6);
         let own = if set { &spec.yes } else { &spec.no };
-        let phrase = self.dice.pick(&spec.phrases).cloned().unwrap_or_else(|| spec.name.clone());
+        let phrase = self
+            .dice
+            .pick(&spec.phrases)
+            .cloned()
+            .unwrap_or_else(|| spec.name.clone());
         let wrap = match self.dice.pick(own) {
             Some(wrap) => wrap.clone(),
             None if set => format!("{{n}} that are {phrase}"),
@@ -418,7 +514,12 @@ impl Composer<'_> {
                 )
             };
             let free = of.strip_prefix("{c} ").map(|f| f.replace("{p}", &named));
-            return Some(Mod { clause, wrap, free, bare: Some(text) });
+            return Some(Mod {
+                clause,
+                wrap,
+                free,
+                bare: Some(text),
+            });
         }
         // rows of a parent that meets a condition of its own
         let inner = if reach > 1 && self.dice.chance(0.2) {
@@ -431,18 +532,30 @@ impl Composer<'_> {
         } else {
             self.own_mod(link.parent)?
         };
-        if matches!(inner.clause.first(), Some(Predicate::AverageOf(..) | Predicate::Null(..))) {
+        if matches!(
+            inner.clause.first(),
+            Some(Predicate::AverageOf(..) | Predicate::Null(..))
+        ) {
             return None;
         }
         let noun = self.noun(link.parent, true);
         let parent = inner.wrap.replace("{n}", &noun);
         let of = self.template(&link.words.of, "{c}", "{c} of {p}");
-        let of = if of.contains("{p}'s") { "{c} of {p}".to_owned() } else { of };
+        let of = if of.contains("{p}'s") {
+            "{c} of {p}".to_owned()
+        } else {
+            of
+        };
         let wrap = match self.carried_over(&inner, link.child) {
             Some(carried) if self.dice.chance(0.5) => carried,
             _ => of.replace("{p}", &parent).replace("{c}", "{n}"),
         };
-        Some(Mod { clause: inner.clause, wrap, free: None, bare: inner.bare })
+        Some(Mod {
+            clause: inner.clause,
+            wrap,
+            free: None,
+            bare: inner.bare,
+        })
     }
 
     /// "orders from Oslo" for orders of customers from Oslo: place phrases carry over to the children.
@@ -462,9 +575,21 @@ impl Composer<'_> {
 
     /// A condition on whether there are children: "customers with orders in 2024", "books never lent".
     pub(super) fn exists_mod(&mut self, link: &Link, wanted: bool) -> Option<Mod> {
+        if self.met.contains(&link.child) {
+            return None;
+        }
+        self.met.push(link.child);
         self.take(link)?;
-        let own = if wanted { &link.words.with } else { &link.words.without };
-        let usual = if wanted { "{p} with {c}" } else { "{p} without {c}" };
+        let own = if wanted {
+            &link.words.with
+        } else {
+            &link.words.without
+        };
+        let usual = if wanted {
+            "{p} with {c}"
+        } else {
+            "{p} without {c}"
+        };
         let template = self.template(own, "{p}", usual);
         let mut children = self.noun(link.child, true);
         let mut inner = Vec::new();
@@ -473,12 +598,18 @@ impl Composer<'_> {
             if self.dice.chance(if wanted { 0.75 } else { 0.35 })
                 && let Some(found) = self.own_mod(link.child)
                 && found.clause.len() == 1
-                && !matches!(found.clause[0], Predicate::AverageOf(..) | Predicate::Null(..))
+                && !matches!(
+                    found.clause[0],
+                    Predicate::AverageOf(..) | Predicate::Null(..)
+                )
             {
                 children = found.wrap.replace("{n}", &children);
                 inner.extend(found.clause);
             } else if wanted && self.dice.chance(0.5) {
-                children = format!("{} {children}", self.dice.word(&["any", "some", "at least one of the"]));
+                children = format!(
+                    "{} {children}",
+                    self.dice.word(&["any", "some", "at least one of the"])
+                );
                 children = children.replace("at least one of the ", "");
             } else if !wanted && template.contains("without {c}") && self.dice.chance(0.3) {
                 template = template.replace("without {c}", "without any {c}");
@@ -507,7 +638,11 @@ impl Composer<'_> {
         for found in order {
             phrase = found.wrap.replace("{n}", &phrase);
         }
-        if many { phrase } else { singular_clauses(&phrase) }
+        if many {
+            phrase
+        } else {
+            singular_clauses(&phrase)
+        }
     }
 }
 
@@ -516,12 +651,40 @@ fn comparison_of(template: &str, up: bool) -> Comparison {
     let words = template.to_lowercase();
     let any = |list: &[&str]| list.iter().any(|w| words.contains(w));
     if up {
-        if any(&["at least", "or more", "minimum", "no less", "not less", "or above", "or longer", "and up", "no fewer", "or over", "or higher", "onwards"]) {
+        if any(&[
+            "at least",
+            "or more",
+            "minimum",
+            "no less",
+            "not less",
+            "or above",
+            "or longer",
+            "and up",
+            "no fewer",
+            "or over",
+            "or higher",
+            "onwards",
+        ]) {
             Comparison::Ge
         } else {
             Comparison::Gt
         }
-    } else if any(&["at most", "or less", "or fewer", "up to", "no more", "not more", "maximum", "or below", "or under", "no longer than", "within", "not exceeding", "no higher", "or lower"]) {
+    } else if any(&[
+        "at most",
+        "or less",
+        "or fewer",
+        "up to",
+        "no more",
+        "not more",
+        "maximum",
+        "or below",
+        "or under",
+        "no longer than",
+        "within",
+        "not exceeding",
+        "no higher",
+        "or lower",
+    ]) {
         Comparison::Le
     } else {
         Comparison::Lt

@@ -2,32 +2,96 @@
 
 use super::{dice::Dice, words::capitalised};
 
-const ASKS: &[&str] =
-    &["which", "what", "how", "who", "when", "where", "in", "on", "are", "do", "is", "does", "did", "can", "could", "what's", "for", "at", "tell"];
+const ASKS: &[&str] = &[
+    "which", "what", "how", "who", "when", "where", "in", "on", "are", "do", "is", "does", "did",
+    "can", "could", "what's", "for", "at", "tell",
+];
 const COMMANDS: &[&str] = &[
-    "show", "list", "give", "count", "find", "tell", "get", "display", "name", "calculate", "compute",
-    "return", "report", "pull", "search", "fetch", "print", "add", "sum", "let", "determine", "break",
-    "compare", "look", "split", "group",
+    "show",
+    "list",
+    "give",
+    "count",
+    "find",
+    "tell",
+    "get",
+    "display",
+    "name",
+    "calculate",
+    "compute",
+    "return",
+    "report",
+    "pull",
+    "search",
+    "fetch",
+    "print",
+    "add",
+    "sum",
+    "let",
+    "determine",
+    "break",
+    "compare",
+    "look",
+    "split",
+    "group",
 ];
 
 /// Makes a bare sentence look like something a person typed.
 pub(super) fn finish(text: &str, dice: &mut Dice) -> String {
     let mut text = tidy(text);
-    let first = text.split_whitespace().next().unwrap_or_default().trim_end_matches([',', ':']).to_lowercase();
+    let first = text
+        .split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches([',', ':'])
+        .to_lowercase();
     let asks = ASKS.contains(&first.as_str()) && first != "tell";
     let commands = COMMANDS.contains(&first.as_str());
-    let personal = ["i", "i'd", "i'm", "we", "looking", "just", "do", "please", "get"].contains(&first.as_str());
+    let personal = [
+        "i", "i'd", "i'm", "we", "looking", "just", "do", "please", "get",
+    ]
+    .contains(&first.as_str());
     if dice.chance(0.1) {
         let opening = if personal {
             dice.word(&["hi, ", "hello, ", "hey, ", "ok, "])
         } else if commands {
-            dice.word(&["please ", "can you ", "could you ", "hi, ", "would you ", "could you please ", "I'd like you to ", "hey, "])
+            dice.word(&[
+                "please ",
+                "can you ",
+                "could you ",
+                "hi, ",
+                "would you ",
+                "could you please ",
+                "I'd like you to ",
+                "hey, ",
+            ])
         } else if asks {
-            dice.word(&["hi, ", "hello, ", "hey, ", "quick question: ", "tell me, ", "so ", "can you tell me, ", "please tell me: ", "I wonder, ", "ok, "])
+            dice.word(&[
+                "hi, ",
+                "hello, ",
+                "hey, ",
+                "quick question: ",
+                "tell me, ",
+                "so ",
+                "can you tell me, ",
+                "please tell me: ",
+                "I wonder, ",
+                "ok, ",
+            ])
         } else {
-            dice.word(&["please show me ", "I need ", "give me ", "show ", "looking for ", "I want ", "get me ", "hi, I need "])
+            dice.word(&[
+                "please show me ",
+                "I need ",
+                "give me ",
+                "show ",
+                "looking for ",
+                "I want ",
+                "get me ",
+                "hi, I need ",
+            ])
         };
-        let inquiring = opening.starts_with("can you") || opening.starts_with("could") || opening.starts_with("would");
+        let inquiring = opening.starts_with("can you")
+            || opening.starts_with("could")
+            || opening.starts_with("would");
         text = format!("{opening}{text}");
         if inquiring && dice.chance(0.6) {
             text.push('?');
@@ -51,7 +115,11 @@ pub(super) fn finish(text: &str, dice: &mut Dice) -> String {
     let mark = if asks && dice.chance(0.72) {
         "?"
     } else if !asks && dice.chance(0.3) {
-        if commands { "." } else { dice.word(&["?", ".", ""]) }
+        if commands {
+            "."
+        } else {
+            dice.word(&["?", ".", ""])
+        }
     } else {
         ""
     };
@@ -65,7 +133,10 @@ fn tidy(text: &str) -> String {
         if !out.is_empty() && !matches!(word, "," | "." | "?" | ":") {
             out.push(' ');
         }
-        if word.starts_with(['a', 'e', 'i', 'o']) && (out.ends_with(" a ") || out == "a ") && word.len() > 1 {
+        if word.starts_with(['a', 'e', 'i', 'o'])
+            && (out.ends_with(" a ") || out == "a ")
+            && word.len() > 1
+        {
             out.pop();
             out.push_str("n ");
         }

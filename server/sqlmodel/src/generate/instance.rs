@@ -69,7 +69,9 @@ static COMMON: LazyLock<Vec<Arc<DomainColumn>>> = LazyLock::new(|| {
     struct Common {
         column: Vec<Arc<DomainColumn>>,
     }
-    toml::from_str::<Common>(include_str!("common.toml")).map(|c| c.column).unwrap_or_default()
+    toml::from_str::<Common>(include_str!("common.toml"))
+        .map(|c| c.column)
+        .unwrap_or_default()
 });
 
 /// A table on its way into a schema.
@@ -119,7 +121,9 @@ impl Instance {
                 query.as_ref().is_some_and(|w| {
                     let (columns, _) = used(&w.query);
                     columns.iter().all(|c| made.from_canonical.contains_key(c))
-                        && w.tables.iter().all(|t| made.from_canonical_table.contains_key(t))
+                        && w.tables
+                            .iter()
+                            .all(|t| made.from_canonical_table.contains_key(t))
                 })
             })
             .map(|(at, _)| at)
@@ -163,7 +167,10 @@ fn needed_columns(
     } else if tables.is_empty() {
         tables.insert(dice.below(count));
         for link in &main.domain.links {
-            let ends = (main.domain.table(&link.child), main.domain.table(&link.parent));
+            let ends = (
+                main.domain.table(&link.child),
+                main.domain.table(&link.parent),
+            );
             if let (Some(child), Some(parent)) = ends
                 && (tables.contains(&child) || tables.contains(&parent))
                 && dice.chance(0.7)
@@ -182,7 +189,10 @@ fn needed_columns(
                 .schema
                 .foreign_keys()
                 .filter(|&(from, to)| {
-                    let (f, t) = (main.schema.columns[from].table, main.schema.columns[to].table);
+                    let (f, t) = (
+                        main.schema.columns[from].table,
+                        main.schema.columns[to].table,
+                    );
                     (f == middle && tables.contains(&t)) || (t == middle && tables.contains(&f))
                 })
                 .count();
@@ -254,7 +264,11 @@ fn draft(
     if needed.is_some_and(|(_, tables)| !tables.contains(&table)) {
         return None;
     }
-    let drop = dice.word(&["0", "1", "2", "3"]).parse::<f64>().unwrap_or(0.0) * 0.12;
+    let drop = dice
+        .word(&["0", "1", "2", "3"])
+        .parse::<f64>()
+        .unwrap_or(0.0)
+        * 0.12;
     let mut columns = Vec::new();
     for (rank, id) in main.schema.tables[table].columns.clone().enumerate() {
         let role = main.roles[id].clone();
@@ -266,19 +280,34 @@ fn draft(
             }
             Role::Plain(spec) => {
                 needed.is_some_and(|(columns, _)| columns.contains(&id))
-                    || !dice.chance(if spec.kind == Sort::Label { drop * 0.3 } else { drop })
+                    || !dice.chance(if spec.kind == Sort::Label {
+                        drop * 0.3
+                    } else {
+                        drop
+                    })
             }
         };
         if keep {
-            columns.push(DraftColumn { canonical: Some(id), role, rank });
+            columns.push(DraftColumn {
+                canonical: Some(id),
+                role,
+                rank,
+            });
         }
     }
     let extra = dice.weighted(&[0.45, 0.25, 0.2, 0.1]);
     for _ in 0..extra {
-        let Some(spec) = dice.pick(&COMMON).cloned() else { break };
+        let Some(spec) = dice.pick(&COMMON).cloned() else {
+            break;
+        };
         // only what has a name has a mailbox
         let named = main.schema.tables[table].label.is_some();
-        if !named && matches!(spec.name.as_str(), "email" | "phone" | "is_active" | "description") {
+        if !named
+            && matches!(
+                spec.name.as_str(),
+                "email" | "phone" | "is_active" | "description"
+            )
+        {
             continue;
         }
         let taken = columns.iter().any(|c| match &c.role {
@@ -292,14 +321,22 @@ fn draft(
         });
         if !taken {
             let rank = 100 + columns.len();
-            columns.push(DraftColumn { canonical: None, role: Role::Plain(spec), rank });
+            columns.push(DraftColumn {
+                canonical: None,
+                role: Role::Plain(spec),
+                rank,
+            });
         }
     }
     let fixed = usize::from(dice.chance(0.93));
     if dice.chance(0.6) {
         dice.shuffle(&mut columns[fixed..]);
     }
-    Some(Draft { source, table, columns })
+    Some(Draft {
+        source,
+        table,
+        columns,
+    })
 }
 
 /// Adds a few tables of another domain, linked among themselves.
@@ -309,14 +346,19 @@ fn add_strangers(all: &[Canonical], domain: usize, drafts: &mut Vec<Draft>, dice
         return;
     }
     let stranger = &all[other];
-    let names: HashSet<&str> =
-        drafts.iter().map(|d| all[domain].domain.tables[d.table].name.as_str()).collect();
+    let names: HashSet<&str> = drafts
+        .iter()
+        .map(|d| all[domain].domain.tables[d.table].name.as_str())
+        .collect();
     let mut tables = HashSet::new();
     for _ in 0..dice.between(1, 3) {
         let table = dice.below(stranger.schema.tables.len());
         let spec = &stranger.domain.tables[table];
         let same_noun = drafts.iter().any(|d| {
-            all[domain].domain.tables[d.table].noun.iter().any(|n| spec.noun.contains(n))
+            all[domain].domain.tables[d.table]
+                .noun
+                .iter()
+                .any(|n| spec.noun.contains(n))
         });
         if !names.contains(spec.name.as_str()) && !same_noun {
             tables.insert(table);
@@ -361,7 +403,11 @@ fn build(all: &[Canonical], domain: usize, drafts: Vec<Draft>, dice: &mut Dice) 
             if let Some(canonical) = column.canonical {
                 place.insert((draft.source, canonical), id);
             }
-            let mut notes = ColumnNotes { spec: None, rank: column.rank, spellings: Vec::new() };
+            let mut notes = ColumnNotes {
+                spec: None,
+                rank: column.rank,
+                spellings: Vec::new(),
+            };
             let made_column = match &column.role {
                 Role::Primary => {
                     let mut c = plain_column(table, &style.primary(&name, &mut taken), Kind::Id);
@@ -409,12 +455,22 @@ fn build(all: &[Canonical], domain: usize, drafts: Vec<Draft>, dice: &mut Dice) 
     for (id, source, link) in pending {
         let canonical = &all[source];
         let words = &canonical.domain.links[link];
-        let parent = canonical.domain.table(&words.parent).and_then(|t| home.get(&(source, t)));
+        let parent = canonical
+            .domain
+            .table(&words.parent)
+            .and_then(|t| home.get(&(source, t)));
         let Some(&parent) = parent else { continue };
-        schema.columns[id].references =
-            schema.tables[parent].columns.clone().find(|&c| schema.columns[c].primary);
+        schema.columns[id].references = schema.tables[parent]
+            .columns
+            .clone()
+            .find(|&c| schema.columns[c].primary);
         let child = schema.columns[id].table;
-        made.links.push(Link { child, parent, key: id, words: Arc::clone(words) });
+        made.links.push(Link {
+            child,
+            parent,
+            key: id,
+            words: Arc::clone(words),
+        });
     }
     for (at, canonical) in all.iter().enumerate() {
         for measure in &canonical.domain.measures {
@@ -427,14 +483,21 @@ fn build(all: &[Canonical], domain: usize, drafts: Vec<Draft>, dice: &mut Dice) 
                 place.get(&(at, id)).copied()
             };
             if let (Some(a), Some(b)) = (column(&measure.product[0]), column(&measure.product[1])) {
-                made.measures.push((a.min(b), a.max(b), measure.phrases.clone()));
+                made.measures
+                    .push((a.min(b), a.max(b), measure.phrases.clone()));
             }
         }
     }
-    made.from_canonical =
-        place.iter().filter(|((s, _), _)| *s == domain).map(|((_, c), i)| (*c, *i)).collect();
-    made.from_canonical_table =
-        home.iter().filter(|((s, _), _)| *s == domain).map(|((_, t), i)| (*t, *i)).collect();
+    made.from_canonical = place
+        .iter()
+        .filter(|((s, _), _)| *s == domain)
+        .map(|((_, c), i)| (*c, *i))
+        .collect();
+    made.from_canonical_table = home
+        .iter()
+        .filter(|((s, _), _)| *s == domain)
+        .map(|((_, t), i)| (*t, *i))
+        .collect();
     made.schema = Arc::new(schema);
     made
 }
@@ -449,7 +512,11 @@ fn fill_values(
     if spec.values.is_empty() || column.kind != Kind::Text {
         return;
     }
-    let spelling = if spec.kind == Sort::Category { dice.weighted(&[5.0, 1.0, 1.0, 1.2, 1.0]) } else { 0 };
+    let spelling = if spec.kind == Sort::Category {
+        dice.weighted(&[5.0, 1.0, 1.0, 1.2, 1.0])
+    } else {
+        0
+    };
     notes.spellings = spec
         .values
         .iter()
@@ -457,7 +524,11 @@ fn fill_values(
             let stored = match spelling {
                 1 => v.to_lowercase(),
                 2 => v.to_uppercase(),
-                3 => v.split(' ').map(super::words::capitalised).collect::<Vec<_>>().join(" "),
+                3 => v
+                    .split(' ')
+                    .map(super::words::capitalised)
+                    .collect::<Vec<_>>()
+                    .join(" "),
                 4 => v.replace([' ', '-'], "_"),
                 _ => v.clone(),
             };

@@ -91,7 +91,12 @@ impl Composer<'_> {
     }
 
     /// Fills a frame and puts what stands first or last around it.
-    pub(super) fn sentence(&mut self, frame: &str, slots: &[(&str, &str)], subject: &Subject) -> String {
+    pub(super) fn sentence(
+        &mut self,
+        frame: &str,
+        slots: &[(&str, &str)],
+        subject: &Subject,
+    ) -> String {
         let mut text = self.dice.fill(frame, slots);
         if let Some(tail) = &subject.tail {
             text = format!("{text} {tail}");
@@ -111,7 +116,11 @@ impl Composer<'_> {
     }
 
     /// A function over one of the table's number columns or products.
-    pub(super) fn number_measure(&mut self, table: TableId, only: Option<Function>) -> Option<Measure> {
+    pub(super) fn number_measure(
+        &mut self,
+        table: TableId,
+        only: Option<Function>,
+    ) -> Option<Measure> {
         let products = self.measures_of(table);
         if !products.is_empty() && self.dice.chance(0.35) {
             let function = match only {
@@ -124,15 +133,18 @@ impl Composer<'_> {
                 let phrase = self.dice.pick(&phrases)?.clone();
                 let starts_total = phrase.starts_with("total") || phrase.starts_with("overall");
                 let head = match function {
-                    Function::Sum if !starts_total && self.dice.chance(0.4) => {
-                        self.dice.fill("[total|total|overall|combined] {p}", &[("p", &phrase)])
-                    }
+                    Function::Sum if !starts_total && self.dice.chance(0.4) => self
+                        .dice
+                        .fill("[total|total|overall|combined] {p}", &[("p", &phrase)]),
                     Function::Sum => phrase.clone(),
                     _ if starts_total => return None,
                     _ => self.dice.fill("[average|mean|avg] {p}", &[("p", &phrase)]),
                 };
                 return Some(Measure {
-                    aggregate: Aggregate { function, argument: Argument::Product(a, b) },
+                    aggregate: Aggregate {
+                        function,
+                        argument: Argument::Product(a, b),
+                    },
                     head,
                     phrase,
                     unit: String::new(),
@@ -143,19 +155,25 @@ impl Composer<'_> {
         }
         let columns = self.numbers(table);
         let column = *self.dice.pick(&columns)?;
-        let function = match only {
-            Some(function) => function,
-            None => {
-                let summable = self.inst.spec(column).is_some_and(|s| s.summable);
-                [Function::Sum, Function::Avg, Function::Max, Function::Min]
-                    [self.dice.weighted(&[if summable { 5.0 } else { 0.0 }, 4.0, 1.6, 1.4])]
-            }
-        };
+        let function =
+            match only {
+                Some(function) => function,
+                None => {
+                    let summable = self.inst.spec(column).is_some_and(|s| s.summable);
+                    [Function::Sum, Function::Avg, Function::Max, Function::Min][self
+                        .dice
+                        .weighted(&[if summable { 5.0 } else { 0.0 }, 4.0, 1.6, 1.4])]
+                }
+            };
         self.column_measure(column, function)
     }
 
     /// A function over a number column, in words.
-    pub(super) fn column_measure(&mut self, column: ColumnId, function: Function) -> Option<Measure> {
+    pub(super) fn column_measure(
+        &mut self,
+        column: ColumnId,
+        function: Function,
+    ) -> Option<Measure> {
         let spec = self.inst.columns[column].spec.clone()?;
         if function == Function::Sum && !spec.summable {
             return None;
@@ -184,7 +202,10 @@ impl Composer<'_> {
         };
         let unit = self.dice.pick(&spec.units).cloned().unwrap_or_default();
         Some(Measure {
-            aggregate: Aggregate { function, argument: Argument::Column(column) },
+            aggregate: Aggregate {
+                function,
+                argument: Argument::Column(column),
+            },
             head,
             phrase,
             unit,
@@ -195,7 +216,10 @@ impl Composer<'_> {
 
     pub(super) fn count_measure(table: TableId) -> Measure {
         Measure {
-            aggregate: Aggregate { function: Function::Count, argument: Argument::Rows(table) },
+            aggregate: Aggregate {
+                function: Function::Count,
+                argument: Argument::Rows(table),
+            },
             head: String::new(),
             phrase: String::new(),
             unit: String::new(),
@@ -205,7 +229,12 @@ impl Composer<'_> {
     }
 
     /// "average price of cancelled orders", "number of orders": the whole noun phrase of a measure.
-    pub(super) fn measure_phrase(&mut self, measure: &Measure, table: TableId, subject: &Subject) -> String {
+    pub(super) fn measure_phrase(
+        &mut self,
+        measure: &Measure,
+        table: TableId,
+        subject: &Subject,
+    ) -> String {
         let many = subject.phrase.as_str();
         if measure.is_count() {
             let one = self.noun(table, false);
@@ -222,9 +251,11 @@ impl Composer<'_> {
             return if self.shared_phrase(measure) {
                 let one = self.noun(table, false);
                 match measure.head.split_once(' ') {
-                    Some((first @ ("average" | "mean" | "total" | "maximum" | "minimum" | "max" | "min" | "avg" | "highest" | "lowest"), rest))
-                        if !rest.starts_with("of") && !rest.contains(one.as_str()) =>
-                    {
+                    Some((
+                        first @ ("average" | "mean" | "total" | "maximum" | "minimum" | "max"
+                        | "min" | "avg" | "highest" | "lowest"),
+                        rest,
+                    )) if !rest.starts_with("of") && !rest.contains(one.as_str()) => {
                         format!("{first} {one} {rest}")
                     }
                     _ => format!("{} of {many}", measure.head),
@@ -240,9 +271,15 @@ impl Composer<'_> {
     }
 
     fn shared_phrase(&self, measure: &Measure) -> bool {
-        let Argument::Column(column) = measure.aggregate.argument else { return false };
+        let Argument::Column(column) = measure.aggregate.argument else {
+            return false;
+        };
         self.inst.columns.iter().enumerate().any(|(other, notes)| {
-            other != column && notes.spec.as_ref().is_some_and(|s| s.phrases.contains(&measure.phrase))
+            other != column
+                && notes
+                    .spec
+                    .as_ref()
+                    .is_some_and(|s| s.phrases.contains(&measure.phrase))
         })
     }
 
@@ -250,7 +287,10 @@ impl Composer<'_> {
     pub(super) fn group(&mut self, base: TableId) -> Option<Group> {
         let parents = self.parents(base);
         let over = if parents.is_empty() { 0.0 } else { 1.0 };
-        match self.dice.weighted(&[4.0, 3.2, 3.6 * over, 1.5 * over, 0.9 * over]) {
+        match self
+            .dice
+            .weighted(&[4.0, 3.2, 3.6 * over, 1.5 * over, 0.9 * over])
+        {
             0 => {
                 let columns = self.groupable(base);
                 let column = *self.dice.pick(&columns)?;
@@ -274,7 +314,10 @@ impl Composer<'_> {
                 let link = self.dice.pick(&parents)?.clone();
                 let above = self.parents(link.parent);
                 let up = self.dice.pick(&above)?.clone();
-                if up.parent == base || self.adjacent(base, up.parent) || self.ways(base, up.parent) > 1 {
+                if up.parent == base
+                    || self.adjacent(base, up.parent)
+                    || self.ways(base, up.parent) > 1
+                {
                     return None;
                 }
                 self.take(&link)?;
@@ -292,7 +335,8 @@ impl Composer<'_> {
 
     fn groupable(&self, table: TableId) -> Vec<ColumnId> {
         let mut columns = self.columns_of(table, |s| {
-            s.kind == Sort::Category || (s.kind == Sort::Text && !s.with.is_empty() && !is_contact(s))
+            s.kind == Sort::Category
+                || (s.kind == Sort::Text && !s.with.is_empty() && !is_contact(s))
         });
         columns.retain(|c| !self.spoken.contains(c));
         columns
@@ -336,10 +380,18 @@ impl Composer<'_> {
         };
         debug_assert_eq!(self.inst.schema.columns[column].kind, Kind::Date);
         self.spoken.push(column);
-        let buckets = [Bucket::Month, Bucket::Year, Bucket::Quarter, Bucket::Day, Bucket::Weekday];
+        let buckets = [
+            Bucket::Month,
+            Bucket::Year,
+            Bucket::Quarter,
+            Bucket::Day,
+            Bucket::Weekday,
+        ];
         let bucket = buckets[self.dice.weighted(&[5.0, 4.0, 0.9, 0.8, 0.9])];
         let unit = match bucket {
-            Bucket::Month => self.dice.word(&["month", "month", "month", "calendar month"]),
+            Bucket::Month => self
+                .dice
+                .word(&["month", "month", "month", "calendar month"]),
             Bucket::Year => self.dice.word(&["year", "year", "year", "calendar year"]),
             Bucket::Quarter => "quarter",
             Bucket::Day => self.dice.word(&["day", "date", "calendar day"]),
@@ -349,9 +401,14 @@ impl Composer<'_> {
             unit.to_owned()
         } else {
             let phrase = self.phrase(column);
-            self.dice.fill("[{u} of {p}|{p} {u}]", &[("u", unit), ("p", &phrase)])
+            self.dice
+                .fill("[{u} of {p}|{p} {u}]", &[("u", unit), ("p", &phrase)])
         };
-        let many = if one == "day of the week" { "days of the week".to_owned() } else { plural(&one) };
+        let many = if one == "day of the week" {
+            "days of the week".to_owned()
+        } else {
+            plural(&one)
+        };
         Some(Group {
             item: Item::Bucket(bucket, column),
             one,
@@ -363,18 +420,29 @@ impl Composer<'_> {
 
     /// A stretch of time that makes sense with a calendar unit: months of a year, years since another.
     pub(super) fn period_mod(&mut self, group: &Group) -> Option<Mod> {
-        let Item::Bucket(bucket, column) = group.item else { return None };
+        let Item::Bucket(bucket, column) = group.item else {
+            return None;
+        };
         let range = self.inst.spec(column).and_then(|s| s.range);
         let (predicate, text) = dates::period(column, range, bucket, self.today, self.dice);
         let free = (self.event_date(group.table) == Some(column)).then(|| text.clone());
         let wrap = match free {
             Some(_) => format!("{{n}} {text}"),
             None => {
-                let verbs = self.inst.spec(column).map(|s| s.verb.clone()).unwrap_or_default();
+                let verbs = self
+                    .inst
+                    .spec(column)
+                    .map(|s| s.verb.clone())
+                    .unwrap_or_default();
                 format!("{{n}} {} {text}", self.dice.pick(&verbs)?)
             }
         };
-        Some(Mod { clause: vec![predicate], wrap, free, bare: Some(text) })
+        Some(Mod {
+            clause: vec![predicate],
+            wrap,
+            free,
+            bare: Some(text),
+        })
     }
 
     /// "per city", "by month", "for each customer".
@@ -404,6 +472,10 @@ impl Composer<'_> {
 /// Telephone numbers and the like: text that nobody groups by.
 pub(super) fn is_contact(spec: &DomainColumn) -> bool {
     spec.phrases.iter().any(|p| {
-        ["phone", "mail", "address", "number", "contact", "link", "url"].iter().any(|w| p.contains(w))
+        [
+            "phone", "mail", "address", "number", "contact", "link", "url",
+        ]
+        .iter()
+        .any(|w| p.contains(w))
     })
 }

@@ -33,7 +33,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{Days, NaiveDate};
 use rand::Rng;
 
-pub use domain::{Domain, DomainColumn, DomainError, DomainExample, DomainLink, DomainMeasure, DomainTable, Sort};
+pub use domain::{
+    Domain, DomainColumn, DomainError, DomainExample, DomainLink, DomainMeasure, DomainTable, Sort,
+};
 
 use canonical::Canonical;
 use compose::Asked;
@@ -114,7 +116,12 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { split: Split::Train, written: 0.45, pool: 24, reuse: 50 }
+        Self {
+            split: Split::Train,
+            written: 0.45,
+            pool: 24,
+            reuse: 50,
+        }
     }
 }
 
@@ -125,7 +132,11 @@ impl Options {
             Split::Train | Split::HeldOutDomains => 0.45,
             Split::HeldOutFrames => 0.0,
         };
-        Self { split, written, ..Self::default() }
+        Self {
+            split,
+            written,
+            ..Self::default()
+        }
     }
 }
 
@@ -167,12 +178,22 @@ impl Generator {
     /// A generator over the domains of the options' split.
     pub fn new(domains: Vec<Domain>, options: Options) -> Self {
         let held = options.split == Split::HeldOutDomains;
-        let domains: Vec<Canonical> =
-            domains.into_iter().filter(|d| d.held_out() == held).map(Canonical::new).collect();
+        let domains: Vec<Canonical> = domains
+            .into_iter()
+            .filter(|d| d.held_out() == held)
+            .map(Canonical::new)
+            .collect();
         let mut refused = Vec::new();
-        let written = domains.iter().map(|d| written::read(d, &mut refused)).collect();
+        let written = domains
+            .iter()
+            .map(|d| written::read(d, &mut refused))
+            .collect();
         Self {
-            material: Arc::new(Material { domains, written, refused }),
+            material: Arc::new(Material {
+                domains,
+                written,
+                refused,
+            }),
             options,
             pool: Vec::new(),
             stats: Stats::default(),
@@ -217,9 +238,20 @@ impl Generator {
         let (asked, source) = if hand {
             let &at = dice.pick(&pooled.instance.examples)?;
             let written = self.material.written[domain][at].as_ref()?;
-            let asked = written::ask(written, &self.material.domains[domain], &pooled.instance, dice);
+            let asked = written::ask(
+                written,
+                &self.material.domains[domain],
+                &pooled.instance,
+                dice,
+            );
             let name = self.material.domains[domain].domain.name.clone();
-            (asked, Source::Written { domain: name, example: at })
+            (
+                asked,
+                Source::Written {
+                    domain: name,
+                    example: at,
+                },
+            )
         } else {
             dice.held_out = self.options.split == Split::HeldOutFrames;
             let mut composer = Composer::new(&pooled.instance, dice, today);
@@ -230,17 +262,26 @@ impl Generator {
             if unused {
                 return None;
             }
-            let asked = asked.map(|a| Asked { text: finish::finish(&a.text, dice), query: a.query });
+            let asked = asked.map(|a| Asked {
+                text: finish::finish(&a.text, dice),
+                query: a.query,
+            });
             let name = self.material.domains[domain].domain.name.clone();
-            (asked, Source::Composed { domain: name, intent })
+            (
+                asked,
+                Source::Composed {
+                    domain: name,
+                    intent,
+                },
+            )
         };
         let kind = match &source {
             Source::Written { .. } => "written",
             Source::Composed { intent, .. } => intent,
         };
-        let made = asked.ok_or_else(|| "no material".to_owned()).and_then(|asked| {
-            self.check(slot, asked, today)
-        });
+        let made = asked
+            .ok_or_else(|| "no material".to_owned())
+            .and_then(|asked| self.check(slot, asked, today));
         match made {
             Ok((asked, question, steps)) => {
                 *self.stats.made.entry(kind.to_owned()).or_default() += 1;
@@ -256,21 +297,38 @@ impl Generator {
             }
             Err(reason) => {
                 let reason: String = reason.chars().take(70).collect();
-                *self.stats.dropped.entry(format!("{kind}: {reason}")).or_default() += 1;
+                *self
+                    .stats
+                    .dropped
+                    .entry(format!("{kind}: {reason}"))
+                    .or_default() += 1;
                 None
             }
         }
     }
 
     /// Reads the question back and says the query in steps.
-    fn check(&self, slot: usize, asked: Asked, today: NaiveDate) -> Result<(Asked, Question, Vec<Step>), String> {
+    fn check(
+        &self,
+        slot: usize,
+        asked: Asked,
+        today: NaiveDate,
+    ) -> Result<(Asked, Question, Vec<Step>), String> {
         let pooled = &self.pool[slot];
         let schema = &pooled.instance.schema;
         let query = normal::normalised(asked.query, schema);
         let question = Question::read_with(&asked.text, &pooled.values, today);
-        let steps = grammar::encode(&query, schema, &question).map_err(|error| error.to_string())?;
+        let steps =
+            grammar::encode(&query, schema, &question).map_err(|error| error.to_string())?;
         render(&query, schema, Dialect::Sqlite).map_err(|error| error.to_string())?;
-        Ok((Asked { text: asked.text, query }, question, steps))
+        Ok((
+            Asked {
+                text: asked.text,
+                query,
+            },
+            question,
+            steps,
+        ))
     }
 
     /// An instance to ask about: one of the pool, made anew when it is used up.
@@ -291,10 +349,18 @@ impl Generator {
     fn fresh(&self, dice: &mut Dice) -> Pooled {
         let mut dice = Dice::new(dice.seed(), false);
         let domain = dice.below(self.material.domains.len());
-        let instance =
-            Instance::make(&self.material.domains, domain, &self.material.written[domain], &mut dice);
+        let instance = Instance::make(
+            &self.material.domains,
+            domain,
+            &self.material.written[domain],
+            &mut dice,
+        );
         let values = Arc::new(ValueIndex::new(&instance.schema));
-        Pooled { instance, values, left: self.options.reuse }
+        Pooled {
+            instance,
+            values,
+            left: self.options.reuse,
+        }
     }
 }
 

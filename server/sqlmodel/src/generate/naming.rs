@@ -41,7 +41,13 @@ enum Number {
 
 impl Style {
     pub(super) fn draw(dice: &mut Dice) -> Self {
-        let cases = [Case::Snake, Case::Camel, Case::Pascal, Case::Upper, Case::PascalSnake];
+        let cases = [
+            Case::Snake,
+            Case::Camel,
+            Case::Pascal,
+            Case::Upper,
+            Case::PascalSnake,
+        ];
         Self {
             case: cases[dice.weighted(&[6.0, 1.4, 1.4, 0.6, 0.3])],
             table_prefix: if dice.chance(0.1) {
@@ -49,7 +55,11 @@ impl Style {
             } else {
                 ""
             },
-            tables: if dice.chance(0.3) { Number::Singular } else { Number::AsIs },
+            tables: if dice.chance(0.3) {
+                Number::Singular
+            } else {
+                Number::AsIs
+            },
             other_names: dice.unit() * 0.8,
             short: if dice.chance(0.25) { 0.6 } else { 0.03 },
             primary: dice.weighted(&[5.0, 3.0, 0.5, 0.4]),
@@ -64,9 +74,11 @@ impl Style {
             Case::Snake => words.join("_"),
             Case::Upper => words.join("_").to_uppercase(),
             Case::Pascal => words.iter().map(|w| capitalised(w)).collect(),
-            Case::PascalSnake => {
-                words.iter().map(|w| capitalised(w)).collect::<Vec<_>>().join("_")
-            }
+            Case::PascalSnake => words
+                .iter()
+                .map(|w| capitalised(w))
+                .collect::<Vec<_>>()
+                .join("_"),
             Case::Camel => words
                 .iter()
                 .enumerate()
@@ -96,7 +108,8 @@ impl Style {
             let base = if attempt > 0 || dice.chance(self.other_names) {
                 let nouns: Vec<String> = spec.noun.iter().map(|n| plural(n)).collect();
                 let others: Vec<&String> = spec.alt.iter().chain(&nouns).collect();
-                dice.pick(&others).map_or_else(|| spec.name.clone(), |n| (*n).clone())
+                dice.pick(&others)
+                    .map_or_else(|| spec.name.clone(), |n| (*n).clone())
             } else {
                 spec.name.clone()
             };
@@ -152,7 +165,8 @@ impl Style {
     ) -> String {
         for attempt in 0..8 {
             let mut words = if attempt > 0 || dice.chance(self.other_names * 0.6) {
-                dice.pick(&link.alt).map_or_else(|| identifier_words(&link.key), |a| identifier_words(a))
+                dice.pick(&link.alt)
+                    .map_or_else(|| identifier_words(&link.key), |a| identifier_words(a))
             } else {
                 identifier_words(&link.key)
             };

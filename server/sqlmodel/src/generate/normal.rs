@@ -44,12 +44,17 @@ pub(super) fn normalised(mut query: Query, schema: &Schema) -> Query {
             _ => kept.push(clause),
         }
     }
-    kept.extend(below.into_iter().map(|(t, inner)| vec![Predicate::Exists(t, true, inner)]));
+    kept.extend(
+        below
+            .into_iter()
+            .map(|(t, inner)| vec![Predicate::Exists(t, true, inner)]),
+    );
     query.filter = kept;
     let by_label = shown.len() == 1
-        && query.select.iter().all(
-            |i| matches!(i, Item::Column(c) if Some(*c) == schema.display_column(shown[0])),
-        );
+        && query
+            .select
+            .iter()
+            .all(|i| matches!(i, Item::Column(c) if Some(*c) == schema.display_column(shown[0])));
     if by_label {
         query.distinct = false;
     }

@@ -3,8 +3,8 @@
 use super::dice::Dice;
 
 const SMALL: [&str; 13] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
-    "twelve",
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve",
 ];
 
 /// The word for a small number.
@@ -30,9 +30,17 @@ pub(super) fn round_value(range: Option<[f64; 2]>, decimals: bool, dice: &mut Di
     let digits = if dice.chance(0.7) { 1 } else { 2 };
     let magnitude = raw.abs().max(1.0).log10().floor() as i32 + 1;
     let step = 10_f64.powi((magnitude - digits).max(0));
-    let half = if digits == 1 && dice.chance(0.3) && step >= 10.0 { step / 2.0 } else { step };
+    let half = if digits == 1 && dice.chance(0.3) && step >= 10.0 {
+        step / 2.0
+    } else {
+        step
+    };
     let value = (raw / half).round() * half;
-    if value < low && low >= 1.0 { low.ceil() } else { value }
+    if value < low && low >= 1.0 {
+        low.ceil()
+    } else {
+        value
+    }
 }
 
 /// The number as text. Money may carry its sign.
@@ -44,7 +52,11 @@ pub(super) fn text(value: f64, money: bool, dice: &mut Dice) -> String {
         } else {
             format!("{value}")
         };
-        return if money && dice.chance(0.15) { format!("${plain}") } else { plain };
+        return if money && dice.chance(0.15) {
+            format!("${plain}")
+        } else {
+            plain
+        };
     }
     let whole = value as i64;
     if (2..=12).contains(&whole) && !money && dice.chance(0.22) {

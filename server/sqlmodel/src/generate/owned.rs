@@ -29,19 +29,29 @@ impl Composer<'_> {
 
     /// "how many orders does Anna Berg have", "total amount for Anna Berg".
     pub(super) fn owned(&mut self, table: TableId) -> Option<Asked> {
-        let links: Vec<Link> =
-            self.parents(table).into_iter().filter(|l| self.label(l.parent).is_some()).collect();
+        let links: Vec<Link> = self
+            .parents(table)
+            .into_iter()
+            .filter(|l| self.label(l.parent).is_some())
+            .collect();
         let link = self.dice.pick(&links)?.clone();
         let (named, owner) = self.named_parent(&link)?;
-        let mods: Vec<Mod> =
-            if self.dice.chance(0.4) { self.own_mod(table).into_iter().collect() } else { Vec::new() };
+        let mods: Vec<Mod> = if self.dice.chance(0.4) {
+            self.own_mod(table).into_iter().collect()
+        } else {
+            Vec::new()
+        };
         let mut subject = self.subject(table, mods, true);
         if subject.phrase.contains(" that ") || subject.phrase.contains(" whose ") {
             return None;
         }
         subject.clauses.push(vec![owner]);
         let kind = self.dice.weighted(&[4.0, 3.0, 3.0]);
-        let measure = if kind == 2 { Some(self.number_measure(table, None)?) } else { None };
+        let measure = if kind == 2 {
+            Some(self.number_measure(table, None)?)
+        } else {
+            None
+        };
         if let Some(measure) = &measure {
             if subject.modified && subject.front.is_none() && subject.tail.is_none() {
                 return None;
@@ -49,7 +59,10 @@ impl Composer<'_> {
             self.speak_of(measure);
         }
         let head = measure.as_ref().map(|m| m.head.clone()).unwrap_or_default();
-        let phrase = measure.as_ref().map(|m| m.phrase.clone()).unwrap_or_default();
+        let phrase = measure
+            .as_ref()
+            .map(|m| m.phrase.clone())
+            .unwrap_or_default();
         let frame = match kind {
             0 => self.dice.frame(&[
                 "how many {np} does {v} have",
@@ -104,7 +117,12 @@ impl Composer<'_> {
         };
         let text = self.sentence(
             frame,
-            &[("np", &subject.phrase), ("v", &named), ("h", &head), ("p", &phrase)],
+            &[
+                ("np", &subject.phrase),
+                ("v", &named),
+                ("h", &head),
+                ("p", &phrase),
+            ],
             &subject,
         );
         let item = match (kind, measure) {
@@ -117,7 +135,11 @@ impl Composer<'_> {
         };
         Some(Asked {
             text,
-            query: Query { select: vec![item], filter: subject.clauses, ..Query::default() },
+            query: Query {
+                select: vec![item],
+                filter: subject.clauses,
+                ..Query::default()
+            },
         })
     }
 
@@ -146,15 +168,37 @@ impl Composer<'_> {
             clauses.push(own.clause);
         }
         let count = self.dice.chance(0.25);
-        let templates: Vec<&String> =
-            link.words.with.iter().filter(|t| t.contains("{c}") && t.contains("{p}")).collect();
+        let templates: Vec<&String> = link
+            .words
+            .with
+            .iter()
+            .filter(|t| t.contains("{c}") && t.contains("{p}"))
+            .collect();
         let text = if !templates.is_empty() && self.dice.chance(0.4) {
             let template = self.dice.pick(&templates)?.to_string();
             let phrase = template.replace("{c}", &inner).replace("{p}", &who);
             let frame = if count {
-                self.dice.frame(&["how many {x}", "number of {x}", "count {x}", "how many {x} are there", "count the {x}", "how many {x} do we have", "tell me how many {x} there are", "what is the number of {x}"])
+                self.dice.frame(&[
+                    "how many {x}",
+                    "number of {x}",
+                    "count {x}",
+                    "how many {x} are there",
+                    "count the {x}",
+                    "how many {x} do we have",
+                    "tell me how many {x} there are",
+                    "what is the number of {x}",
+                ])
             } else {
-                self.dice.frame(&["{x}", "list {x}", "which {x} are there", "show [me |]{x}", "find {x}", "names of {x}", "give me the {x}", "what {x} do we have"])
+                self.dice.frame(&[
+                    "{x}",
+                    "list {x}",
+                    "which {x} are there",
+                    "show [me |]{x}",
+                    "find {x}",
+                    "names of {x}",
+                    "give me the {x}",
+                    "what {x} do we have",
+                ])
             };
             self.dice.fill(frame, &[("x", &phrase)])
         } else {
@@ -188,26 +232,92 @@ impl Composer<'_> {
             self.dice.fill(frame, &[("w", &who), ("x", &inner)])
         };
         let item = if count {
-            Item::Aggregate(Aggregate { function: Function::Count, argument: Argument::Rows(table) })
+            Item::Aggregate(Aggregate {
+                function: Function::Count,
+                argument: Argument::Rows(table),
+            })
         } else {
             Item::Column(display)
         };
-        Some(Asked { text, query: Query { select: vec![item], filter: clauses, ..Query::default() } })
+        Some(Asked {
+            text,
+            query: Query {
+                select: vec![item],
+                filter: clauses,
+                ..Query::default()
+            },
+        })
     }
 
     /// Whether the rows of a table are people, so that "who" asks for them.
     pub(super) fn is_person(&self, table: TableId) -> bool {
         const PEOPLE: [&str; 62] = [
-            "person", "people", "customer", "client", "guest", "member", "student", "patient", "doctor",
-            "teacher", "employee", "colleague", "author", "artist", "player", "driver", "agent",
-            "volunteer", "donor", "athlete", "buyer", "reader", "candidate", "judge", "lawyer",
-            "researcher", "coach", "trainer", "applicant", "owner", "developer", "subscriber", "listener",
-            "performer", "actor", "director", "user", "staff", "worker", "instructor", "lecturer",
-            "professor", "nurse", "pilot", "passenger", "tenant", "landlord", "seller", "salesperson",
-            "technician", "inspector", "officer", "chef", "cook", "farmer", "beekeeper", "translator",
-            "critic", "reviewer", "shopper", "musician", "runner",
+            "person",
+            "people",
+            "customer",
+            "client",
+            "guest",
+            "member",
+            "student",
+            "patient",
+            "doctor",
+            "teacher",
+            "employee",
+            "colleague",
+            "author",
+            "artist",
+            "player",
+            "driver",
+            "agent",
+            "volunteer",
+            "donor",
+            "athlete",
+            "buyer",
+            "reader",
+            "candidate",
+            "judge",
+            "lawyer",
+            "researcher",
+            "coach",
+            "trainer",
+            "applicant",
+            "owner",
+            "developer",
+            "subscriber",
+            "listener",
+            "performer",
+            "actor",
+            "director",
+            "user",
+            "staff",
+            "worker",
+            "instructor",
+            "lecturer",
+            "professor",
+            "nurse",
+            "pilot",
+            "passenger",
+            "tenant",
+            "landlord",
+            "seller",
+            "salesperson",
+            "technician",
+            "inspector",
+            "officer",
+            "chef",
+            "cook",
+            "farmer",
+            "beekeeper",
+            "translator",
+            "critic",
+            "reviewer",
+            "shopper",
+            "musician",
+            "runner",
         ];
-        self.inst.nouns[table].iter().any(|n| PEOPLE.contains(&super::words::singular(n)))
+        self.inst.nouns[table]
+            .iter()
+            .any(|n| PEOPLE.contains(&super::words::singular(n)))
     }
 
     /// An attribute of the rows a group stands for, to ask for instead of their name.

@@ -18,7 +18,11 @@ impl Composer<'_> {
         if self.dice.chance(0.5) {
             Some(Self::count_measure(table))
         } else {
-            let function = if self.dice.chance(0.6) { Function::Sum } else { Function::Avg };
+            let function = if self.dice.chance(0.6) {
+                Function::Sum
+            } else {
+                Function::Avg
+            };
             self.number_measure(table, Some(function))
         }
     }
@@ -30,7 +34,11 @@ impl Composer<'_> {
         // a condition on the group itself: "which premium customer …"
         let (one, many, mut filter) = if group.sort == GroupSort::Entity && self.dice.chance(0.15) {
             let found = self.own_mod(group.table)?;
-            if found.clause.iter().any(|p| matches!(p, crate::query::Predicate::AverageOf(..))) {
+            if found
+                .clause
+                .iter()
+                .any(|p| matches!(p, crate::query::Predicate::AverageOf(..)))
+            {
                 return None;
             }
             let mods = [found];
@@ -49,28 +57,63 @@ impl Composer<'_> {
         let subject = self.subject(table, mods, true);
         let descending = self.dice.chance(0.78);
         let both = self.dice.chance(0.12);
-        let limit = if self.dice.chance(0.16) { self.dice.between(2, 10) as u32 } else { 1 };
+        let limit = if self.dice.chance(0.16) {
+            self.dice.between(2, 10) as u32
+        } else {
+            1
+        };
         let frame = self.best_frame(&measure, &group.sort, descending, limit > 1);
         let one_row = self.noun(table, false);
         let rows = if measure.is_count() || subject.phrase == self.noun(table, true) {
             String::new()
         } else {
-            self.dice.fill("[of|for|from|on|across] {np}", &[("np", &subject.phrase)])
+            self.dice
+                .fill("[of|for|from|on|across] {np}", &[("np", &subject.phrase)])
         };
         let head = self.superlative_head(&measure, descending);
         let extreme = match (measure.is_count(), descending) {
-            (true, true) => self.dice.word(&["most", "most", "most", "largest number of", "highest number of", "greatest number of"]),
-            (true, false) => self.dice.word(&["fewest", "fewest", "least", "smallest number of", "lowest number of"]),
+            (true, true) => self.dice.word(&[
+                "most",
+                "most",
+                "most",
+                "largest number of",
+                "highest number of",
+                "greatest number of",
+            ]),
+            (true, false) => self.dice.word(&[
+                "fewest",
+                "fewest",
+                "least",
+                "smallest number of",
+                "lowest number of",
+            ]),
             (false, true) => "most",
             (false, false) => "least",
         };
         let k = numbers::count_text(limit, self.dice);
         let mut frame = frame;
-        if limit == 1 && group.sort == GroupSort::Entity && one == group.one && self.is_person(group.table) && self.dice.chance(0.35) {
+        if limit == 1
+            && group.sort == GroupSort::Entity
+            && one == group.one
+            && self.is_person(group.table)
+            && self.dice.chance(0.35)
+        {
             frame = if measure.is_count() {
-                self.dice.word(&["who has the {x} {np}", "who had the {x} {np}", "who has {x} {np}", "who is the {g} with the {x} {np}", "tell me who has the {x} {np}", "who comes with the {x} {np}"])
+                self.dice.word(&[
+                    "who has the {x} {np}",
+                    "who had the {x} {np}",
+                    "who has {x} {np}",
+                    "who is the {g} with the {x} {np}",
+                    "tell me who has the {x} {np}",
+                    "who comes with the {x} {np}",
+                ])
             } else {
-                self.dice.word(&["who has the {h} {rows}", "who had the {h} {rows}", "who is the {g} with the {h} {rows}", "tell me who has the {h} {rows}"])
+                self.dice.word(&[
+                    "who has the {h} {rows}",
+                    "who had the {h} {rows}",
+                    "who is the {g} with the {h} {rows}",
+                    "tell me who has the {h} {rows}",
+                ])
             };
         }
         let attribute = if limit == 1 && group.sort == GroupSort::Entity && self.dice.chance(0.1) {
@@ -80,12 +123,26 @@ impl Composer<'_> {
         };
         if attribute.is_some() {
             frame = if measure.is_count() {
-                self.dice.word(&["{w} of the {g} with the {x} {np}", "what is the {w} of the {g} with the {x} {np}", "show the {w} of the {g} that has the {x} {np}", "what {w} does the {g} with the {x} {np} have", "the {w} of the {g} having the {x} {np}"])
+                self.dice.word(&[
+                    "{w} of the {g} with the {x} {np}",
+                    "what is the {w} of the {g} with the {x} {np}",
+                    "show the {w} of the {g} that has the {x} {np}",
+                    "what {w} does the {g} with the {x} {np} have",
+                    "the {w} of the {g} having the {x} {np}",
+                ])
             } else {
-                self.dice.word(&["{w} of the {g} with the {h} {rows}", "what is the {w} of the {g} with the {h} {rows}", "tell me the {w} of the {g} that has the {h} {rows}", "what {w} does the {g} with the {h} {rows} have"])
+                self.dice.word(&[
+                    "{w} of the {g} with the {h} {rows}",
+                    "what is the {w} of the {g} with the {h} {rows}",
+                    "tell me the {w} of the {g} that has the {h} {rows}",
+                    "what {w} does the {g} with the {h} {rows} have",
+                ])
             };
         }
-        let wanted = attribute.as_ref().map(|(_, w)| w.clone()).unwrap_or_default();
+        let wanted = attribute
+            .as_ref()
+            .map(|(_, w)| w.clone())
+            .unwrap_or_default();
         let slots = [
             ("w", wanted.as_str()),
             ("g", one.as_str()),
@@ -102,16 +159,34 @@ impl Composer<'_> {
         let mut select = vec![attribute.map_or(group.item, |(column, _)| Item::Column(column))];
         if both && wanted.is_empty() {
             let more = if measure.is_count() {
-                self.dice.word(&[" and how many", " and how many are there", ", and how many is that", ", with the count"])
+                self.dice.word(&[
+                    " and how many",
+                    " and how many are there",
+                    ", and how many is that",
+                    ", with the count",
+                ])
             } else {
-                self.dice.word(&[" and how much", " and how much is it", ", with the amount", " and what is it", ", including the figure"])
+                self.dice.word(&[
+                    " and how much",
+                    " and how much is it",
+                    ", with the amount",
+                    " and what is it",
+                    ", including the figure",
+                ])
             };
             text.push_str(more);
             select.push(Item::Aggregate(measure.aggregate));
         }
         filter.extend(subject.clauses);
-        let query = Query { select, filter, ..Query::default() };
-        Some(Asked { text, query: best(query, measure.aggregate, descending, limit) })
+        let query = Query {
+            select,
+            filter,
+            ..Query::default()
+        };
+        Some(Asked {
+            text,
+            query: best(query, measure.aggregate, descending, limit),
+        })
     }
 
     /// "highest average price", "most revenue".
@@ -129,7 +204,8 @@ impl Composer<'_> {
             return format!("{word} {}", measure.phrase);
         }
         let word = if descending {
-            self.dice.word(&["highest", "highest", "largest", "greatest", "biggest"])
+            self.dice
+                .word(&["highest", "highest", "largest", "greatest", "biggest"])
         } else {
             self.dice.word(&["lowest", "lowest", "smallest"])
         };
@@ -238,7 +314,11 @@ impl Composer<'_> {
         let frames = match (measure.is_count(), time) {
             (true, true) if descending && self.dice.chance(0.25) => busiest,
             (true, true) => times,
-            (true, false) if *sort == GroupSort::Category && descending && self.dice.chance(0.3) => categories,
+            (true, false)
+                if *sort == GroupSort::Category && descending && self.dice.chance(0.3) =>
+            {
+                categories
+            }
             (true, false) => counting,
             (false, true) => measured_times,
             (false, false) => measured,
@@ -259,7 +339,9 @@ impl Composer<'_> {
         let subject = self.subject(table, mods, true);
         let head = self.measure_phrase(&measure, table, &subject);
         let descending = self.dice.chance(0.86);
-        let limit = *self.dice.pick(&[3_u32, 3, 5, 5, 5, 10, 10, 2, 4, 6, 7, 8, 15, 20])?;
+        let limit = *self
+            .dice
+            .pick(&[3_u32, 3, 5, 5, 5, 10, 10, 2, 4, 6, 7, 8, 15, 20])?;
         let k = numbers::count_text(limit, self.dice);
         let frames: &[&str] = if descending {
             &[
@@ -296,8 +378,14 @@ impl Composer<'_> {
             ]
         };
         let frame = self.dice.frame(frames);
-        let head = if frame.contains("highest {h}") && !measure.is_count() { measure.head.clone() } else { head };
-        if frame.starts_with("{h} of") && (!measure.is_count() && head.contains(" of ") || measure.is_count()) {
+        let head = if frame.contains("highest {h}") && !measure.is_count() {
+            measure.head.clone()
+        } else {
+            head
+        };
+        if frame.starts_with("{h} of")
+            && (!measure.is_count() && head.contains(" of ") || measure.is_count())
+        {
             return None;
         }
         if frame.contains("highest {h}") && !measure.is_count() && subject.modified {
@@ -305,18 +393,31 @@ impl Composer<'_> {
         }
         let text = self.sentence(
             frame,
-            &[("k", &k), ("gs", &group.many), ("g", &group.one), ("h", &head)],
+            &[
+                ("k", &k),
+                ("gs", &group.many),
+                ("g", &group.one),
+                ("h", &head),
+            ],
             &subject,
         );
         let select = vec![group.item, Item::Aggregate(measure.aggregate)];
-        let query = Query { select, filter: subject.clauses, ..Query::default() };
-        Some(Asked { text, query: best(query, measure.aggregate, descending, limit) })
+        let query = Query {
+            select,
+            filter: subject.clauses,
+            ..Query::default()
+        };
+        Some(Asked {
+            text,
+            query: best(query, measure.aggregate, descending, limit),
+        })
     }
 
     /// The longest, the cheapest, the latest: by one of the rows' own columns.
     pub(super) fn superlative(&mut self, table: TableId) -> Option<Asked> {
-        let mut columns =
-            self.columns_of(table, |s| matches!(s.kind, Sort::Number | Sort::Money | Sort::Date));
+        let mut columns = self.columns_of(table, |s| {
+            matches!(s.kind, Sort::Number | Sort::Money | Sort::Date)
+        });
         let common = 100;
         columns.retain(|&c| self.inst.columns[c].rank < common || self.dice.chance(0.2));
         let by = *self.dice.pick(&columns)?;
@@ -355,7 +456,9 @@ impl Composer<'_> {
         let extreme = match (date, descending) {
             (true, true) => self.dice.word(&["latest", "most recent", "newest"]),
             (true, false) => self.dice.word(&["earliest", "oldest", "first"]),
-            (false, true) => self.dice.word(&["highest", "highest", "largest", "biggest", "greatest", "maximum"]),
+            (false, true) => self.dice.word(&[
+                "highest", "highest", "largest", "biggest", "greatest", "maximum",
+            ]),
             (false, false) => self.dice.word(&["lowest", "lowest", "smallest", "least"]),
         };
         let display = self.inst.schema.display_column(table)?;
@@ -463,13 +566,22 @@ impl Composer<'_> {
                     "the {a} {np}: what is its {w}",
                     "give me the {w} for the {a} {np}",
                 ]);
-                let pattern = if subject.modified { pattern.replace("the {a} {np}'s {w}", "the {w} of the {a} {np}") } else { pattern.to_owned() };
+                let pattern = if subject.modified {
+                    pattern.replace("the {a} {np}'s {w}", "the {w} of the {a} {np}")
+                } else {
+                    pattern.to_owned()
+                };
                 let mut slots = slots.to_vec();
                 slots.push(("w", &wanted));
                 text = self.sentence(&pattern, &slots, &subject);
                 select = vec![Item::Column(other)];
             } else if !date {
-                let pattern = self.dice.word(&[" and what is its {p}", " and its {p}", ", with the {p}", " together with its {p}"]);
+                let pattern = self.dice.word(&[
+                    " and what is its {p}",
+                    " and its {p}",
+                    ", with the {p}",
+                    " together with its {p}",
+                ]);
                 text.push_str(&self.dice.fill(pattern, &[("p", &phrase)]));
                 select.push(Item::Column(by));
             }
@@ -477,7 +589,10 @@ impl Composer<'_> {
         let query = Query {
             select,
             filter: subject.clauses,
-            order: Some(Order { by: Item::Column(by), descending }),
+            order: Some(Order {
+                by: Item::Column(by),
+                descending,
+            }),
             limit: Some(limit),
             ..Query::default()
         };
@@ -488,7 +603,11 @@ impl Composer<'_> {
     pub(super) fn when(&mut self, table: TableId) -> Option<Asked> {
         let dates = self.columns_of(table, |s| s.kind == Sort::Date);
         let main = self.event_date(table).or_else(|| self.main_date(table))?;
-        let column = if self.dice.chance(0.75) { main } else { *self.dice.pick(&dates)? };
+        let column = if self.dice.chance(0.75) {
+            main
+        } else {
+            *self.dice.pick(&dates)?
+        };
         let spec = self.inst.columns[column].spec.clone()?;
         self.spoken.extend(dates);
         let last = self.dice.chance(0.6);
@@ -498,14 +617,17 @@ impl Composer<'_> {
             argument: crate::query::Argument::Column(column),
         };
         let group = if self.dice.chance(0.25) {
-            self.group(table).filter(|g| !matches!(g.sort, GroupSort::Time(_)))
+            self.group(table)
+                .filter(|g| !matches!(g.sort, GroupSort::Time(_)))
         } else {
             None
         };
         let mods = self.mods(table, &[0.35, 0.55, 0.1]);
         let subject = self.subject(table, mods, false);
         let verb = match self.dice.pick(&spec.verb) {
-            Some(verb) if self.event_date(table) != Some(column) || self.dice.chance(0.5) => verb.clone(),
+            Some(verb) if self.event_date(table) != Some(column) || self.dice.chance(0.5) => {
+                verb.clone()
+            }
             _ => String::new(),
         };
         if verb.is_empty() && self.event_date(table) != Some(column) {
@@ -529,12 +651,19 @@ impl Composer<'_> {
                 "the date of the {x} {np} {per}",
                 "give me the {x} {np} date {per}",
             ]);
-            if self.event_date(table) != Some(column) || (subject.modified && !frame.contains("{np}")) {
+            if self.event_date(table) != Some(column)
+                || (subject.modified && !frame.contains("{np}"))
+            {
                 return None;
             }
             let text = self.sentence(
                 frame,
-                &[("x", word), ("p", &phrase), ("np", &subject.phrase), ("per", &per)],
+                &[
+                    ("x", word),
+                    ("p", &phrase),
+                    ("np", &subject.phrase),
+                    ("per", &per),
+                ],
                 &subject,
             );
             let query = Query {
@@ -584,7 +713,13 @@ impl Composer<'_> {
         };
         let text = self.sentence(
             frame,
-            &[("x", word), ("np", &subject.phrase), ("nps", &nps), ("verb", &verb), ("p", &phrase)],
+            &[
+                ("x", word),
+                ("np", &subject.phrase),
+                ("nps", &nps),
+                ("verb", &verb),
+                ("p", &phrase),
+            ],
             &subject,
         );
         let query = Query {

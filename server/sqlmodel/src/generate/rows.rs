@@ -98,11 +98,20 @@ impl Composer<'_> {
         if self.dice.chance(0.08) {
             let limit = self.dice.between(3, 20) as u32;
             let k = numbers::count_text(limit, self.dice);
-            let pattern = self.dice.word(&[", only {k}", " (max {k})", ", limit {k}", ", first {k} only", ", just {k} of them"]);
+            let pattern = self.dice.word(&[
+                ", only {k}",
+                " (max {k})",
+                ", limit {k}",
+                ", first {k} only",
+                ", just {k} of them",
+            ]);
             asked_text.push_str(&self.dice.fill(pattern, &[("k", &k)]));
             query.limit = Some(limit);
         }
-        Some(Asked { text: asked_text, query })
+        Some(Asked {
+            text: asked_text,
+            query,
+        })
     }
 
     /// Columns of a table worth showing.
@@ -132,7 +141,12 @@ impl Composer<'_> {
         let many: Vec<String> = phrases.iter().map(|p| plural(p)).collect();
         let many = listed(&many, "and");
         let commas = phrases.join(", ");
-        let slots = [("ps", ordered.as_str()), ("pm", &many), ("pc", &commas), ("np", &subject.phrase)];
+        let slots = [
+            ("ps", ordered.as_str()),
+            ("pm", &many),
+            ("pc", &commas),
+            ("np", &subject.phrase),
+        ];
         let mut select: Vec<Item> = columns.iter().map(|&c| Item::Column(c)).collect();
         let frame = if with_label {
             select.insert(0, Item::Column(label?));
@@ -174,15 +188,22 @@ impl Composer<'_> {
             ])
         };
         let text = self.sentence(frame, &slots, &subject);
-        let query = Query { select, filter: subject.clauses, ..Query::default() };
+        let query = Query {
+            select,
+            filter: subject.clauses,
+            ..Query::default()
+        };
         Some(Asked { text, query })
     }
 
     /// "books with their authors": a row's name and its parent's.
     fn with_parent(&mut self, table: TableId) -> Option<Asked> {
         let display = self.inst.schema.display_column(table)?;
-        let links: Vec<_> =
-            self.parents(table).into_iter().filter(|l| self.label(l.parent).is_some()).collect();
+        let links: Vec<_> = self
+            .parents(table)
+            .into_iter()
+            .filter(|l| self.label(l.parent).is_some())
+            .collect();
         let link = self.dice.pick(&links)?.clone();
         let above = self.label(link.parent)?;
         self.take(&link)?;
@@ -193,21 +214,33 @@ impl Composer<'_> {
         let parents = self.noun(link.parent, true);
         let mut select = vec![Item::Column(display), Item::Column(above)];
         let mut extra = String::new();
-        let own: Vec<ColumnId> =
-            self.showable(link.parent).into_iter().filter(|&c| c != above).collect();
+        let own: Vec<ColumnId> = self
+            .showable(link.parent)
+            .into_iter()
+            .filter(|&c| c != above)
+            .collect();
         if self.dice.chance(0.25)
             && let Some(&column) = self.dice.pick(&own)
         {
             let phrase = self.phrase(column);
             select[1] = Item::Column(column);
-            extra = if phrase.starts_with(&parent) { phrase } else { format!("{parent} {phrase}") };
+            extra = if phrase.starts_with(&parent) {
+                phrase
+            } else {
+                format!("{parent} {phrase}")
+            };
         }
         let parent_words = if extra.is_empty() {
-            self.dice.fill("[{p}|{p}|{p} name|name of the {p}]", &[("p", &parent)])
+            self.dice
+                .fill("[{p}|{p}|{p} name|name of the {p}]", &[("p", &parent)])
         } else {
             extra.clone()
         };
-        let slots = [("np", subject.phrase.as_str()), ("p", &parent_words), ("ps", &parents)];
+        let slots = [
+            ("np", subject.phrase.as_str()),
+            ("p", &parent_words),
+            ("ps", &parents),
+        ];
         let frame = self.dice.frame(&[
             "list {np} with the {p}",
             "{np} with the {p}",
@@ -222,7 +255,11 @@ impl Composer<'_> {
             "{np} plus {p}",
         ]);
         let text = self.sentence(frame, &slots, &subject);
-        let query = Query { select, filter: subject.clauses, ..Query::default() };
+        let query = Query {
+            select,
+            filter: subject.clauses,
+            ..Query::default()
+        };
         Some(Asked { text, query })
     }
 
@@ -280,8 +317,11 @@ impl Composer<'_> {
         };
         let named = self.dice.fill(&named, &[]);
         let clause = vec![Predicate::Compare(label, Comparison::Eq, literal)];
-        let links: Vec<_> =
-            self.parents(table).into_iter().filter(|l| self.label(l.parent).is_some()).collect();
+        let links: Vec<_> = self
+            .parents(table)
+            .into_iter()
+            .filter(|l| self.label(l.parent).is_some())
+            .collect();
         if !links.is_empty() && self.dice.chance(0.22) {
             let link = self.dice.pick(&links)?.clone();
             self.take(&link)?;
@@ -341,17 +381,31 @@ impl Composer<'_> {
             match super::words::base_form(&verb) {
                 Some(base) => {
                     verb = base.to_owned();
-                    self.dice.word(&["when did {v} {verb}", "on what date did {v} {verb}", "when exactly did {v} {verb}"])
+                    self.dice.word(&[
+                        "when did {v} {verb}",
+                        "on what date did {v} {verb}",
+                        "when exactly did {v} {verb}",
+                    ])
                 }
-                None => self.dice.word(&["when was {v} {verb}", "on what date was {v} {verb}", "when exactly was {v} {verb}"]),
+                None => self.dice.word(&[
+                    "when was {v} {verb}",
+                    "on what date was {v} {verb}",
+                    "when exactly was {v} {verb}",
+                ]),
             }
         } else if columns.len() == 1 && !unit.is_empty() && self.dice.chance(0.35) {
-            self.dice.word(&["how many {u} does {v} have", "how many {u} has {v} got", "{u} of {v}"])
+            self.dice.word(&[
+                "how many {u} does {v} have",
+                "how many {u} has {v} got",
+                "{u} of {v}",
+            ])
         } else {
             self.dice.frame(frames)
         };
-        let text =
-            self.dice.fill(frame, &[("p", &said), ("v", &named), ("verb", &verb), ("u", &unit)]);
+        let text = self.dice.fill(
+            frame,
+            &[("p", &said), ("v", &named), ("verb", &verb), ("u", &unit)],
+        );
         let query = Query {
             select: columns.iter().map(|&c| Item::Column(c)).collect(),
             filter: vec![clause],
@@ -466,9 +520,17 @@ impl Composer<'_> {
         Some(Asked { text, query })
     }
 
-    fn add_order(&mut self, table: TableId, text: String, mut query: Query) -> Option<(String, Query)> {
+    fn add_order(
+        &mut self,
+        table: TableId,
+        text: String,
+        mut query: Query,
+    ) -> Option<(String, Query)> {
         let columns = self.columns_of(table, |s| {
-            matches!(s.kind, Sort::Number | Sort::Money | Sort::Date | Sort::Label)
+            matches!(
+                s.kind,
+                Sort::Number | Sort::Money | Sort::Date | Sort::Label
+            )
         });
         let by = *self.dice.pick(&columns)?;
         let kind = self.kind(by)?;
@@ -476,27 +538,51 @@ impl Composer<'_> {
         let mut descending = self.dice.chance(0.5);
         let main = self.event_date(table) == Some(by);
         let template = match (kind, descending) {
-            (Sort::Label, true) => "[sorted by {p} descending|in reverse alphabetical order|by {p} from Z to A|sorted by {p}, Z to A]",
-            (Sort::Label, false) => "[in alphabetical order|alphabetically|sorted by {p}|ordered by {p}|from A to Z|sorted alphabetically|by {p}, A to Z]",
-            (Sort::Date, true) if main => "[newest first|latest first|most recent first|sorted by {p} descending|starting with the newest|in reverse chronological order]",
-            (Sort::Date, false) if main => "[oldest first|earliest first|in chronological order|sorted by {p}|ordered by {p}|by {p}|starting with the oldest]",
-            (Sort::Date, true) => "[sorted by {p} descending|by {p}, newest first|ordered by {p}, latest first|most recent {p} first]",
-            (Sort::Date, false) => "[sorted by {p}|by {p}, oldest first|ordered by {p}|earliest {p} first]",
-            (_, true) => "[sorted by {p} descending|by {p}, highest first|ordered by {p} from high to low|highest {p} first|by descending {p}|from highest to lowest {p}|sorted by {p} in descending order|with the highest {p} first|ranked by {p}]",
-            (_, false) => "[sorted by {p}|by {p}, lowest first|ordered by {p} from low to high|lowest {p} first|by ascending {p}|from lowest to highest {p}|in order of {p}|sorted by {p} ascending|ordered by {p}]",
+            (Sort::Label, true) => {
+                "[sorted by {p} descending|in reverse alphabetical order|by {p} from Z to A|sorted by {p}, Z to A]"
+            }
+            (Sort::Label, false) => {
+                "[in alphabetical order|alphabetically|sorted by {p}|ordered by {p}|from A to Z|sorted alphabetically|by {p}, A to Z]"
+            }
+            (Sort::Date, true) if main => {
+                "[newest first|latest first|most recent first|sorted by {p} descending|starting with the newest|in reverse chronological order]"
+            }
+            (Sort::Date, false) if main => {
+                "[oldest first|earliest first|in chronological order|sorted by {p}|ordered by {p}|by {p}|starting with the oldest]"
+            }
+            (Sort::Date, true) => {
+                "[sorted by {p} descending|by {p}, newest first|ordered by {p}, latest first|most recent {p} first]"
+            }
+            (Sort::Date, false) => {
+                "[sorted by {p}|by {p}, oldest first|ordered by {p}|earliest {p} first]"
+            }
+            (_, true) => {
+                "[sorted by {p} descending|by {p}, highest first|ordered by {p} from high to low|highest {p} first|by descending {p}|from highest to lowest {p}|sorted by {p} in descending order|with the highest {p} first|ranked by {p}]"
+            }
+            (_, false) => {
+                "[sorted by {p}|by {p}, lowest first|ordered by {p} from low to high|lowest {p} first|by ascending {p}|from lowest to highest {p}|in order of {p}|sorted by {p} ascending|ordered by {p}]"
+            }
         };
         let words = self.dice.fill(template, &[("p", &phrase)]);
         let comma = if self.dice.chance(0.4) { "," } else { "" };
         if kind == Sort::Label && words == "alphabetically" {
             descending = false;
         }
-        query.order = Some(Order { by: Item::Column(by), descending });
+        query.order = Some(Order {
+            by: Item::Column(by),
+            descending,
+        });
         let mut text = format!("{text}{comma} {words}");
         if self.dice.chance(0.2) {
             let limit = *self.dice.pick(&[3_u32, 5, 5, 10, 10, 15, 20])?;
             let k = numbers::count_text(limit, self.dice);
-            let pattern =
-                self.dice.word(&[", first {k}", ", only the first {k}", " (first {k})", ", limit {k}", ", max {k}"]);
+            let pattern = self.dice.word(&[
+                ", first {k}",
+                ", only the first {k}",
+                " (first {k})",
+                ", limit {k}",
+                ", max {k}",
+            ]);
             text.push_str(&self.dice.fill(pattern, &[("k", &k)]));
             query.limit = Some(limit);
         }
@@ -513,8 +599,13 @@ fn which_question(text: &str, noun: &str, who: bool) -> Option<String> {
     for word in [" that ", " who ", " which "] {
         let start = format!("{noun}{word}");
         if let Some(rest) = text.strip_prefix(&start) {
-            let plural = rest.starts_with("are ") || rest.starts_with("have ") || rest.starts_with("were ");
-            return Some(if who && !plural { format!("who {rest}") } else { format!("which {noun} {rest}") });
+            let plural =
+                rest.starts_with("are ") || rest.starts_with("have ") || rest.starts_with("were ");
+            return Some(if who && !plural {
+                format!("who {rest}")
+            } else {
+                format!("which {noun} {rest}")
+            });
         }
     }
     None

@@ -25,6 +25,8 @@ pub(super) struct Composer<'a> {
     pub(super) via: Vec<ColumnId>,
     /// Columns that a condition already speaks of.
     pub(super) spoken: Vec<ColumnId>,
+    /// Tables whose existence a condition already speaks of.
+    pub(super) met: Vec<TableId>,
     /// The kind of question, for statistics.
     pub(super) intent: &'static str,
 }
@@ -38,6 +40,7 @@ impl<'a> Composer<'a> {
             nouns: HashMap::new(),
             via: Vec::new(),
             spoken: Vec::new(),
+            met: Vec::new(),
             intent: "",
         }
     }
@@ -47,16 +50,21 @@ impl<'a> Composer<'a> {
         if !self.nouns.contains_key(&table) {
             let words = identifier_words(&self.inst.schema.tables[table].name);
             let readable = words.iter().all(|w| w.len() > 3);
-            let choice = if self.inst.nouns[table].is_empty() || (readable && self.dice.chance(0.08)) {
-                let joined = words.join(" ");
-                let one = super::words::singular_word(&joined);
-                (one, plural(&super::words::singular_word(&joined)))
-            } else {
-                let nouns = &self.inst.nouns[table];
-                // the first noun is the usual one
-                let at = if self.dice.chance(0.4) { 0 } else { self.dice.below(nouns.len()) };
-                (singular(&nouns[at]).to_owned(), plural(&nouns[at]))
-            };
+            let choice =
+                if self.inst.nouns[table].is_empty() || (readable && self.dice.chance(0.08)) {
+                    let joined = words.join(" ");
+                    let one = super::words::singular_word(&joined);
+                    (one, plural(&super::words::singular_word(&joined)))
+                } else {
+                    let nouns = &self.inst.nouns[table];
+                    // the first noun is the usual one
+                    let at = if self.dice.chance(0.4) {
+                        0
+                    } else {
+                        self.dice.below(nouns.len())
+                    };
+                    (singular(&nouns[at]).to_owned(), plural(&nouns[at]))
+                };
             self.nouns.insert(table, choice);
         }
         let (one, more) = &self.nouns[&table];
@@ -86,7 +94,10 @@ impl<'a> Composer<'a> {
         let table = self.inst.schema.columns[column].table;
         let shared = self.inst.columns.iter().enumerate().any(|(other, notes)| {
             self.inst.schema.columns[other].table != table
-                && notes.spec.as_ref().is_some_and(|s| s.phrases.contains(&phrase))
+                && notes
+                    .spec
+                    .as_ref()
+                    .is_some_and(|s| s.phrases.contains(&phrase))
         });
         if shared || self.dice.chance(0.25) {
             let noun = self.noun(table, false);
@@ -109,10 +120,16 @@ impl<'a> Composer<'a> {
     /// The columns of a table that stand for something.
     pub(super) fn plain_columns(&self, table: TableId) -> Vec<ColumnId> {
         let columns = self.inst.schema.tables[table].columns.clone();
-        columns.filter(|&c| self.inst.columns[c].spec.is_some()).collect()
+        columns
+            .filter(|&c| self.inst.columns[c].spec.is_some())
+            .collect()
     }
 
-    pub(super) fn columns_of(&self, table: TableId, wanted: impl Fn(&DomainColumn) -> bool) -> Vec<ColumnId> {
+    pub(super) fn columns_of(
+        &self,
+        table: TableId,
+        wanted: impl Fn(&DomainColumn) -> bool,
+    ) -> Vec<ColumnId> {
         let mut columns = self.plain_columns(table);
         columns.retain(|&c| self.inst.spec(c).is_some_and(&wanted));
         columns
@@ -126,7 +143,9 @@ impl<'a> Composer<'a> {
 
     /// The main date of a table whose rows are events: orders of 2024, but not companies of 2024.
     pub(super) fn event_date(&self, table: TableId) -> Option<ColumnId> {
-        let date = self.main_date(table).filter(|&c| self.inst.columns[c].rank < 100)?;
+        let date = self
+            .main_date(table)
+            .filter(|&c| self.inst.columns[c].rank < 100)?;
         let event = self.label(table).is_none()
             || self.inst.spec(date).is_some_and(|s| {
                 s.newest.iter().any(|w| {
@@ -141,19 +160,37 @@ impl<'a> Composer<'a> {
     }
 
     pub(super) fn parents(&self, child: TableId) -> Vec<Link> {
-        self.inst.links.iter().filter(|l| l.child == child && l.parent != child).cloned().collect()
+        self.inst
+            .links
+            .iter()
+            .filter(|l| l.child == child && l.parent != child)
+            .cloned()
+            .collect()
     }
 
     pub(super) fn children(&self, parent: TableId) -> Vec<Link> {
-        self.inst.links.iter().filter(|l| l.parent == parent && l.child != parent).cloned().collect()
+        self.inst
+            .links
+            .iter()
+            .filter(|l| l.parent == parent && l.child != parent)
+            .cloned()
+            .collect()
     }
 
     /// Notes that a link is used. `None` if the way between the two tables would not be clear.
     pub(super) fn take(&mut self, link: &Link) -> Option<()> {
-        let same =
-            self.inst.links.iter().filter(|l| l.child == link.child && l.parent == link.parent).count();
+        let same = self
+            .inst
+            .links
+            .iter()
+            .filter(|l| l.child == link.child && l.parent == link.parent)
+            .count();
         if same > 1 && !self.via.contains(&link.key) {
-            if self.via.iter().any(|&k| self.inst.schema.columns[k].table == link.child) {
+            if self
+                .via
+                .iter()
+                .any(|&k| self.inst.schema.columns[k].table == link.child)
+            {
                 return None;
             }
             self.via.push(link.key);
@@ -177,7 +214,11 @@ impl<'a> Composer<'a> {
     }
 
     /// A value of a text column: what is written in the question, and the literal it means.
-    pub(super) fn text_value(&mut self, column: ColumnId, avoid: &[String]) -> Option<(String, Value)> {
+    pub(super) fn text_value(
+        &mut self,
+        column: ColumnId,
+        avoid: &[String],
+    ) -> Option<(String, Value)> {
         let spellings = &self.inst.columns[column].spellings;
         let shown = &self.inst.schema.columns[column].values;
         let only_shown = self.dice.chance(0.8);
@@ -211,7 +252,9 @@ impl<'a> Composer<'a> {
     /// One of some templates that have the slot.
     pub(super) fn template(&mut self, templates: &[String], slot: &str, usual: &str) -> String {
         let fit: Vec<&String> = templates.iter().filter(|t| t.contains(slot)).collect();
-        self.dice.pick(&fit).map_or_else(|| usual.to_owned(), |t| (*t).clone())
+        self.dice
+            .pick(&fit)
+            .map_or_else(|| usual.to_owned(), |t| (*t).clone())
     }
 
     /// The aggregates and products of a table's numbers, with noun phrases.
@@ -240,6 +283,11 @@ pub(super) struct Mod {
 
 impl Mod {
     pub(super) fn one(predicate: Predicate, wrap: String) -> Self {
-        Self { clause: vec![predicate], wrap, free: None, bare: None }
+        Self {
+            clause: vec![predicate],
+            wrap,
+            free: None,
+            bare: None,
+        }
     }
 }

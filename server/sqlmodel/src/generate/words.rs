@@ -34,8 +34,11 @@ pub(super) fn plural(noun: &str) -> String {
             return format!("{}{many}", &noun[..noun.len() - one.len()]);
         }
     }
-    let vowel_before_last =
-        lower.chars().rev().nth(1).is_some_and(|c| "aeiou".contains(c));
+    let vowel_before_last = lower
+        .chars()
+        .rev()
+        .nth(1)
+        .is_some_and(|c| "aeiou".contains(c));
     if lower.ends_with("ss")
         || lower.ends_with('x')
         || lower.ends_with("ch")
@@ -93,13 +96,19 @@ pub(super) fn listed(items: &[String], last: &str) -> String {
 
 /// `a` or `an`, by the first letter.
 pub(super) fn article(noun: &str) -> &'static str {
-    if noun.starts_with(['a', 'e', 'i', 'o', 'A', 'E', 'I', 'O']) { "an" } else { "a" }
+    if noun.starts_with(['a', 'e', 'i', 'o', 'A', 'E', 'I', 'O']) {
+        "an"
+    } else {
+        "a"
+    }
 }
 
 /// The first letter large, the rest as it is.
 pub(super) fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
 }
 
 /// The base form of participles that do not go with "was": "joined" but not "bought".
@@ -130,7 +139,10 @@ pub(super) fn base_form(participle: &str) -> Option<&'static str> {
         ("premiered", "premiere"),
         ("qualified", "qualify"),
     ];
-    FORMS.iter().find(|(form, _)| *form == participle).map(|(_, base)| *base)
+    FORMS
+        .iter()
+        .find(|(form, _)| *form == participle)
+        .map(|(_, base)| *base)
 }
 
 /// Short forms seen in schemas.
@@ -181,7 +193,10 @@ const SHORT: &[(&str, &[&str])] = &[
 
 /// The short forms of a word, if it has any.
 pub(super) fn short_forms(word: &str) -> &'static [&'static str] {
-    SHORT.iter().find(|(long, _)| *long == word).map_or(&[], |(_, short)| short)
+    SHORT
+        .iter()
+        .find(|(long, _)| *long == word)
+        .map_or(&[], |(_, short)| short)
 }
 
 #[cfg(test)]

@@ -30,30 +30,46 @@ pub(super) fn read(canonical: &Canonical, refused: &mut Vec<String>) -> Vec<Opti
         .domain
         .examples
         .iter()
-        .map(|example| match sql::parse(&example.sql, &canonical.schema) {
-            Ok(query) => {
-                let words: Vec<&str> =
-                    example.sql.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
-                let tables = canonical
-                    .schema
-                    .tables
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, t)| words.contains(&t.name.as_str()))
-                    .map(|(at, _)| at)
-                    .collect();
-                Some(Written { text: example.q.clone(), query, tables })
-            }
-            Err(reason) => {
-                refused.push(format!("{}: {:?}: {reason}", canonical.domain.name, example.q));
-                None
-            }
-        })
+        .map(
+            |example| match sql::parse(&example.sql, &canonical.schema) {
+                Ok(query) => {
+                    let words: Vec<&str> = example
+                        .sql
+                        .split(|c: char| !c.is_alphanumeric() && c != '_')
+                        .collect();
+                    let tables = canonical
+                        .schema
+                        .tables
+                        .iter()
+                        .enumerate()
+                        .filter(|(_, t)| words.contains(&t.name.as_str()))
+                        .map(|(at, _)| at)
+                        .collect();
+                    Some(Written {
+                        text: example.q.clone(),
+                        query,
+                        tables,
+                    })
+                }
+                Err(reason) => {
+                    refused.push(format!(
+                        "{}: {:?}: {reason}",
+                        canonical.domain.name, example.q
+                    ));
+                    None
+                }
+            },
+        )
         .collect()
 }
 
 /// Asks a hand-written question on an instance of its domain.
-pub(super) fn ask(written: &Written, canonical: &Canonical, inst: &Instance, dice: &mut Dice) -> Option<Asked> {
+pub(super) fn ask(
+    written: &Written,
+    canonical: &Canonical,
+    inst: &Instance,
+    dice: &mut Dice,
+) -> Option<Asked> {
     let mut text = written.text.clone();
     let mut query = written.query.clone();
     if dice.chance(0.75) {
@@ -72,7 +88,10 @@ pub(super) fn ask(written: &Written, canonical: &Canonical, inst: &Instance, dic
         swap_nouns(&mut text, &written.tables, canonical, dice);
     }
     let query = carry_over(&query, inst)?;
-    Some(Asked { text: retouch(&text, dice), query })
+    Some(Asked {
+        text: retouch(&text, dice),
+        query,
+    })
 }
 
 /// Small changes to the look of a sentence somebody has already finished.
@@ -130,7 +149,7 @@ fn predicates(query: &mut Query) -> Vec<&mut Predicate> {
 }
 
 fn swap_values(text: &mut String, query: &mut Query, canonical: &Canonical, dice: &mut Dice) {
-    let taken: Vec<String> = predicates(query)
+    let mut taken: Vec<String> = predicates(query)
         .iter()
         .filter_map(|p| match p {
             Predicate::Compare(_, _, Value::Text(v)) => Some(v.to_lowercase()),
@@ -138,13 +157,20 @@ fn swap_values(text: &mut String, query: &mut Query, canonical: &Canonical, dice
         })
         .collect();
     for predicate in predicates(query) {
-        let Predicate::Compare(column, _, Value::Text(old)) = predicate else { continue };
+        let Predicate::Compare(column, _, Value::Text(old)) = predicate else {
+            continue;
+        };
         let values = &canonical.schema.columns[*column].values;
         if !values.iter().any(|v| v.eq_ignore_ascii_case(old)) {
             continue;
         }
-        let others: Vec<&String> = values.iter().filter(|v| !taken.contains(&v.to_lowercase())).collect();
-        let (Some(at), Some(new)) = (once(text, old), dice.pick(&others)) else { continue };
+        let others: Vec<&String> = values
+            .iter()
+            .filter(|v| !taken.contains(&v.to_lowercase()))
+            .collect();
+        let (Some(at), Some(new)) = (once(text, old), dice.pick(&others)) else {
+            continue;
+        };
         // "an open order": no other article fits every value
         let before = text[..at].to_lowercase();
         let vowel = |v: &str| v.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']);
@@ -152,9 +178,14 @@ fn swap_values(text: &mut String, query: &mut Query, canonical: &Canonical, dice
             continue;
         }
         let written = &text[at..at + old.len()];
-        let new_text = if written.chars().all(|c| !c.is_uppercase()) { new.to_lowercase() } else { (*new).clone() };
+        let new_text = if written.chars().all(|c| !c.is_uppercase()) {
+            new.to_lowercase()
+        } else {
+            (*new).clone()
+        };
         let length = old.len();
         replace_at(text, at, length, &new_text);
+        taken.push(new.to_lowercase());
         old.clone_from(new);
     }
 }
@@ -162,7 +193,11 @@ fn swap_values(text: &mut String, query: &mut Query, canonical: &Canonical, dice
 /// The numbers of a query other than its dates.
 fn numbers(query: &mut Query) -> Vec<&mut f64> {
     let mut all = Vec::new();
-    if let Some(Having { value: Value::Number(n), .. }) = &mut query.having {
+    if let Some(Having {
+        value: Value::Number(n),
+        ..
+    }) = &mut query.having
+    {
         all.push(n);
     }
     for predicate in query.filter.iter_mut().flatten() {
@@ -186,12 +221,16 @@ fn swap_numbers(text: &mut String, query: &mut Query, dice: &mut Dice) {
         let written = limit.to_string();
         let word = super::numbers::in_words(u64::from(limit)).unwrap_or_default();
         let new = dice.between(2, 15) as u32;
-        let clash = numbers(query).iter().any(|n| **n == f64::from(new) || **n == f64::from(limit));
+        let clash = numbers(query)
+            .iter()
+            .any(|n| **n == f64::from(new) || **n == f64::from(limit));
         if !clash {
             if let Some(at) = once(text, &written) {
                 replace_at(text, at, written.len(), &new.to_string());
                 query.limit = Some(new);
-            } else if let (Some(at), Some(said)) = (once(text, word), super::numbers::in_words(u64::from(new))) {
+            } else if let (Some(at), Some(said)) =
+                (once(text, word), super::numbers::in_words(u64::from(new)))
+            {
                 replace_at(text, at, word.len(), said);
                 query.limit = Some(new);
             }
@@ -203,15 +242,25 @@ fn swap_numbers(text: &mut String, query: &mut Query, dice: &mut Dice) {
             continue;
         }
         let written = (old as i64).to_string();
-        let Some(at) = once(text, &written) else { continue };
+        let Some(at) = once(text, &written) else {
+            continue;
+        };
         // "1.5" and "2,000" are not the number that was found inside them
-        let next = text[at + written.len()..].chars().take(2).collect::<String>();
-        let inside = next.starts_with(['.', ',']) && next.chars().nth(1).is_some_and(|c| c.is_ascii_digit());
+        let next = text[at + written.len()..]
+            .chars()
+            .take(2)
+            .collect::<String>();
+        let inside =
+            next.starts_with(['.', ',']) && next.chars().nth(1).is_some_and(|c| c.is_ascii_digit());
         if inside || text[..at].ends_with([',', '.']) {
             continue;
         }
         let step = 10_i64.pow((written.len() as u32).saturating_sub(1)).max(1);
-        let step = if written.len() > 1 && (old as i64) % step != 0 { step / 10 } else { step };
+        let step = if written.len() > 1 && (old as i64) % step != 0 {
+            step / 10
+        } else {
+            step
+        };
         let low = (old as i64 / 2 / step).max(1);
         let high = (old as i64 * 2 / step).max(low + 1);
         let new = dice.between(low, high) * step;
@@ -228,7 +277,9 @@ fn years_in(text: &str) -> Vec<(usize, i32)> {
     let bytes = text.as_bytes();
     let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
     (0..bytes.len().saturating_sub(3))
-        .filter(|&at| (0..4).all(|i| digit(at + i)) && !digit(at + 4) && (at == 0 || !digit(at - 1)))
+        .filter(|&at| {
+            (0..4).all(|i| digit(at + i)) && !digit(at + 4) && (at == 0 || !digit(at - 1))
+        })
         .filter_map(|at| text[at..at + 4].parse().ok().map(|y| (at, y)))
         .filter(|(_, y)| (1950..2040).contains(y))
         .collect()
@@ -236,7 +287,10 @@ fn years_in(text: &str) -> Vec<(usize, i32)> {
 
 fn shift_years(text: &mut String, query: &mut Query, dice: &mut Dice) {
     let years = years_in(text);
-    let (Some(low), Some(high)) = (years.iter().map(|y| y.1).min(), years.iter().map(|y| y.1).max()) else {
+    let (Some(low), Some(high)) = (
+        years.iter().map(|y| y.1).min(),
+        years.iter().map(|y| y.1).max(),
+    ) else {
         return;
     };
     let dated = predicates(query)
@@ -275,14 +329,25 @@ fn shift_years(text: &mut String, query: &mut Query, dice: &mut Dice) {
 }
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 
 fn swap_month(text: &mut String, query: &mut Query, dice: &mut Dice) {
     let mut spans: Vec<&mut Predicate> = predicates(query);
     spans.retain(|p| matches!(p, Predicate::Date(..) | Predicate::DateBetween(..)));
-    let [Predicate::Date(_, When::During, Value::Dates { start, end })] = spans.as_mut_slice() else {
+    let [Predicate::Date(_, When::During, Value::Dates { start, end })] = spans.as_mut_slice()
+    else {
         return;
     };
     if start.day() != 1 || start.checked_add_months(Months::new(1)) != Some(*end) {
@@ -291,24 +356,38 @@ fn swap_month(text: &mut String, query: &mut Query, dice: &mut Dice) {
     let old = MONTHS[start.month0() as usize];
     let Some(at) = once(text, old) else { return };
     let new = dice.below(12);
-    let Some(date) = NaiveDate::from_ymd_opt(start.year(), new as u32 + 1, 1) else { return };
-    let Some(after) = date.checked_add_months(Months::new(1)) else { return };
-    let name = if text[at..].starts_with(|c: char| c.is_lowercase()) { MONTHS[new].to_lowercase() } else { MONTHS[new].to_owned() };
+    let Some(date) = NaiveDate::from_ymd_opt(start.year(), new as u32 + 1, 1) else {
+        return;
+    };
+    let Some(after) = date.checked_add_months(Months::new(1)) else {
+        return;
+    };
+    let name = if text[at..].starts_with(|c: char| c.is_lowercase()) {
+        MONTHS[new].to_lowercase()
+    } else {
+        MONTHS[new].to_owned()
+    };
     replace_at(text, at, old.len(), &name);
     (*start, *end) = (date, after);
 }
 
 /// Says another noun of the same table.
 fn swap_nouns(text: &mut String, tables: &[TableId], canonical: &Canonical, dice: &mut Dice) {
-    const PLAIN: [&str; 7] = ["order", "number", "record", "entry", "item", "point", "part"];
-    let Some(&table) = dice.pick(tables) else { return };
+    const PLAIN: [&str; 7] = [
+        "order", "number", "record", "entry", "item", "point", "part",
+    ];
+    let Some(&table) = dice.pick(tables) else {
+        return;
+    };
     let nouns = &canonical.domain.tables[table].noun;
     for noun in nouns {
         let one = singular(noun).to_owned();
         if one.len() < 4 || PLAIN.contains(&one.as_str()) {
             continue;
         }
-        let Some(new) = dice.pick(nouns).filter(|n| *n != noun) else { continue };
+        let Some(new) = dice.pick(nouns).filter(|n| *n != noun) else {
+            continue;
+        };
         for (old, new) in [(plural(noun), plural(new)), (one, singular(new).to_owned())] {
             let Some(at) = once(text, &old) else { continue };
             let before = text[..at].to_lowercase();
@@ -360,10 +439,20 @@ fn carry_over(query: &Query, inst: &Instance) -> Option<Query> {
     if let Some(order) = &mut out.order {
         order.by = item(&order.by)?;
     }
-    out.via = query.via.iter().map(|&c| column(c)).collect::<Option<_>>()?;
+    out.via = query
+        .via
+        .iter()
+        .map(|&c| column(c))
+        .collect::<Option<_>>()?;
     out.via.retain(|&key| {
-        let Some(link) = inst.links.iter().find(|l| l.key == key) else { return false };
-        inst.links.iter().filter(|l| l.child == link.child && l.parent == link.parent).count() > 1
+        let Some(link) = inst.links.iter().find(|l| l.key == key) else {
+            return false;
+        };
+        inst.links
+            .iter()
+            .filter(|l| l.child == link.child && l.parent == link.parent)
+            .count()
+            > 1
     });
     Some(out)
 }
@@ -385,14 +474,19 @@ fn carry_predicate(p: &Predicate, inst: &Instance) -> Option<Predicate> {
         Predicate::Between(c, a, b) => Predicate::Between(column(*c)?, a.clone(), b.clone()),
         Predicate::Like(c, how, v) => Predicate::Like(column(*c)?, *how, v.clone()),
         Predicate::Date(c, how, v) => Predicate::Date(column(*c)?, *how, v.clone()),
-        Predicate::DateBetween(c, a, b) => Predicate::DateBetween(column(*c)?, a.clone(), b.clone()),
+        Predicate::DateBetween(c, a, b) => {
+            Predicate::DateBetween(column(*c)?, a.clone(), b.clone())
+        }
         Predicate::Null(c, set) => Predicate::Null(column(*c)?, *set),
         Predicate::Flag(c, set) => Predicate::Flag(column(*c)?, *set),
         Predicate::AverageOf(c, up) => Predicate::AverageOf(column(*c)?, *up),
         Predicate::Exists(t, wanted, inner) => Predicate::Exists(
             inst.from_canonical_table.get(t).copied()?,
             *wanted,
-            inner.iter().map(|p| carry_predicate(p, inst)).collect::<Option<_>>()?,
+            inner
+                .iter()
+                .map(|p| carry_predicate(p, inst))
+                .collect::<Option<_>>()?,
         ),
     })
 }
