@@ -7,7 +7,10 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tch::{Cuda, Device, Kind};
 use tidegate_sqlmodel::{
-    net::{SqlModel, model::Regularisation},
+    net::{
+        SqlModel,
+        model::{Config, Regularisation},
+    },
     question::Question,
     schema::Schema,
     train::{self, News, Plan, course::Course, examine},
@@ -81,6 +84,33 @@ struct TrainArgs {
     /// Threads that make examples [default: all cores but two].
     #[arg(long)]
     workers: Option<usize>,
+    /// Times every drawn question is used, in different batches.
+    #[arg(long, default_value_t = 1)]
+    repeat: usize,
+    /// Most words, tables and columns together of a question that is learnt from.
+    #[arg(long, default_value_t = 160)]
+    items: usize,
+    /// Compute in half precision (bfloat16) on the CPU too.
+    #[arg(long)]
+    half: bool,
+    /// Ask an unchanging sentence encoder in half precision.
+    #[arg(long)]
+    half_reading: bool,
+    /// Width of the network.
+    #[arg(long, default_value_t = 192)]
+    width: i64,
+    /// Attention heads.
+    #[arg(long, default_value_t = 6)]
+    heads: i64,
+    /// Encoder layers.
+    #[arg(long, default_value_t = 3)]
+    layers: usize,
+    /// Rank of the changes learnt to the sentence encoder; at 0 it stays as published, which is far faster.
+    #[arg(long, default_value_t = 0)]
+    rank: i64,
+    /// Share of hand-written questions, from 0 to 1.
+    #[arg(long, default_value_t = 0.6)]
+    written: f64,
     /// Highest learning rate.
     #[arg(long, default_value_t = 1e-3)]
     peak: f64,
@@ -195,6 +225,7 @@ fn main() -> Result<()> {
 
 fn train_command(args: TrainArgs) -> Result<()> {
     let (device, kind) = match args.device {
+        Where::Cpu if args.half => (Device::Cpu, Kind::BFloat16),
         Where::Cpu => (Device::Cpu, Kind::Float),
         Where::Cuda if Cuda::is_available() => (Device::Cuda(0), Kind::BFloat16),
         Where::Cuda => bail!("--device cuda: libtorch sees no CUDA device; use --device cpu"),
@@ -203,7 +234,8 @@ fn train_command(args: TrainArgs) -> Result<()> {
         bail!("say how long to train: --minutes or --steps");
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let course = Course::load(&args.domains, args.seed, args.held, args.overfit)?;
+    let course =
+        Course::load(&args.domains, args.seed, args.held, args.overfit)?.with_written(args.written);
     let plan = Plan {
         state: args.state.unwrap_or_else(|| args.out.with_extension("state")),
         encoder: args.encoder,
@@ -213,7 +245,19 @@ fn train_command(args: TrainArgs) -> Result<()> {
         whole: args.whole_minutes.map(|minutes| 60.0 * minutes),
         steps: args.steps,
         seed: args.seed,
+        config: Config {
+            width: args.width,
+            heads: args.heads,
+            encoder_layers: args.layers,
+            encoder_inner: 2 * args.width,
+            decoder_inner: 2 * args.width,
+            rank: args.rank,
+            ..Config::default()
+        },
         batch: args.batch,
+        repeat: args.repeat,
+        items: args.items,
+        reading: if args.half_reading { Kind::BFloat16 } else { Kind::Float },
         workers: args.workers.unwrap_or_else(|| cores.saturating_sub(2).max(1)),
         peak: args.peak,
         warmup: args.warmup,

@@ -9,7 +9,7 @@ use super::{
     tokens::{QuestionPieces, SchemaPieces},
 };
 use crate::{
-    features::{FLAGS, Features},
+    features::{FLAGS, Features, RELATIONS},
     grammar::{ACTIONS, Action, Legal, State, Step},
     question::Question,
     schema::Schema,
@@ -159,6 +159,15 @@ impl Lesson {
     }
 }
 
+/// What the sentence encoder says of an example, where it does not change and is asked only once.
+#[derive(Debug, Clone)]
+pub struct Vectors {
+    /// Of every schema text, one after the other.
+    pub texts: Arc<Vec<f32>>,
+    /// Of every word and then every candidate.
+    pub spans: Vec<f32>,
+}
+
 /// One example, as plain data.
 #[derive(Debug, Clone)]
 pub struct Instance {
@@ -166,6 +175,8 @@ pub struct Instance {
     pub question: QuestionPieces,
     /// The schema's texts.
     pub schema: Arc<SchemaPieces>,
+    /// What the sentence encoder says, if that is known beforehand.
+    pub vectors: Option<Vectors>,
     /// Lexical features.
     pub features: Features,
     /// The steps to learn; empty when asking.
@@ -184,7 +195,13 @@ pub struct Texts {
 impl Texts {
     /// Pads `texts` to one length.
     pub fn pad(texts: &[&[u32]], device: Device) -> Self {
-        let length = round_up(texts.iter().map(|ids| ids.len()).max().unwrap_or(1), 8);
+        Self::pad_to(texts, 8, device)
+    }
+
+    /// Pads `texts` to one length, a multiple of `step`.
+    pub fn pad_to(texts: &[&[u32]], step: usize, device: Device) -> Self {
+        let longest = texts.iter().map(|ids| ids.len()).max().unwrap_or_default();
+        let length = round_up(longest.max(1), step);
         let mut ids = vec![0_i64; texts.len() * length];
         let mut mask = vec![0_u8; ids.len()];
         for (row, text) in texts.iter().enumerate() {
@@ -218,7 +235,7 @@ pub struct Items {
     pub flags: Tensor,
     /// `[batch, items]`: true where an item is real.
     pub mask: Tensor,
-    /// `[batch, items, items]`, bytes.
+    /// `[batch, items, items]`: the number of relations where the other item is padding.
     pub relations: Tensor,
 }
 
@@ -241,9 +258,20 @@ pub struct Lessons {
     pub used: Tensor,
 }
 
+/// What the sentence encoder says of a batch.
+#[derive(Debug)]
+pub struct Known {
+    /// `[texts, encoder width]`
+    pub texts: Tensor,
+    /// `[batch, spans, encoder width]`
+    pub spans: Tensor,
+}
+
 /// A batch to train on.
 #[derive(Debug)]
 pub struct Batch {
+    /// What the sentence encoder says, if that is known beforehand.
+    pub known: Option<Known>,
     /// Distinct schema texts.
     pub texts: Texts,
     /// Items.
@@ -270,7 +298,7 @@ pub fn items(
 ) -> Items {
     let count = parts.len();
     let longest = parts.iter().map(|(_, features, _)| Outline::of(features).items()).max();
-    let width = round_up(longest.unwrap_or(1), 8);
+    let width = round_up(longest.unwrap_or(1), 2);
     let spans = parts.iter().map(|(pieces, ..)| pieces.pools.len()).max().unwrap_or(0).max(1);
     let ids: Vec<&[u32]> = parts.iter().map(|(pieces, ..)| pieces.ids.as_slice()).collect();
     let questions = Texts::pad(&ids, device);
@@ -282,7 +310,7 @@ pub fn items(
     let mut kinds = vec![0_i64; count * width];
     let mut flags = vec![0_f32; count * width * FLAGS];
     let mut mask = vec![0_u8; count * width];
-    let mut relations = vec![0_u8; count * width * width];
+    let mut relations = vec![RELATIONS as i64; count * width * width];
     for (row, (pieces, features, schema)) in parts.iter().enumerate() {
         for (span, positions) in pieces.pools.iter().enumerate() {
             let share = 1.0 / positions.len().max(1) as f32;
@@ -304,8 +332,10 @@ pub fn items(
             mask[at] = 1;
             kinds[at] = i64::from(features.kinds[item]);
             flags[at * FLAGS..(at + 1) * FLAGS].copy_from_slice(&features.flags[item]);
-            relations[at * width..at * width + n]
-                .copy_from_slice(&features.relations[item * n..(item + 1) * n]);
+            let row = &features.relations[item * n..(item + 1) * n];
+            for (to, &relation) in relations[at * width..].iter_mut().zip(row) {
+                *to = i64::from(relation);
+            }
         }
     }
     let (rows, columns) = (count as i64, width as i64);
@@ -328,7 +358,7 @@ pub fn items(
 fn lessons(instances: &[Instance], width: usize, kind: Kind, device: Device) -> Lessons {
     let count = instances.len();
     let longest = instances.iter().map(|one| one.lesson.targets.len()).max().unwrap_or(1);
-    let length = round_up(longest, 4);
+    let length = longest;
     let outputs = ACTIONS + width;
     let mut codes = vec![Input::START.code; count * length];
     let mut pointed = vec![0_i64; count * length];
@@ -372,6 +402,21 @@ fn lessons(instances: &[Instance], width: usize, kind: Kind, device: Device) -> 
     }
 }
 
+/// The instances' span vectors, padded: `[batch, longest, encoder width]`.
+fn spans(instances: &[Instance], longest: usize) -> Tensor {
+    let width = instances
+        .iter()
+        .zip(instances.iter().filter_map(|one| one.vectors.as_ref()))
+        .find(|(one, _)| !one.question.pools.is_empty())
+        .map_or(1, |(one, vectors)| vectors.spans.len() / one.question.pools.len());
+    let mut padded = vec![0_f32; instances.len() * longest * width];
+    for (row, vectors) in instances.iter().filter_map(|one| one.vectors.as_ref()).enumerate() {
+        let start = row * longest * width;
+        padded[start..start + vectors.spans.len()].copy_from_slice(&vectors.spans);
+    }
+    Tensor::from_slice(&padded).view([instances.len() as i64, longest as i64, width as i64])
+}
+
 impl Batch {
     /// Gathers `instances` on a device.
     pub fn gather<'i>(
@@ -385,8 +430,18 @@ impl Batch {
         let mut known: HashMap<&'i [u32], usize> = HashMap::new();
         let mut texts: Vec<&'i [u32]> = Vec::new();
         let mut rows: HashMap<*const SchemaPieces, Vec<usize>> = HashMap::new();
+        let mut vectors: Vec<f32> = Vec::new();
+        let prepared = instances.iter().all(|instance| instance.vectors.is_some());
+        let mut count = 0;
         for instance in instances {
             rows.entry(Arc::as_ptr(&instance.schema)).or_insert_with(|| {
+                let first = count;
+                count += instance.schema.texts.len();
+                if prepared {
+                    // Texts that two schemas share stand there twice, which costs less than finding them.
+                    vectors.extend(instance.vectors.iter().flat_map(|one| one.texts.iter()));
+                    return (first..count).collect();
+                }
                 let place = |ids: &'i Vec<u32>| {
                     *known.entry(ids).or_insert_with(|| {
                         texts.push(ids);
@@ -404,11 +459,20 @@ impl Batch {
                 (&instance.question, &instance.features, schema.collect())
             })
             .collect();
-        let items = items(&parts, texts.len(), (kind, device));
+        let count = if prepared { count } else { texts.len() };
+        let items = items(&parts, count, (kind, device));
         let width = items.mask.size()[1] as usize;
+        let known = prepared.then(|| Known {
+            texts: Tensor::from_slice(&vectors)
+                .view([count as i64, -1])
+                .to_device(device)
+                .to_kind(kind),
+            spans: spans(instances, items.pool.size()[1] as usize).to_device(device).to_kind(kind),
+        });
         Ok(Self {
+            known,
             lessons: lessons(instances, width, kind, device),
-            texts: Texts::pad(&texts, device),
+            texts: Texts::pad(if texts.is_empty() { &[&[]] } else { &texts }, device),
             items,
             size: instances.len(),
         })

@@ -1,7 +1,8 @@
 //! The pretrained sentence encoder: a BERT whose base weights stay as published.
 //!
-//! Training adds a low-rank change to every linear layer. The change is merged into the weight before use, so
-//! it costs nothing afterwards; while training, the gradient flows through the merge.
+//! Training may add a low-rank change to every linear layer. The change is merged into the weight before use,
+//! so it costs nothing afterwards; while training, the gradient flows through the merge. At rank 0 there is no
+//! change, and what the encoder says of a text can be kept.
 
 use std::path::Path;
 
@@ -91,6 +92,9 @@ pub struct Changes {
 impl Changes {
     /// Adds the changes' tensors; they start as no change at all.
     pub fn add(layout: &mut Layout, shape: &Shape, rank: i64, rate: f64) -> Self {
+        if rank == 0 {
+            return Self { blocks: Vec::new() };
+        }
         let width = shape.hidden_size;
         let sizes = [
             ("qkv", width, 3 * width),
@@ -130,6 +134,11 @@ pub struct Tuned {
 }
 
 impl Tuned {
+    /// Width of the last layer, the half of the output that cosines are taken of.
+    pub fn meaning_width(&self) -> i64 {
+        self.encoder.shape.hidden_size
+    }
+
     /// Runs the encoder; see [`Merged::forward`].
     pub fn forward(&self, ids: &Tensor, mask: &Tensor) -> Tensor {
         Merged { encoder: &self.encoder, linears: None }.forward(ids, mask)
@@ -258,12 +267,19 @@ impl Encoder {
 
     /// The encoder with `changes` merged in, differentiable in them.
     pub fn merge(&self, changes: &Changes, weights: &Weights) -> Merged<'_> {
-        Merged { encoder: self, linears: Some(self.changed(changes, weights)) }
+        let linears = (!changes.blocks.is_empty()).then(|| self.changed(changes, weights));
+        Merged { encoder: self, linears }
+    }
+
+    /// The encoder as published.
+    pub fn plain(&self) -> Merged<'_> {
+        Merged { encoder: self, linears: None }
     }
 
     /// Merges `changes` for good.
     pub fn tune(mut self, changes: &Changes, weights: &Weights) -> Tuned {
         let linears = tch::no_grad(|| self.changed(changes, weights));
+        // Without changes there is nothing to put in place of anything.
         for (block, linears) in self.blocks.iter_mut().zip(linears) {
             block.linears = linears;
         }

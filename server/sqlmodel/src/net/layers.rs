@@ -76,27 +76,33 @@ impl Feed {
 
     fn apply(&self, weights: &Weights, x: &Tensor, dropout: f64) -> Tensor {
         let inner = self.up.apply(weights, &self.norm.apply(weights, x)).gelu("none");
-        let inner = self.down.apply(weights, &drop(&inner, dropout));
-        x + drop(&inner, dropout)
+        x + drop(&self.down.apply(weights, &inner), dropout)
     }
 }
 
-/// Dropout, and no work at all when `rate` is 0.
+/// Dropout of `[batch, positions, width]`, the same at all positions of an example: one small mask instead of
+/// a large one, which on a CPU is most of its cost. No work at all when `rate` is 0.
 pub fn drop(x: &Tensor, rate: f64) -> Tensor {
-    if rate > 0.0 { x.dropout(rate, true) } else { x.shallow_clone() }
+    if rate <= 0.0 {
+        return x.shallow_clone();
+    }
+    let size = x.size();
+    let kept = Tensor::ones([size[0], 1, size[size.len() - 1]], (x.kind(), x.device()));
+    x * kept.dropout(rate, true)
 }
 
 /// What one encoder pass has in common for all layers.
 #[derive(Debug)]
 pub struct Relations {
-    /// `[batch × items, items, relations]`, one-hot: from which item to which item, in which relation.
-    pub hot: Tensor,
-    /// `[batch, 1, 1, items]`, 0 or a large negative number on padding.
-    pub mask: Tensor,
+    /// `[1, batch, items, items]`: the relation from one item to another, the number of relations where the
+    /// other is padding.
+    pub names: Tensor,
+    /// `[1, batch, items, items]`: how alike the sentence encoder finds the two.
+    pub alike: Tensor,
 }
 
 /// Self-attention that knows how items relate: the relation changes both the weight a pair gets (a bias per
-/// head and a term that depends on the query) and what flows along it.
+/// head and a term that depends on the query) and what flows along it; likeness changes the weight alone.
 #[derive(Debug, Clone)]
 pub struct RelationLayer {
     norm: Norm,
@@ -105,6 +111,7 @@ pub struct RelationLayer {
     keys: Slot,
     biases: Slot,
     values: Slot,
+    likeness: Slot,
     feed: Feed,
     heads: i64,
     width: i64,
@@ -124,8 +131,9 @@ impl RelationLayer {
             layout.add(format!("{name}.relation.{part}"), shape, init, 1.0)
         };
         let keys = relation("keys", &[heads, head, relations], Init::Normal(0.02));
-        let biases = relation("biases", &[1, heads, relations], Init::Zeros);
+        let biases = relation("biases", &[heads, 1, relations], Init::Zeros);
         let values = relation("values", &[heads, relations, head], Init::Normal(0.02));
+        let likeness = relation("likeness", &[heads, 1, 1, 1], Init::Normal(1.5));
         Self {
             norm: Norm::add(layout, &format!("{name}.norm"), width),
             qkv: Linear::add(layout, &format!("{name}.qkv"), width, 3 * width),
@@ -133,6 +141,7 @@ impl RelationLayer {
             keys,
             biases,
             values,
+            likeness,
             feed: Feed::add(layout, &format!("{name}.feed"), width, inner),
             heads,
             width,
@@ -144,25 +153,37 @@ impl RelationLayer {
         let (batch, items) = (x.size()[0], x.size()[1]);
         let (heads, head) = (self.heads, self.width / self.heads);
         let qkv = self.qkv.apply(weights, &self.norm.apply(weights, x));
-        let qkv = qkv.view([batch, items, 3, heads, head]);
-        let by_head = qkv.permute([2, 0, 3, 1, 4]);
+        // Heads first, so that one small matrix per head serves every item of the batch.
+        let by_head =
+            qkv.view([batch, items, 3, heads, head]).permute([2, 3, 0, 1, 4]).contiguous();
+        let flat = [heads * batch, items, head];
         let query = by_head.get(0) * (1.0 / (head as f64).sqrt());
-        let scores = query.matmul(&by_head.get(1).transpose(-2, -1));
-        // Heads first here, so that one small matrix per head serves every item of the batch.
-        let by_item = query.permute([1, 0, 2, 3]).reshape([heads, batch * items, head]);
-        let wanted = by_item.bmm(&weights[self.keys]).transpose(0, 1) + &weights[self.biases];
-        let related = wanted.bmm(&shared.hot.transpose(1, 2));
-        let related = related.view([batch, items, heads, items]).transpose(1, 2);
-        let attention = (scores + related + &shared.mask).softmax(-1, None::<Kind>);
-        let attention = drop(&attention, dropout);
-        let plain = attention.matmul(&by_head.get(2)).transpose(1, 2);
-        let per_relation = attention
-            .transpose(1, 2)
-            .reshape([batch * items, heads, items])
-            .bmm(&shared.hot);
-        let carried = per_relation.transpose(0, 1).bmm(&weights[self.values]).transpose(0, 1);
-        let attended = plain.reshape([batch, items, self.width])
-            + carried.reshape([batch, items, self.width]);
+        let (key, value) = (by_head.get(1).view(flat), by_head.get(2).view(flat));
+        let relations = weights[self.biases].size()[2];
+        let wanted = weights[self.biases]
+            .baddbmm(&query.view([heads, batch * items, head]), &weights[self.keys], 1.0, 1.0);
+        let padding = Tensor::full([heads, batch * items, 1], -1e4, (x.kind(), x.device()));
+        let wanted =
+            Tensor::cat(&[wanted, padding], -1).view([heads, batch, items, relations + 1]);
+        let names = shared.names.expand([heads, batch, items, items], false);
+        let related = wanted.gather(-1, &names, false).addcmul(&shared.alike, &weights[self.likeness]);
+        let scores = related.view([heads * batch, items, items]).baddbmm(
+            &query.view(flat),
+            &key.transpose(1, 2),
+            1.0,
+            1.0,
+        );
+        let attention = scores.softmax(-1, None::<Kind>);
+        let plain = attention.bmm(&value);
+        let per_relation = Tensor::zeros([heads, batch, items, relations + 1], (x.kind(), x.device()))
+            .scatter_add(-1, &names, &attention.view([heads, batch, items, items]));
+        let carried = per_relation
+            .view([heads, batch * items, relations + 1])
+            .bmm(&weights[self.values].constant_pad_nd([0, 0, 0, 1]));
+        let attended = (plain.view([heads, batch, items, head])
+            + carried.view([heads, batch, items, head]))
+        .permute([1, 2, 0, 3])
+        .reshape([batch, items, self.width]);
         let x = x + drop(&self.output.apply(weights, &attended), dropout);
         self.feed.apply(weights, &x, dropout)
     }

@@ -33,7 +33,7 @@ pub struct Config {
     pub decoder_layers: usize,
     /// Inner width of the decoder's.
     pub decoder_inner: i64,
-    /// Rank of the changes to the sentence encoder.
+    /// Rank of the changes to the sentence encoder; 0 leaves it as published.
     pub rank: i64,
     /// Fixed actions of the grammar.
     pub actions: usize,
@@ -48,13 +48,13 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            width: 256,
-            heads: 8,
-            encoder_layers: 4,
-            encoder_inner: 768,
+            width: 192,
+            heads: 6,
+            encoder_layers: 3,
+            encoder_inner: 384,
             decoder_layers: 2,
-            decoder_inner: 512,
-            rank: 16,
+            decoder_inner: 384,
+            rank: 0,
             actions: ACTIONS,
             flags: FLAGS,
             kinds: KINDS,
@@ -120,6 +120,25 @@ pub struct Memory {
     cross: Vec<KeyValue>,
     /// `[batch, 1, 1, items]`: true where an item is real.
     mask: Tensor,
+}
+
+/// Vectors of schema texts, `[texts, _]` each.
+#[derive(Debug)]
+pub struct TextVectors {
+    /// As an item's own text.
+    pub own: Tensor,
+    /// As an item's text in context.
+    pub context: Tensor,
+    /// Of length one, for likeness.
+    pub meaning: Tensor,
+}
+
+/// The last layer's half of what the sentence encoder says, at length one: products are cosines.
+fn meaning(said: &Tensor) -> Tensor {
+    let half = said.size()[1] / 2;
+    let last = said.narrow(1, half, half).detach();
+    let length = last.square().sum_dim_intlist(1, true, None::<Kind>).sqrt().clamp_min(1e-6);
+    last / length
 }
 
 /// Losses of a batch, each a mean.
@@ -195,41 +214,47 @@ impl Net {
         }
     }
 
-    /// Vectors of schema texts, as own text and as context: `[texts, width]` each.
-    pub fn text_vectors(&self, weights: &Weights, states: &Tensor, mask: &Tensor) -> [Tensor; 2] {
-        let pooled = pool(states, mask);
-        [self.own.apply(weights, &pooled), self.context.apply(weights, &pooled)]
+    /// Vectors of schema texts from what the sentence encoder says of them, `[texts, encoder width]`.
+    pub fn text_vectors(&self, weights: &Weights, pooled: &Tensor) -> TextVectors {
+        TextVectors {
+            own: self.own.apply(weights, pooled),
+            context: self.context.apply(weights, pooled),
+            meaning: meaning(pooled),
+        }
     }
 
-    /// Encodes a batch's items; `states` are the questions' hidden states.
+    /// Encodes a batch's items; `spans` is what the sentence encoder says of words and candidates,
+    /// `[batch, spans, encoder width]`.
     pub fn encode(
         &self,
         weights: &Weights,
         batch: &Items,
-        states: &Tensor,
-        [own, context]: &[Tensor; 2],
+        spans: &Tensor,
+        texts: &TextVectors,
         dropout: f64,
     ) -> Memory {
         let width = self.config.width;
         let (count, items) = (batch.mask.size()[0], batch.mask.size()[1]);
-        let kind = states.kind();
-        let zero = Tensor::zeros([1, width], (kind, states.device()));
-        let spans = self.spans.apply(weights, &batch.pool.bmm(states)).view([-1, width]);
-        let own = Tensor::cat(&[&spans, own, &zero], 0).index_select(0, &batch.own);
-        let context = Tensor::cat(&[context, &zero], 0).index_select(0, &batch.context);
+        let kind = spans.kind();
+        let zero = |width: i64| Tensor::zeros([1, width], (kind, spans.device()));
+        let alike = tch::no_grad(|| {
+            let half = texts.meaning.size()[1];
+            let said = meaning(&spans.view([-1, 2 * half]));
+            let all = Tensor::cat(&[&said, &texts.meaning, &zero(half)], 0);
+            let of_items = all.index_select(0, &batch.own).view([count, items, half]);
+            of_items.bmm(&of_items.transpose(1, 2)).unsqueeze(0)
+        });
+        let spans = self.spans.apply(weights, spans).view([-1, width]);
+        let own = Tensor::cat(&[&spans, &texts.own, &zero(width)], 0).index_select(0, &batch.own);
+        let context =
+            Tensor::cat(&[&texts.context, &zero(width)], 0).index_select(0, &batch.context);
         let kinds = Tensor::embedding(&weights[self.kinds], &batch.kinds, -1, false, false);
         let x = (own + context).view([count, items, width])
             + kinds
             + self.flags.apply(weights, &batch.flags);
         let mut x = drop(&self.item_norm.apply(weights, &x), dropout);
-        let names = Tensor::arange(self.config.relations as i64, (Kind::Uint8, x.device()));
-        let hot = batch.relations.unsqueeze(-1).eq_tensor(&names).to_kind(kind);
         let mask = batch.mask.view([count, 1, 1, items]);
-        let shared = Relations {
-            hot: hot.view([count * items, items, self.config.relations as i64]),
-            mask: Tensor::zeros([count, 1, 1, items], (kind, x.device()))
-                .masked_fill(&mask.logical_not(), -1e4),
-        };
+        let shared = Relations { names: batch.relations.unsqueeze(0), alike };
         for layer in &self.encoder {
             x = layer.apply(weights, &x, &shared, dropout);
         }
@@ -293,6 +318,25 @@ impl Net {
         Tensor::cat(&[actions, pointers], -1).to_kind(Kind::Float)
     }
 
+    /// Encodes a batch's items, asking the sentence encoder unless its words are known.
+    pub fn memory(
+        &self,
+        weights: &Weights,
+        encoder: &Merged<'_>,
+        batch: &Batch,
+        dropout: f64,
+    ) -> Memory {
+        if let Some(known) = &batch.known {
+            let texts = self.text_vectors(weights, &known.texts);
+            return self.encode(weights, &batch.items, &known.spans, &texts, dropout);
+        }
+        let forward = |texts: &Texts| encoder.forward(&texts.ids, &texts.mask);
+        let pooled = pool(&forward(&batch.texts), &batch.texts.mask);
+        let texts = self.text_vectors(weights, &pooled);
+        let spans = batch.items.pool.bmm(&forward(&batch.items.questions));
+        self.encode(weights, &batch.items, &spans, &texts, dropout)
+    }
+
     /// The losses of a batch.
     pub fn losses(
         &self,
@@ -301,10 +345,7 @@ impl Net {
         batch: &Batch,
         how: Regularisation,
     ) -> Losses {
-        let forward = |texts: &Texts| encoder.forward(&texts.ids, &texts.mask);
-        let vectors = self.text_vectors(weights, &forward(&batch.texts), &batch.texts.mask);
-        let states = forward(&batch.items.questions);
-        let memory = self.encode(weights, &batch.items, &states, &vectors, how.dropout);
+        let memory = self.memory(weights, encoder, batch, how.dropout);
         let lessons = &batch.lessons;
         let scores = self.decode(
             weights,

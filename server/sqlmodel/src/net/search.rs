@@ -8,9 +8,9 @@ use super::{
     NetError,
     batch::{Input, Outline, Texts, items},
     confidence::{Calibration, Signals},
-    encoder::{Encoder, Tuned},
+    encoder::{Encoder, Tuned, pool},
     layers::KeyValue,
-    model::{Config, Memory, Net, STEPS, states},
+    model::{Config, Memory, Net, STEPS, TextVectors, states},
     tokens::Tokens,
     weights::{Weights, metadata, read},
 };
@@ -49,6 +49,7 @@ pub struct PreparedSchema {
     rows: Vec<(usize, usize)>,
     own: Vec<f32>,
     context: Vec<f32>,
+    meaning: Vec<f32>,
 }
 
 impl PreparedSchema {
@@ -142,25 +143,27 @@ impl SqlModel {
     /// Encodes a schema's texts; do this once and keep the result for as long as the schema lasts.
     pub fn prepare(&self, schema: &Schema) -> Result<PreparedSchema, NetError> {
         let pieces = self.tokens.schema(schema)?;
-        let width = self.net.config.width as usize;
         let mut order: Vec<usize> = (0..pieces.texts.len()).collect();
         order.sort_by_key(|&at| (pieces.texts[at].len(), at));
-        let mut own = vec![0.0; pieces.texts.len() * width];
-        let mut context = own.clone();
+        let mut tables: [Vec<f32>; 3] = Default::default();
         for chunk in order.chunks(TEXTS) {
             let ids: Vec<&[u32]> = chunk.iter().map(|&at| pieces.texts[at].as_slice()).collect();
             let texts = Texts::pad(&ids, Device::Cpu);
-            let [of_own, of_context] = tch::no_grad(|| {
-                let states = states(&self.encoder, &texts);
-                self.net.text_vectors(&self.weights, &states, &texts.mask)
+            let vectors = tch::no_grad(|| {
+                let pooled = pool(&states(&self.encoder, &texts), &texts.mask);
+                self.net.text_vectors(&self.weights, &pooled)
             });
-            for (vectors, all) in [(of_own, &mut own), (of_context, &mut context)] {
-                let vectors = read(&vectors)?;
+            let parts = [vectors.own, vectors.context, vectors.meaning];
+            for (vectors, all) in parts.iter().zip(&mut tables) {
+                let width = vectors.size()[1] as usize;
+                all.resize(pieces.texts.len() * width, 0.0);
+                let vectors = read(vectors)?;
                 for (row, &at) in vectors.chunks(width).zip(chunk) {
                     all[at * width..(at + 1) * width].copy_from_slice(row);
                 }
             }
         }
+        let [own, context, meaning] = tables;
         Ok(PreparedSchema {
             index: SchemaIndex::new(schema),
             values: ValueIndex::new(schema),
@@ -168,6 +171,7 @@ impl SqlModel {
             rows: pieces.items,
             own,
             context,
+            meaning,
         })
     }
 
@@ -201,15 +205,19 @@ impl SqlModel {
         question: &Question,
         features: &Features,
     ) -> Result<Memory, NetError> {
-        let width = self.net.config.width;
         let pieces = self.tokens.question(question)?;
-        let vectors = [&prepared.own, &prepared.context]
-            .map(|values| Tensor::from_slice(values).view([-1, width]));
-        let texts = vectors[0].size()[0] as usize;
+        let table = |values: &[f32], width: i64| Tensor::from_slice(values).view([-1, width]);
+        let width = self.net.config.width;
+        let vectors = TextVectors {
+            own: table(&prepared.own, width),
+            context: table(&prepared.context, width),
+            meaning: table(&prepared.meaning, self.encoder.meaning_width()),
+        };
+        let texts = vectors.own.size()[0] as usize;
         let part = [(&pieces, features, prepared.rows.clone())];
         let items = items(&part, texts, (Kind::Float, Device::Cpu));
-        let states = states(&self.encoder, &items.questions);
-        Ok(self.net.encode(&self.weights, &items, &states, &vectors, 0.0))
+        let spans = items.pool.bmm(&states(&self.encoder, &items.questions));
+        Ok(self.net.encode(&self.weights, &items, &spans, &vectors, 0.0))
     }
 
     fn search(

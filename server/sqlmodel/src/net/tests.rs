@@ -178,6 +178,7 @@ fn example(seed: &mut u64, schema: &Arc<SchemaPieces>, steps: usize) -> Instance
     }
     lesson.inputs.pop();
     Instance {
+        vectors: None,
         question: QuestionPieces { ids, pools },
         schema: schema.clone(),
         features: Features {
@@ -281,12 +282,7 @@ fn stepwise_decoding_agrees_with_decoding_at_once() {
     let schema = pieces(&mut seed, 6);
     let one = [example(&mut seed, &schema, 5)];
     let batch = Batch::gather(&one, Kind::Float, Device::Cpu).expect("gathers");
-    let texts = &batch.texts;
-    let vectors =
-        net.text_vectors(&weights, &tuned.forward(&texts.ids, &texts.mask), &texts.mask);
-    let questions = &batch.items.questions;
-    let states = tuned.forward(&questions.ids, &questions.mask);
-    let memory = net.encode(&weights, &batch.items, &states, &vectors, 0.0);
+    let memory = net.memory(&weights, &tuned, &batch, 0.0);
     let lessons = &batch.lessons;
     let whole = net.decode(
         &weights,

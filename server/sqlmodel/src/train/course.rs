@@ -72,6 +72,12 @@ impl Course {
         Ok(Self { generator, held: tasks, fixed, written_refused })
     }
 
+    /// The same with another share of hand-written questions to learn from.
+    pub fn with_written(mut self, share: f64) -> Self {
+        self.generator.set_written(share);
+        self
+    }
+
     /// Questions set aside, with the name of their set: `domains` (subjects never seen), `frames` (sentences
     /// never seen), `hand` (hand-written, on subjects never seen).
     pub fn held_out(&self) -> &[(String, Task)] {

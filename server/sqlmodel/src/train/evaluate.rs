@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use tch::{Device, Kind, Tensor};
 
-use super::prepare::{Task, Workshop};
+use super::{
+    prepare::{Task, Workshop},
+    reader::Reader,
+};
 use crate::{
     grammar::{self, State},
     net::{
@@ -57,6 +60,16 @@ pub fn hold(
     (held, refused)
 }
 
+/// Fills in what the sentence encoder says of the questions.
+pub fn read_ahead(reader: &mut Reader, held: &mut [Held]) -> Result<(), NetError> {
+    let mut instances: Vec<Instance> = held.iter().map(|one| one.instance.clone()).collect();
+    reader.fill(&mut instances)?;
+    for (one, instance) in held.iter_mut().zip(instances) {
+        one.instance = instance;
+    }
+    Ok(())
+}
+
 /// Right answers of one set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -107,12 +120,7 @@ pub fn answer(
     let batch = Batch::gather(&instances, kind, device)?;
     tch::no_grad(|| {
         let merged = encoder.merge(&net.changes, weights);
-        let texts = &batch.texts;
-        let states = merged.forward(&texts.ids, &texts.mask);
-        let vectors = net.text_vectors(weights, &states, &texts.mask);
-        let questions = &batch.items.questions;
-        let states = merged.forward(&questions.ids, &questions.mask);
-        let memory = net.encode(weights, &batch.items, &states, &vectors, 0.0);
+        let memory = net.memory(weights, &merged, &batch, 0.0);
         let items = batch.items.mask.size()[1];
         let mut trails: Vec<Trail> = held
             .iter()

@@ -10,15 +10,20 @@ use std::{
     thread::JoinHandle,
 };
 
+use rand::seq::SliceRandom;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use tch::{Device, Kind};
 
-use super::prepare::{Task, Workshop};
+use super::{
+    prepare::{Task, Workshop},
+    reader::Reader,
+};
 use crate::net::{batch::Batch, batch::Instance, tokens::Tokens};
 
 /// Batches waiting at most.
 const WAITING: usize = 8;
 /// Batches cut from one sorted drawing: alike in size, so little is padded.
-const DRAWN: usize = 4;
+const DRAWN: usize = 8;
 
 /// Where a worker's tasks come from.
 pub type Draw = Box<dyn FnMut() -> Option<Task> + Send>;
@@ -32,6 +37,10 @@ pub struct Making {
     pub kind: Kind,
     /// Where they go.
     pub device: Device,
+    /// How often every question is used, each time in another batch.
+    pub repeat: usize,
+    /// Questions with more words, tables and columns than this are left out.
+    pub items: usize,
 }
 
 /// Running workers and the batches they made.
@@ -44,8 +53,14 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Starts one worker per source.
-    pub fn start(sources: Vec<Draw>, tokens: &Arc<Tokens>, making: Making) -> Self {
+    /// Starts one worker per source. `readers` has one reader per worker if the sentence encoder stays as it
+    /// is, and is empty if it learns too.
+    pub fn start(
+        sources: Vec<Draw>,
+        tokens: &Arc<Tokens>,
+        mut readers: Vec<Reader>,
+        making: Making,
+    ) -> Self {
         let (sender, batches) = sync_channel(WAITING);
         let stop = Arc::new(AtomicBool::new(false));
         let refused = Arc::new(Mutex::new(BTreeMap::new()));
@@ -55,6 +70,7 @@ impl Feed {
                 let worker = Worker {
                     draw,
                     workshop: Workshop::new(tokens.clone()),
+                    reader: readers.pop(),
                     making,
                     sender: sender.clone(),
                     stop: stop.clone(),
@@ -91,6 +107,7 @@ impl Drop for Feed {
 struct Worker {
     draw: Draw,
     workshop: Workshop,
+    reader: Option<Reader>,
     making: Making,
     sender: SyncSender<Batch>,
     stop: Arc<AtomicBool>,
@@ -99,22 +116,41 @@ struct Worker {
 
 impl Worker {
     fn run(mut self) {
+        let repeat = self.making.repeat.max(1);
         let wanted = DRAWN * self.making.size;
+        let mut earlier: Vec<Instance> = Vec::new();
+        let mut rng = ChaCha8Rng::seed_from_u64(wanted as u64);
         while !self.stop.load(Ordering::Relaxed) {
             let mut drawn: Vec<Instance> = Vec::with_capacity(wanted);
             let mut dry = false;
-            while drawn.len() < wanted && !self.stop.load(Ordering::Relaxed) {
+            while drawn.len() < wanted / repeat && !self.stop.load(Ordering::Relaxed) {
                 let Some(task) = (self.draw)() else {
                     dry = true;
                     break;
                 };
                 match self.workshop.instance(&task) {
+                    Ok(one) if one.features.items() > self.making.items => self.refuse("too large"),
                     Ok(instance) => drawn.push(instance),
                     Err(reason) => self.refuse(&reason),
                 }
             }
+            if let Some(reader) = &mut self.reader
+                && let Err(error) = reader.fill(&mut drawn)
+            {
+                self.refuse(&error.to_string());
+                return;
+            }
+            if repeat > 1 {
+                let fresh = drawn.clone();
+                drawn.extend_from_slice(&earlier);
+                earlier.extend(fresh);
+                let excess = earlier.len().saturating_sub((repeat - 1) * wanted / repeat);
+                earlier.drain(..excess);
+            }
             drawn.sort_by_key(|one| (one.features.items(), one.lesson.targets.len()));
-            for part in drawn.chunks(self.making.size) {
+            let mut parts: Vec<&[Instance]> = drawn.chunks(self.making.size).collect();
+            parts.shuffle(&mut rng);
+            for part in parts {
                 match Batch::gather(part, self.making.kind, self.making.device) {
                     Ok(batch) => {
                         if self.sender.send(batch).is_err() {

@@ -1,6 +1,7 @@
 //! Training the built-in model on generated questions.
 //!
 //! - [`prepare`]: an example as the network takes it.
+//! - [`reader`]: what the sentence encoder says of it, as long as that does not change.
 //! - [`feed`]: threads that make batches.
 //! - [`optimiser`]: steps, averaging, state on disk.
 //! - [`evaluate`]: how often the answer is right.
@@ -13,6 +14,7 @@ pub mod examine;
 pub mod feed;
 pub mod optimiser;
 pub mod prepare;
+pub mod reader;
 
 #[cfg(test)]
 mod tests;
@@ -32,6 +34,7 @@ use self::{
     feed::{Feed, Making},
     optimiser::{Optimiser, rate},
     prepare::Workshop,
+    reader::Reader,
 };
 use crate::net::{
     NetError,
@@ -60,8 +63,14 @@ pub struct Plan {
     pub steps: Option<u64>,
     /// Seed of weights and examples.
     pub seed: u64,
+    /// Sizes of the network, unless it is resumed from weights.
+    pub config: Config,
     /// Examples per step.
     pub batch: usize,
+    /// How often a drawn question is used.
+    pub repeat: usize,
+    /// Questions with more words, tables and columns than this are not learnt from.
+    pub items: usize,
     /// Worker threads.
     pub workers: usize,
     /// Highest learning rate.
@@ -74,6 +83,8 @@ pub struct Plan {
     pub device: Device,
     /// In which precision.
     pub kind: Kind,
+    /// In which precision an unchanging sentence encoder is asked.
+    pub reading: Kind,
     /// Seconds between two evaluations.
     pub evaluate: f64,
     /// Seconds between two saves.
@@ -140,9 +151,17 @@ pub fn train(
     let started = Instant::now();
     let tokens = Arc::new(Tokens::load(&plan.encoder)?);
     let encoder = Encoder::load(&plan.encoder, plan.kind, plan.device)?;
-    let net = Net::new(Config::default(), &encoder);
+    let net = Net::new(plan.config.clone(), &encoder);
     let mut workshop = Workshop::new(tokens.clone());
-    let (held, refused) = evaluate::hold(&mut workshop, course.held_out());
+    let (mut held, refused) = evaluate::hold(&mut workshop, course.held_out());
+    let frozen = plan.config.rank == 0;
+    if frozen {
+        let mut reader = Reader::new(Encoder::load(&plan.encoder, Kind::Float, Device::Cpu)?);
+        evaluate::read_ahead(&mut reader, &mut held)?;
+    }
+    let readers = (0..if frozen { plan.workers } else { 0 })
+        .map(|_| Ok(Reader::new(Encoder::load(&plan.encoder, plan.reading, Device::Cpu)?)))
+        .collect::<Result<_, NetError>>()?;
     let mut optimiser = begin(plan, &net)?;
     let before = optimiser.seconds;
     let mut sets: BTreeMap<String, usize> = BTreeMap::new();
@@ -161,8 +180,14 @@ pub fn train(
     });
     let seed = plan.seed.wrapping_add(optimiser.steps.wrapping_mul(7919));
     let sources = course.sources(plan.workers, seed);
-    let making = Making { size: plan.batch, kind: plan.kind, device: plan.device };
-    let feed = Feed::start(sources, &tokens, making);
+    let making = Making {
+        size: plan.batch,
+        kind: plan.kind,
+        device: plan.device,
+        repeat: plan.repeat,
+        items: plan.items,
+    };
+    let feed = Feed::start(sources, &tokens, readers, making);
     let whole = plan.whole.or(plan.seconds.map(|seconds| before + seconds));
     let first = optimiser.steps;
     let mut window = Window::new(plan.device);

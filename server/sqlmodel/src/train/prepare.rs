@@ -107,6 +107,7 @@ impl Workshop {
         Ok(Instance {
             question: self.tokens.question(question).map_err(|error| error.to_string())?,
             schema: prepared.pieces.clone(),
+            vectors: None,
             lesson: Lesson::of(&task.steps, schema, question, &outline)?,
             features,
         })
