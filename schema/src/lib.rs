@@ -7,6 +7,9 @@ pub mod error;
 pub mod ids;
 pub mod model;
 pub mod store;
+mod tables;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod wire;
 
 pub use error::{Error, Result};

@@ -42,7 +42,9 @@ pub(crate) fn library() -> Schema {
 /// The library with a few rows.
 pub(crate) fn library_rows(schema: &Schema) -> Connection {
     let connection = create(schema);
-    connection.execute_batch(ROWS).expect("the rows fit the tables");
+    connection
+        .execute_batch(ROWS)
+        .expect("the rows fit the tables");
     connection
 }
 
@@ -53,13 +55,17 @@ pub(crate) fn schema(lines: &str) -> Schema {
     let mut schema = Schema::default();
     let mut keys: Vec<(ColumnId, String)> = Vec::new();
     for line in lines.lines().filter(|line| !line.trim().is_empty()) {
-        let (name, columns) = line.split_once(':').expect("a table has a colon after its name");
+        let (name, columns) = line
+            .split_once(':')
+            .expect("a table has a colon after its name");
         let table = schema.tables.len();
         let start = schema.columns.len();
         let mut label = None;
         for word in columns.split_whitespace() {
             let id = schema.columns.len();
-            let at = word.find(['?', '*', '>', '!', ':', '=', '#', '@', '~']).expect("a mark");
+            let at = word
+                .find(['?', '*', '>', '!', ':', '=', '#', '@', '~'])
+                .expect("a mark");
             let (name, marks) = word.split_at(at);
             let (nullable, marks) = match marks.strip_prefix('?') {
                 Some(rest) => (true, rest),
@@ -111,14 +117,20 @@ pub(crate) fn schema(lines: &str) -> Schema {
 }
 
 pub(crate) fn table(schema: &Schema, name: &str) -> usize {
-    schema.tables.iter().position(|t| t.name == name).expect("a table of the schema")
+    schema
+        .tables
+        .iter()
+        .position(|t| t.name == name)
+        .expect("a table of the schema")
 }
 
 /// A column by `table.column`.
 pub(crate) fn column(schema: &Schema, name: &str) -> ColumnId {
     let (owner, name) = name.split_once('.').expect("table.column");
     let mut columns = schema.tables[table(schema, owner)].columns.clone();
-    columns.find(|&c| schema.columns[c].name == name).expect("a column of the table")
+    columns
+        .find(|&c| schema.columns[c].name == name)
+        .expect("a column of the table")
 }
 
 /// The schema's tables, empty, in a database in memory.
@@ -137,8 +149,14 @@ pub(crate) fn create(schema: &Schema) -> Connection {
                 format!("{} {kind}{key}", quoted(&column.name))
             })
             .collect();
-        let sql = format!("CREATE TABLE {} ({})", quoted(&table.name), columns.join(", "));
-        connection.execute_batch(&sql).expect("the table can be made");
+        let sql = format!(
+            "CREATE TABLE {} ({})",
+            quoted(&table.name),
+            columns.join(", ")
+        );
+        connection
+            .execute_batch(&sql)
+            .expect("the table can be made");
     }
     connection
 }
@@ -179,7 +197,11 @@ pub(crate) fn question(schema: &Schema, values: Vec<Value>) -> Question {
                 Value::Dates { .. } => String::new(),
             };
             let known = |column: &Column| {
-                column.values.iter().find(|v| v.to_lowercase() == written).cloned()
+                column
+                    .values
+                    .iter()
+                    .find(|v| v.to_lowercase() == written)
+                    .cloned()
             };
             let matches = schema
                 .columns
@@ -187,8 +209,17 @@ pub(crate) fn question(schema: &Schema, values: Vec<Value>) -> Question {
                 .enumerate()
                 .filter_map(|(id, column)| known(column).map(|value| (id, value)))
                 .collect();
-            Candidate { words: at..at + 1, value, matches, quoted: false }
+            Candidate {
+                words: at..at + 1,
+                value,
+                matches,
+                quoted: false,
+            }
         })
         .collect();
-    Question { text: String::new(), words: Vec::new(), candidates }
+    Question {
+        text: String::new(),
+        words: Vec::new(),
+        candidates,
+    }
 }

@@ -19,7 +19,7 @@ fn document(title: &str, description: &str) -> OpenApi {
         .components
         .get_or_insert_with(Default::default)
         .security_schemes
-        .insert("key".to_owned(), SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        .insert("key".to_owned(), SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)).into());
     document
 }
 

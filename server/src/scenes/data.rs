@@ -10,7 +10,7 @@ use tidegate_schema::{
 use super::{Attempt, Emitter, Gathered, Memory, Outcome, StageClock, extract, gather, prompt, show};
 use crate::{
     drivers::Limits,
-    guard::{GuardedDatabase, Refusal},
+    guard::{GuardOptions, GuardedDatabase, Refusal},
     workers::{GenerateRequest, LanguageModel, PromptMessage, Speaker, SqlTask},
 };
 
@@ -125,10 +125,9 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter) -> Result<Outcome> {
                 break;
             }
             Err(refusal) => {
-                let verdict = refusal.verdict().clone();
+                let Refusal { verdict, error } = refusal;
                 emitter.emit(ChatEvent::Verdict(verdict.clone())).await;
                 outcome.evidence.verdict = Some(verdict);
-                let error = refusal.into_error();
                 let text = error.to_string();
                 outcome.text = if written.thoughts.is_empty() { text.clone() } else { format!("{}\n{text}", written.thoughts) };
                 outcome.problem = Some(error);
@@ -171,7 +170,7 @@ async fn try_candidates(
     let mut best: Option<Chosen> = None;
     for candidate in std::iter::once(sql).chain(gathered.alternatives.iter().map(String::as_str)) {
         let started = Instant::now();
-        let ran = turn.database.run(candidate, turn.limits).await;
+        let ran = turn.database.run(candidate, &GuardOptions::default(), turn.limits).await;
         clock.end(Stage::Run);
         outcome.attempts.push(attempt(candidate, &ran, started));
         let found = matches!(&ran, Ok((_, rows)) if finds_something(rows));
@@ -189,7 +188,10 @@ async fn try_candidates(
     }
     best.unwrap_or_else(|| Chosen {
         sql: sql.to_owned(),
-        outcome: Err(Refusal::Guard(Verdict { reason: "nothing to run".to_owned(), ..Verdict::default() })),
+        outcome: Err(Refusal {
+            verdict: Verdict::default(),
+            error: Error::invalid("sql", "there is nothing to run"),
+        }),
     })
 }
 
@@ -201,8 +203,7 @@ fn finds_something(rows: &RowSet) -> bool {
 fn attempt(sql: &str, ran: &std::result::Result<(Verdict, RowSet), Refusal>, started: Instant) -> Attempt {
     let (verdict, error, rows): (Verdict, Option<Error>, usize) = match ran {
         Ok((verdict, rows)) => (verdict.clone(), None, rows.rows.len()),
-        Err(Refusal::Guard(verdict)) => (verdict.clone(), None, 0),
-        Err(Refusal::Database(verdict, error)) => (verdict.clone(), Some(error.clone()), 0),
+        Err(refusal) => (refusal.verdict.clone(), Some(refusal.error.clone()), 0),
     };
     Attempt {
         sql: sql.to_owned(),

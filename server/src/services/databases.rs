@@ -53,7 +53,7 @@ impl Databases {
             .get_or_try_init(|| async {
                 let driver =
                     drivers::connect(&datasource.name, &datasource.connection, self.connect_timeout).await?;
-                Ok(Arc::new(GuardedDatabase::new(driver, &datasource.name)))
+                Ok(Arc::new(GuardedDatabase::new(&datasource.name, driver)))
             })
             .await
             .cloned()

@@ -7,7 +7,11 @@ use tidegate_schema::{
     model::{AuditEntry, Caller, RowSet, Verdict},
 };
 
-use crate::{app::App, drivers::Limits, guard::Refusal};
+use crate::{
+    app::App,
+    drivers::Limits,
+    guard::{GuardOptions, Refusal},
+};
 
 /// The service.
 pub struct Sql<'a>(pub(crate) &'a App);
@@ -24,9 +28,9 @@ impl Sql<'_> {
         let datasource = self.0.datasources().get(caller, datasource).await?;
         let database = self.0.databases.get(&datasource).await?;
         let started = Instant::now();
-        let outcome = database.run(sql, self.limits()).await;
+        let outcome = database.run(sql, &GuardOptions::default(), self.limits()).await;
         self.audit(caller, &datasource.name, sql, &outcome, started).await?;
-        outcome.map_err(Refusal::into_error)
+        outcome.map_err(Error::from)
     }
 
     /// The configured caps.
@@ -46,8 +50,7 @@ impl Sql<'_> {
     ) -> Result<()> {
         let (allowed, reason, rows) = match outcome {
             Ok((_, rows)) => (true, String::new(), rows.rows.len()),
-            Err(Refusal::Guard(verdict)) => (false, verdict.reason.clone(), 0),
-            Err(Refusal::Database(_, error)) => (true, error.to_string(), 0),
+            Err(refusal) => (refusal.verdict.allowed, refusal.error.to_string(), 0),
         };
         self.0
             .store

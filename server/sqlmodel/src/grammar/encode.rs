@@ -1,14 +1,14 @@
 //! From a query to its steps.
 
+use chrono::NaiveDate;
+
 use super::{
     Action, GrammarError, State, Step,
-    forms::{
-        BUCKETS, COLUMN_AGGREGATES, COMPARISONS, LIKES, PRODUCT_AGGREGATES, WHENS, action,
-    },
+    forms::{BUCKETS, COLUMN_AGGREGATES, COMPARISONS, LIKES, PRODUCT_AGGREGATES, WHENS, action},
     rules::Rules,
 };
 use crate::{
-    query::{Aggregate, Argument, Function, Item, Predicate, Query, Value},
+    query::{Aggregate, Argument, Function, Item, Predicate, Query, Value, When},
     question::Question,
     schema::{ColumnId, Schema},
 };
@@ -19,9 +19,13 @@ pub(super) fn encode(
     question: &Question,
 ) -> Result<Vec<Step>, GrammarError> {
     let mut state = State::new(schema, question);
-    let steps =
-        Encoder { rules: state.rules(), schema, question, used: vec![false; question.candidates.len()] }
-            .steps(query)?;
+    let steps = Encoder {
+        rules: state.rules(),
+        schema,
+        question,
+        used: vec![false; question.candidates.len()],
+    }
+    .steps(query)?;
     for &step in &steps {
         state.advance(step)?;
     }
@@ -52,23 +56,30 @@ impl Encoder<'_> {
             steps.push(Step::Act(Action::Distinct));
         }
         for item in &query.select {
-            self.item(item, &mut steps)?;
+            Self::item(item, &mut steps)?;
         }
-        let mut clauses: Vec<Keyed> =
-            query.filter.iter().map(|clause| self.clause(clause)).collect::<Result<_, _>>()?;
+        let mut clauses: Vec<Keyed> = query
+            .filter
+            .iter()
+            .map(|clause| self.clause(clause))
+            .collect::<Result<_, _>>()?;
         clauses.retain(|(_, steps)| !steps.is_empty());
         clauses.sort_by_key(|(key, _)| *key);
         steps.extend(clauses.into_iter().flat_map(|(_, steps)| steps));
         if let Some(having) = &query.having {
             steps.push(Step::Act(Action::Having));
             steps.extend(action(&COMPARISONS, having.comparison).map(Step::Act));
-            self.aggregate(having.aggregate, &mut steps)?;
+            Self::aggregate(having.aggregate, &mut steps)?;
             let value = self.number(&having.value)?;
             steps.push(Step::Value(value));
         }
         if let Some(order) = &query.order {
-            steps.push(Step::Act(if order.descending { Action::Desc } else { Action::Asc }));
-            self.item(&order.by, &mut steps)?;
+            steps.push(Step::Act(if order.descending {
+                Action::Desc
+            } else {
+                Action::Asc
+            }));
+            Self::item(&order.by, &mut steps)?;
         }
         match query.limit {
             None => {}
@@ -82,7 +93,7 @@ impl Encoder<'_> {
         Ok(steps)
     }
 
-    fn item(&self, item: &Item, steps: &mut Vec<Step>) -> Result<(), GrammarError> {
+    fn item(item: &Item, steps: &mut Vec<Step>) -> Result<(), GrammarError> {
         match *item {
             Item::Column(column) => steps.extend([Step::Act(Action::Show), Step::Column(column)]),
             Item::AllOf(table) => steps.extend([Step::Act(Action::ShowAll), Step::Table(table)]),
@@ -90,12 +101,12 @@ impl Encoder<'_> {
                 steps.extend(action(&BUCKETS, bucket).map(Step::Act));
                 steps.push(Step::Column(column));
             }
-            Item::Aggregate(aggregate) => self.aggregate(aggregate, steps)?,
+            Item::Aggregate(aggregate) => Self::aggregate(aggregate, steps)?,
         }
         Ok(())
     }
 
-    fn aggregate(&self, aggregate: Aggregate, steps: &mut Vec<Step>) -> Result<(), GrammarError> {
+    fn aggregate(aggregate: Aggregate, steps: &mut Vec<Step>) -> Result<(), GrammarError> {
         let unsupported =
             || GrammarError::Unsupported(format!("an aggregate {aggregate:?} has no action"));
         match (aggregate.function, aggregate.argument) {
@@ -117,10 +128,14 @@ impl Encoder<'_> {
     }
 
     fn clause(&mut self, clause: &[Predicate]) -> Result<Keyed, GrammarError> {
-        let mut alternatives: Vec<Keyed> =
-            clause.iter().map(|p| self.predicate(p)).collect::<Result<_, _>>()?;
+        let mut alternatives: Vec<Keyed> = clause
+            .iter()
+            .map(|p| self.predicate(p))
+            .collect::<Result<_, _>>()?;
         alternatives.sort_by_key(|(key, _)| *key);
-        let key = alternatives.first().map_or((usize::MAX, usize::MAX), |(key, _)| *key);
+        let key = alternatives
+            .first()
+            .map_or((usize::MAX, usize::MAX), |(key, _)| *key);
         let mut steps = Vec::new();
         for (index, (_, alternative)) in alternatives.into_iter().enumerate() {
             if index > 0 {
@@ -148,9 +163,10 @@ impl Encoder<'_> {
                 *column
             }
             Predicate::Date(column, when, value) => {
-                let act = action(&WHENS, *when).unwrap_or(Action::During);
-                first = self.literal(act, *column, value)?;
-                steps.extend([Step::Act(act), Step::Column(*column), Step::Value(first)]);
+                let (said, values) = self.span(*column, *when, value)?;
+                steps.extend([Step::Act(said), Step::Column(*column)]);
+                steps.extend(values.iter().copied().map(Step::Value));
+                first = values.into_iter().min().unwrap_or(first);
                 *column
             }
             Predicate::Between(column, low, high) => {
@@ -166,11 +182,10 @@ impl Encoder<'_> {
                 *column
             }
             Predicate::DateBetween(column, start, end) => {
-                first = self.literal(Action::DateBetween, *column, start)?;
-                let second = self.second(Action::DateBetween, first, end)?;
-                steps.extend([Step::Act(Action::DateBetween), Step::Column(*column)]);
-                steps.extend([Step::Value(first), Step::Value(second)]);
-                first = first.min(second);
+                let (said, values) = self.two_spans(*column, start, end)?;
+                steps.extend([Step::Act(said), Step::Column(*column)]);
+                steps.extend(values.iter().copied().map(Step::Value));
+                first = values.into_iter().min().unwrap_or(first);
                 *column
             }
             Predicate::Null(column, is) => {
@@ -184,22 +199,31 @@ impl Encoder<'_> {
                 *column
             }
             Predicate::AverageOf(column, above) => {
-                let act = if *above { Action::AboveAverage } else { Action::BelowAverage };
+                let act = if *above {
+                    Action::AboveAverage
+                } else {
+                    Action::BelowAverage
+                };
                 steps.extend([Step::Act(act), Step::Column(*column)]);
                 *column
             }
             Predicate::Exists(table, is, inner) => {
                 let act = if *is { Action::Has } else { Action::HasNo };
                 steps.extend([Step::Act(act), Step::Table(*table)]);
-                let mut inner: Vec<Keyed> =
-                    inner.iter().map(|p| self.predicate(p)).collect::<Result<_, _>>()?;
+                let mut inner: Vec<Keyed> = inner
+                    .iter()
+                    .map(|p| self.predicate(p))
+                    .collect::<Result<_, _>>()?;
                 inner.sort_by_key(|(key, _)| *key);
                 for ((value, _), more) in inner {
                     first = first.min(value);
                     steps.push(Step::Act(Action::With));
                     steps.extend(more);
                 }
-                self.schema.tables.get(*table).map_or(usize::MAX, |t| t.columns.start)
+                self.schema
+                    .tables
+                    .get(*table)
+                    .map_or(usize::MAX, |t| t.columns.start)
             }
         };
         Ok(((first, column), steps))
@@ -213,7 +237,9 @@ impl Encoder<'_> {
         value: &Value,
     ) -> Result<usize, GrammarError> {
         if column >= self.schema.columns.len() {
-            return Err(GrammarError::Unsupported(format!("the schema has no column {column}")));
+            return Err(GrammarError::Unsupported(format!(
+                "the schema has no column {column}"
+            )));
         }
         let (rules, question) = (self.rules, self.question);
         self.find(value, |index| {
@@ -221,9 +247,14 @@ impl Encoder<'_> {
                 return None;
             }
             let candidate = &question.candidates[index];
-            let Value::Text(text) = value else { return same_value(value, &candidate.value).then_some(0) };
+            let Value::Text(text) = value else {
+                return same_value(value, &candidate.value).then_some(0);
+            };
             let spelled = |same: fn(&str, &str) -> bool| {
-                candidate.matches.iter().any(|(c, s)| *c == column && same(s, text))
+                candidate
+                    .matches
+                    .iter()
+                    .any(|(c, s)| *c == column && same(s, text))
             };
             if spelled(|a, b| a == b) {
                 Some(0)
@@ -232,6 +263,101 @@ impl Encoder<'_> {
             } else {
                 same_value(value, &candidate.value).then_some(2)
             }
+        })
+    }
+
+    /// How a date condition is said with the spans of the question: "from April on" may have been asked as
+    /// "after March", and a quarter as two months.
+    fn span(
+        &mut self,
+        column: ColumnId,
+        when: When,
+        value: &Value,
+    ) -> Result<(Action, Vec<usize>), GrammarError> {
+        let Value::Dates { start, end } = *value else {
+            return Err(GrammarError::MissingValue(describe(value)));
+        };
+        let act = action(&WHENS, when).unwrap_or(Action::During);
+        if let Ok(exact) = self.dates(act, column, value, |s, e| s == start && e == end) {
+            return Ok((act, vec![exact]));
+        }
+        let (by_start, by_end, at) = match when {
+            When::During => return self.two_spans(column, value, value),
+            When::Since => (Action::Since, Action::After, start),
+            When::After => (Action::Since, Action::After, end),
+            When::Before => (Action::Before, Action::Until, start),
+            When::Until => (Action::Before, Action::Until, end),
+        };
+        let mut said = [(by_start, true), (by_end, false)];
+        if act == by_end {
+            said.reverse();
+        }
+        for (act, starts) in said {
+            let found = self.dates(
+                act,
+                column,
+                value,
+                |s, e| if starts { s == at } else { e == at },
+            );
+            if let Ok(found) = found {
+                return Ok((act, vec![found]));
+            }
+        }
+        Err(GrammarError::MissingValue(describe(value)))
+    }
+
+    /// A span from the start of one to the end of another, which one candidate may cover by itself.
+    fn two_spans(
+        &mut self,
+        column: ColumnId,
+        first: &Value,
+        last: &Value,
+    ) -> Result<(Action, Vec<usize>), GrammarError> {
+        let (&Value::Dates { start, .. }, &Value::Dates { end, .. }) = (first, last) else {
+            return Err(GrammarError::MissingValue(describe(first)));
+        };
+        let act = Action::DateBetween;
+        if let Ok(low) = self.dates(act, column, first, |s, e| s == start && e != end) {
+            let (rules, question) = (self.rules, self.question);
+            let high = self.find(last, |index| match question.candidates[index].value {
+                Value::Dates { end: e, .. } if e == end && rules.follows(act, low, index) => Some(
+                    u8::from(!same_value(last, &question.candidates[index].value)),
+                ),
+                _ => None,
+            });
+            if let Ok(high) = high {
+                return Ok((act, vec![low, high]));
+            }
+        }
+        let whole = Value::Dates { start, end };
+        let one = self.dates(Action::During, column, &whole, |s, e| {
+            s == start && e == end
+        })?;
+        Ok((Action::During, vec![one]))
+    }
+
+    /// A span of the question that fits, best the very one meant.
+    fn dates(
+        &mut self,
+        act: Action,
+        column: ColumnId,
+        meant: &Value,
+        fits: impl Fn(NaiveDate, NaiveDate) -> bool,
+    ) -> Result<usize, GrammarError> {
+        if column >= self.schema.columns.len() {
+            return Err(GrammarError::Unsupported(format!(
+                "the schema has no column {column}"
+            )));
+        }
+        let (rules, question) = (self.rules, self.question);
+        self.find(meant, |index| match question.candidates[index].value {
+            Value::Dates { start, end } if rules.fits(act, column, index) && fits(start, end) => {
+                Some(u8::from(!same_value(
+                    meant,
+                    &question.candidates[index].value,
+                )))
+            }
+            _ => None,
         })
     }
 
@@ -248,7 +374,9 @@ impl Encoder<'_> {
     /// The candidate for a plain number.
     fn number(&mut self, value: &Value) -> Result<usize, GrammarError> {
         let question = self.question;
-        self.find(value, |index| same_value(value, &question.candidates[index].value).then_some(0))
+        self.find(value, |index| {
+            same_value(value, &question.candidates[index].value).then_some(0)
+        })
     }
 
     /// The candidate of the lowest rank; of equals, one that has not been pointed at yet.

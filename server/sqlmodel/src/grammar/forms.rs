@@ -101,12 +101,16 @@ pub(super) const COLUMN_PREDICATES: [Action; 22] = [
 
 /// What the action stands for in one of the lists above.
 pub(super) fn form<T: Copy>(list: &[(Action, T)], action: Action) -> Option<T> {
-    list.iter().find(|(a, _)| *a == action).map(|&(_, form)| form)
+    list.iter()
+        .find(|(a, _)| *a == action)
+        .map(|&(_, form)| form)
 }
 
 /// The action for a form.
 pub(super) fn action<T: Copy + PartialEq>(list: &[(Action, T)], form: T) -> Option<Action> {
-    list.iter().find(|(_, f)| *f == form).map(|&(action, _)| action)
+    list.iter()
+        .find(|(_, f)| *f == form)
+        .map(|&(action, _)| action)
 }
 
 /// The bits of these actions.

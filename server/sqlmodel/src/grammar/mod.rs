@@ -13,7 +13,6 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-
 use thiserror::Error;
 
 use crate::{

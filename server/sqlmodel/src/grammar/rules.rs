@@ -126,8 +126,10 @@ impl Rules {
                     value.text().is_some() || value.spelling(column).is_some()
                 }
                 Kind::Id | Kind::Key => {
-                    value.number().is_some()
-                        || value.text().is_some_and(|t| t.contains(|c: char| c.is_ascii_digit()))
+                    value.number().is_some_and(|n| n.fract() == 0.0)
+                        || value
+                            .text()
+                            .is_some_and(|t| t.contains(|c: char| c.is_ascii_digit()))
                 }
                 Kind::Date | Kind::Flag => false,
             },
@@ -203,16 +205,32 @@ impl Rules {
         let date = rule.kind == Kind::Date;
         add(&BUCKETS.map(|(action, _)| action), date);
         add(&[Action::CountDistinct], rule.kind != Kind::Flag);
-        add(&[Action::Sum, Action::Avg, Action::AboveAverage, Action::BelowAverage], number);
+        add(
+            &[
+                Action::Sum,
+                Action::Avg,
+                Action::AboveAverage,
+                Action::BelowAverage,
+            ],
+            number,
+        );
         add(&[Action::Min, Action::Max], number || date);
         add(
-            &[Action::SumProduct, Action::AvgProduct, Action::MinProduct, Action::MaxProduct],
+            &[
+                Action::SumProduct,
+                Action::AvgProduct,
+                Action::MinProduct,
+                Action::MaxProduct,
+            ],
             number && (column + 1..self.columns.len()).any(|b| self.multiplies(column, b)),
         );
         add(&[Action::IsNull, Action::NotNull], rule.nullable);
         add(&[Action::Yes, Action::No], rule.kind == Kind::Flag);
         for action in COLUMN_PREDICATES {
-            add(&[action], (0..self.values.len()).any(|v| self.fits(action, column, v)));
+            add(
+                &[action],
+                (0..self.values.len()).any(|v| self.fits(action, column, v)),
+            );
         }
         bits
     }
@@ -241,7 +259,10 @@ impl ValueRule {
     }
 
     fn spelling(&self, column: ColumnId) -> Option<&str> {
-        self.matches.iter().find(|(c, _)| *c == column).map(|(_, text)| text.as_str())
+        self.matches
+            .iter()
+            .find(|(c, _)| *c == column)
+            .map(|(_, text)| text.as_str())
     }
 }
 
@@ -310,7 +331,11 @@ fn ambiguous_keys(schema: &Schema, tables: &[TableRule]) -> Vec<bool> {
         a == b
             || tables[a].up[b]
             || tables[b].up[a]
-            || tables[a].up.iter().zip(&tables[b].up).any(|(a, b)| *a && *b)
+            || tables[a]
+                .up
+                .iter()
+                .zip(&tables[b].up)
+                .any(|(a, b)| *a && *b)
     };
     for (index, &(key, child, parent)) in keys.iter().enumerate() {
         for &(other, other_child, other_parent) in &keys[index + 1..] {

@@ -11,7 +11,9 @@ use super::{
     rules::Rules,
 };
 use crate::{
-    query::{Aggregate, Argument, Comparison, Function, Having, Item, Order, Predicate, Query, Value},
+    query::{
+        Aggregate, Argument, Comparison, Function, Having, Item, Order, Predicate, Query, Value,
+    },
     question::Question,
     schema::{ColumnId, Kind, Schema, TableId},
 };
@@ -112,10 +114,15 @@ impl State {
             }
             Expect::OrderItem(descending) => legal.actions = self.items(Use::Order(descending)),
             Expect::Item(_, Action::Count) => {
-                fill(&mut legal.tables, |t| self.in_reach(self.rules.tables[t].component));
+                fill(&mut legal.tables, |t| {
+                    self.in_reach(self.rules.tables[t].component)
+                });
                 if let Expect::Item(Use::Select, _) = self.expect {
                     for item in &self.query.select {
-                        if let Item::Aggregate(Aggregate { argument: Argument::Rows(t), .. }) = *item
+                        if let Item::Aggregate(Aggregate {
+                            argument: Argument::Rows(t),
+                            ..
+                        }) = *item
                         {
                             legal.tables[t] = false;
                         }
@@ -127,21 +134,29 @@ impl State {
                 fill(&mut legal.columns, |c| self.may_use(use_, action, c));
             }
             Expect::Factor(use_, action, first) => {
-                fill(&mut legal.columns, |c| self.may_multiply(use_, action, first, c));
+                fill(&mut legal.columns, |c| {
+                    self.may_multiply(use_, action, first, c)
+                });
             }
             Expect::Via => fill(&mut legal.columns, |c| self.may_join_by(c)),
             Expect::Column(action) => {
-                fill(&mut legal.columns, |c| self.may_compare(self.place, action, c));
+                fill(&mut legal.columns, |c| {
+                    self.may_compare(self.place, action, c)
+                });
             }
             Expect::Value(action, column) => {
-                fill(&mut legal.values, |v| self.may_point(self.place, action, column, v));
+                fill(&mut legal.values, |v| {
+                    self.may_point(self.place, action, column, v)
+                });
             }
             Expect::Second(action, _, first) => {
                 fill(&mut legal.values, |v| self.rules.follows(action, first, v));
             }
             Expect::Exists(is) => fill(&mut legal.tables, |t| self.may_exist(is, t)),
             Expect::HavingValue(..) => {
-                fill(&mut legal.values, |v| self.rules.values[v].number().is_some());
+                fill(&mut legal.values, |v| {
+                    self.rules.values[v].number().is_some()
+                });
             }
             Expect::Limit => fill(&mut legal.values, |v| self.rules.values[v].limit.is_some()),
             Expect::Nothing => {}
@@ -152,7 +167,11 @@ impl State {
     /// Takes a step, if it is legal here.
     pub fn advance(&mut self, step: Step) -> Result<(), GrammarError> {
         if !self.legal().admits(step) {
-            return Err(GrammarError::Illegal { position: self.steps, step, before: self.before });
+            return Err(GrammarError::Illegal {
+                position: self.steps,
+                step,
+                before: self.before,
+            });
         }
         self.steps += 1;
         self.before = Some(step);
@@ -172,7 +191,11 @@ impl State {
 
     /// The query, once the end has been reached.
     pub fn into_query(self) -> Result<Query, GrammarError> {
-        if self.is_done() { Ok(self.query) } else { Err(GrammarError::Unfinished(self.steps)) }
+        if self.is_done() {
+            Ok(self.query)
+        } else {
+            Err(GrammarError::Unfinished(self.steps))
+        }
     }
 
     pub(super) fn rules(&self) -> &Rules {
@@ -202,7 +225,10 @@ impl State {
         if query.limit.is_some() {
             return legal;
         }
-        let keyed = query.select.iter().any(|item| !matches!(item, Item::Aggregate(_)));
+        let keyed = query
+            .select
+            .iter()
+            .any(|item| !matches!(item, Item::Aggregate(_)));
         if keyed {
             legal |= Action::One.bit();
             if self.rules.values.iter().any(|v| v.limit.is_some()) {
@@ -327,10 +353,14 @@ impl State {
             return (column + 1..self.rules.columns.len())
                 .any(|second| self.may_multiply(use_, action, column, second));
         }
-        let Some(item) = item(action, column, None) else { return false };
+        let Some(item) = item(action, column, None) else {
+            return false;
+        };
         match use_ {
             Use::Select => !self.is_shown(&item),
-            Use::Having(_) => !matches!(action, Action::Min | Action::Max) || rule.kind == Kind::Number,
+            Use::Having(_) => {
+                !matches!(action, Action::Min | Action::Max) || rule.kind == Kind::Number
+            }
             Use::Order(_) => match item {
                 Item::Aggregate(_) => true,
                 Item::Column(_) if !self.is_grouped() && !self.query.distinct => {
@@ -355,7 +385,11 @@ impl State {
 
     fn is_grouped(&self) -> bool {
         self.query.having.is_some()
-            || self.query.select.iter().any(|item| matches!(item, Item::Aggregate(_)))
+            || self
+                .query
+                .select
+                .iter()
+                .any(|item| matches!(item, Item::Aggregate(_)))
     }
 
     fn may_compare(&self, place: Place, action: Action, column: ColumnId) -> bool {
@@ -367,7 +401,8 @@ impl State {
             return false;
         }
         let scope = self.scope(place);
-        let said = |said: &Said| said.scope == scope && said.action == action && said.column == column;
+        let said =
+            |said: &Said| said.scope == scope && said.action == action && said.column == column;
         if !self.said.iter().any(said) {
             return true;
         }
@@ -376,7 +411,12 @@ impl State {
     }
 
     fn may_point(&self, place: Place, action: Action, column: ColumnId, value: usize) -> bool {
-        let said = Said { scope: self.scope(place), action, column, value: Some(value) };
+        let said = Said {
+            scope: self.scope(place),
+            action,
+            column,
+            value: Some(value),
+        };
         self.rules.fits(action, column, value) && !self.said.contains(&said)
     }
 
@@ -434,7 +474,9 @@ impl State {
                 Some(comparison) => Expect::HavingAggregate(comparison),
                 None => Expect::Part,
             },
-            (Expect::HavingAggregate(comparison), _) => Expect::Item(Use::Having(comparison), action),
+            (Expect::HavingAggregate(comparison), _) => {
+                Expect::Item(Use::Having(comparison), action)
+            }
             (Expect::OrderItem(descending), _) => Expect::Item(Use::Order(descending), action),
             (_, Action::End) => Expect::Nothing,
             (_, Action::Via) => Expect::Via,
@@ -532,8 +574,11 @@ impl State {
             }
             Expect::HavingValue(comparison, aggregate) => {
                 let number = self.rules.values[value].number().unwrap_or_default();
-                self.query.having =
-                    Some(Having { aggregate, comparison, value: Value::Number(number) });
+                self.query.having = Some(Having {
+                    aggregate,
+                    comparison,
+                    value: Value::Number(number),
+                });
                 self.expect = Expect::Part;
             }
             Expect::Limit => {
@@ -564,7 +609,12 @@ impl State {
         value: Option<usize>,
         predicate: Predicate,
     ) {
-        self.said.push(Said { scope: self.scope(self.place), action, column, value });
+        self.said.push(Said {
+            scope: self.scope(self.place),
+            action,
+            column,
+            value,
+        });
         self.push(predicate);
     }
 
@@ -591,7 +641,10 @@ fn fill(list: &mut [bool], legal: impl Fn(usize) -> bool) {
 }
 
 fn rows(table: TableId) -> Aggregate {
-    Aggregate { function: Function::Count, argument: Argument::Rows(table) }
+    Aggregate {
+        function: Function::Count,
+        argument: Argument::Rows(table),
+    }
 }
 
 fn item(action: Action, column: ColumnId, second: Option<ColumnId>) -> Option<Item> {
@@ -602,7 +655,10 @@ fn item(action: Action, column: ColumnId, second: Option<ColumnId>) -> Option<It
         return Some(Item::Bucket(bucket, column));
     }
     let (function, argument) = match second {
-        Some(second) => (form(&PRODUCT_AGGREGATES, action)?, Argument::Product(column, second)),
+        Some(second) => (
+            form(&PRODUCT_AGGREGATES, action)?,
+            Argument::Product(column, second),
+        ),
         None => (form(&COLUMN_AGGREGATES, action)?, Argument::Column(column)),
     };
     Some(Item::Aggregate(Aggregate { function, argument }))
@@ -615,5 +671,9 @@ fn comparison(action: Action, column: ColumnId, literal: Value) -> Predicate {
     if let Some(when) = form(&WHENS, action) {
         return Predicate::Date(column, when, literal);
     }
-    Predicate::Compare(column, form(&COMPARISONS, action).unwrap_or(Comparison::Eq), literal)
+    Predicate::Compare(
+        column,
+        form(&COMPARISONS, action).unwrap_or(Comparison::Eq),
+        literal,
+    )
 }

@@ -56,7 +56,10 @@ impl Conditions<'_> {
                     });
                     match open {
                         Some(group) => group.clauses.push(clause),
-                        None => groups.push(Group { first, clauses: vec![clause] }),
+                        None => groups.push(Group {
+                            first,
+                            clauses: vec![clause],
+                        }),
                     }
                 }
                 None => conditions.push(self.clause(clause, names)?),
@@ -72,7 +75,9 @@ impl Conditions<'_> {
     fn shared_hop(&self, clause: &[Predicate]) -> Result<Option<Hop>, RenderError> {
         let mut shared = None;
         for predicate in clause {
-            let Some(table) = self.remote(predicate) else { return Ok(None) };
+            let Some(table) = self.remote(predicate) else {
+                return Ok(None);
+            };
             let first = self.way(self.joined, table, &[])?.first().copied();
             if first.is_none() || shared.is_some_and(|hop| Some(hop) != first) {
                 return Ok(None);
@@ -129,13 +134,20 @@ impl Conditions<'_> {
         inner: &[Predicate],
         names: &mut Names,
     ) -> Result<Lines, RenderError> {
-        let others: Vec<TableId> =
-            self.joined.iter().copied().filter(|&joined| joined != table).collect();
+        let others: Vec<TableId> = self
+            .joined
+            .iter()
+            .copied()
+            .filter(|&joined| joined != table)
+            .collect();
         let clauses: Vec<&[Predicate]> = inner.iter().map(std::slice::from_ref).collect();
         if self.joined.contains(&table)
             && let Some(key) = self.graph.own_key(table)
         {
-            let anchor = Anchor { table, tie: key.pairs.clone() };
+            let anchor = Anchor {
+                table,
+                tie: key.pairs.clone(),
+            };
             return self.subquery(is, &anchor, &clauses, names);
         }
         if others.is_empty() {
@@ -152,7 +164,9 @@ impl Conditions<'_> {
             }]);
         }
         let way = self.way(&others, table, &[])?;
-        let Some(&first) = way.first() else { return Ok(vec!["1 = 1".to_owned()]) };
+        let Some(&first) = way.first() else {
+            return Ok(vec!["1 = 1".to_owned()]);
+        };
         let anchor = self.anchor(first);
         // The table itself must be inside even if no condition speaks of it.
         self.subquery_over(is, &anchor, &[table], &clauses, names)
@@ -161,11 +175,17 @@ impl Conditions<'_> {
     fn anchor(&self, first: Hop) -> Anchor {
         let edge = &self.graph.edges[first.edge];
         let tie = if self.graph.is_up(first) {
-            edge.pairs.iter().map(|&(child, parent)| (parent, child)).collect()
+            edge.pairs
+                .iter()
+                .map(|&(child, parent)| (parent, child))
+                .collect()
         } else {
             edge.pairs.clone()
         };
-        Anchor { table: first.to, tie }
+        Anchor {
+            table: first.to,
+            tie,
+        }
     }
 
     fn subquery(
@@ -199,8 +219,12 @@ impl Conditions<'_> {
             if inside.contains(&table) {
                 continue;
             }
-            let outside: Vec<TableId> =
-                self.joined.iter().copied().filter(|t| *t != table).collect();
+            let outside: Vec<TableId> = self
+                .joined
+                .iter()
+                .copied()
+                .filter(|t| *t != table)
+                .collect();
             let way = match self.way(&inside, table, &outside) {
                 Ok(way) => way,
                 Err(_) => self.way(&inside, table, &[])?,
@@ -233,7 +257,11 @@ impl Conditions<'_> {
             conditions.push(any(alternatives));
         }
         names.close();
-        lines.extend(every("WHERE", conditions).into_iter().map(|line| format!("  {line}")));
+        lines.extend(
+            every("WHERE", conditions)
+                .into_iter()
+                .map(|line| format!("  {line}")),
+        );
         lines.push(")".to_owned());
         Ok(lines)
     }
@@ -259,14 +287,23 @@ impl Conditions<'_> {
         to: TableId,
         blocked: &[TableId],
     ) -> Result<Vec<Hop>, RenderError> {
-        self.graph.path(from, to, blocked).ok_or_else(|| RenderError::Unreachable {
-            from: from.first().map(|&t| self.schema.tables[t].name.clone()).unwrap_or_default(),
-            to: self.schema.tables[to].name.clone(),
-        })
+        self.graph
+            .path(from, to, blocked)
+            .ok_or_else(|| RenderError::Unreachable {
+                from: from
+                    .first()
+                    .map(|&t| self.schema.tables[t].name.clone())
+                    .unwrap_or_default(),
+                to: self.schema.tables[to].name.clone(),
+            })
     }
 
     fn context<'n>(&'n self, names: &'n Names) -> Context<'n> {
-        Context { schema: self.schema, names, dialect: self.dialect }
+        Context {
+            schema: self.schema,
+            names,
+            dialect: self.dialect,
+        }
     }
 }
 
@@ -302,7 +339,13 @@ fn any(mut alternatives: Vec<Lines>) -> Lines {
         let parts: Vec<String> = alternatives
             .concat()
             .into_iter()
-            .map(|part| if part.contains(" AND ") { format!("({part})") } else { part })
+            .map(|part| {
+                if part.contains(" AND ") {
+                    format!("({part})")
+                } else {
+                    part
+                }
+            })
             .collect();
         return vec![format!("({})", parts.join(" OR "))];
     }

@@ -35,7 +35,9 @@ impl Context<'_> {
             (Dialect::Postgres, Bucket::Year) => format!("to_char({d}, 'YYYY')"),
             (Dialect::Postgres, Bucket::Month) => format!("to_char({d}, 'YYYY-MM')"),
             (Dialect::Postgres, Bucket::Day) => format!("to_char({d}, 'YYYY-MM-DD')"),
-            (Dialect::Postgres, Bucket::Weekday) => format!("CAST(EXTRACT(DOW FROM {d}) AS integer)"),
+            (Dialect::Postgres, Bucket::Weekday) => {
+                format!("CAST(EXTRACT(DOW FROM {d}) AS integer)")
+            }
             (Dialect::Postgres, Bucket::Quarter) => format!("to_char({d}, 'YYYY-\"Q\"Q')"),
         }
     }
@@ -49,10 +51,17 @@ impl Context<'_> {
                 if low > high {
                     std::mem::swap(&mut low, &mut high);
                 }
-                format!("{} BETWEEN {} AND {}", self.column(*c), number(low), number(high))
+                format!(
+                    "{} BETWEEN {} AND {}",
+                    self.column(*c),
+                    number(low),
+                    number(high)
+                )
             }
             Predicate::Like(c, like, value) => {
-                let Value::Text(value) = value else { return Err(self.mismatch(*c, value)) };
+                let Value::Text(value) = value else {
+                    return Err(self.mismatch(*c, value));
+                };
                 self.like(*c, *like, value)
             }
             Predicate::Date(c, when, value) => {
@@ -73,7 +82,11 @@ impl Context<'_> {
                 format!("{d} >= {} AND {d} < {}", day(start), day(end))
             }
             Predicate::Null(c, is) => {
-                format!("{} IS {}NULL", self.column(*c), if *is { "" } else { "NOT " })
+                format!(
+                    "{} IS {}NULL",
+                    self.column(*c),
+                    if *is { "" } else { "NOT " }
+                )
             }
             Predicate::Flag(c, is) => match (self.schema.columns[*c].numeric_flag, is) {
                 (true, true) => format!("{} = 1", self.column(*c)),
@@ -99,7 +112,9 @@ impl Context<'_> {
         let mut column = None;
         let mut literals = Vec::new();
         for predicate in clause {
-            let Predicate::Compare(c, Comparison::Eq, value) = predicate else { return None };
+            let Predicate::Compare(c, Comparison::Eq, value) = predicate else {
+                return None;
+            };
             if *column.get_or_insert(*c) != *c {
                 return None;
             }
@@ -110,7 +125,11 @@ impl Context<'_> {
             literals.push(literal.sql);
         }
         let column = column.filter(|_| literals.len() > 1)?;
-        Some(format!("{} IN ({})", self.column(column), literals.join(", ")))
+        Some(format!(
+            "{} IN ({})",
+            self.column(column),
+            literals.join(", ")
+        ))
     }
 
     fn compare(
@@ -143,15 +162,24 @@ impl Context<'_> {
             (Kind::Id | Kind::Key, Value::Number(n)) if n.is_finite() => {
                 // PostgreSQL reads a quoted literal as whatever type the key has; a number fits only some.
                 let spelled = number(*n);
-                exact(if self.dialect == Dialect::Postgres { text(&spelled) } else { spelled })
+                exact(if self.dialect == Dialect::Postgres && n.fract() == 0.0 {
+                    text(&spelled)
+                } else {
+                    spelled
+                })
             }
             (Kind::Text, Value::Number(n)) if n.is_finite() => exact(text(&number(*n))),
             (Kind::Text | Kind::Id | Kind::Key, Value::Text(value)) => {
                 let known = own.values.iter().find(|known| *known == value).or_else(|| {
                     let folded = value.to_lowercase();
-                    own.values.iter().find(|known| known.to_lowercase() == folded)
+                    own.values
+                        .iter()
+                        .find(|known| known.to_lowercase() == folded)
                 });
-                Ok(Literal { sql: text(known.unwrap_or(value)), folded: known.is_none() })
+                Ok(Literal {
+                    sql: text(known.unwrap_or(value)),
+                    folded: known.is_none(),
+                })
             }
             _ => Err(self.mismatch(column, value)),
         }
@@ -175,7 +203,11 @@ impl Context<'_> {
             Dialect::Sqlite => "LIKE",
             Dialect::Postgres => "ILIKE",
         };
-        format!("{} {operator} {}{escape}", self.column(column), text(&pattern))
+        format!(
+            "{} {operator} {}{escape}",
+            self.column(column),
+            text(&pattern)
+        )
     }
 
     fn number(&self, column: ColumnId, value: &Value) -> Result<f64, RenderError> {

@@ -55,7 +55,13 @@ impl Graph {
             let named = via.contains(&from);
             let telling = is_telling(&child.name, &schema.tables[parent.table].name);
             let (child, parent) = (child.table, parent.table);
-            let edge = Edge { child, parent, pairs: vec![(from, to)], named, telling };
+            let edge = Edge {
+                child,
+                parent,
+                pairs: vec![(from, to)],
+                named,
+                telling,
+            };
             if child == parent {
                 if own[child].is_none() || named {
                     own[child] = Some(edges.len());
@@ -64,7 +70,10 @@ impl Graph {
                 continue;
             }
             let composite = schema.columns[to].primary && schema.primary_key(parent).is_none();
-            match edges.iter_mut().find(|e| e.child == child && e.parent == parent) {
+            match edges
+                .iter_mut()
+                .find(|e| e.child == child && e.parent == parent)
+            {
                 Some(known) if composite && known.pairs.iter().all(|&(_, p)| p != to) => {
                     known.pairs.push((from, to));
                 }
@@ -73,7 +82,11 @@ impl Graph {
                 None => edges.push(edge),
             }
         }
-        Self { edges, own, spoken_of }
+        Self {
+            edges,
+            own,
+            spoken_of,
+        }
     }
 
     /// The key by which a table refers to itself.
@@ -101,9 +114,14 @@ impl Graph {
             cost[source] = 0;
         }
         loop {
-            let next = (0..count).filter(|&t| !done[t] && cost[t] != u32::MAX).min_by_key(|&t| {
-                (cost[t], sources.iter().position(|&s| s == t).unwrap_or(usize::MAX))
-            })?;
+            let next = (0..count)
+                .filter(|&t| !done[t] && cost[t] != u32::MAX)
+                .min_by_key(|&t| {
+                    (
+                        cost[t],
+                        sources.iter().position(|&s| s == t).unwrap_or(usize::MAX),
+                    )
+                })?;
             if next == target {
                 break;
             }
@@ -118,13 +136,18 @@ impl Graph {
                 if blocked.contains(&to) {
                     continue;
                 }
-                let price = STEP - if edge.named { NAMED } else { 0 }
+                let price = STEP
+                    - if edge.named { NAMED } else { 0 }
                     - if self.spoken_of[to] { SPOKEN_OF } else { 0 }
                     + if to == edge.child { DOWN } else { 0 }
                     + if edge.telling { 0 } else { OFF_NAME };
                 if cost[next] + price < cost[to] {
                     cost[to] = cost[next] + price;
-                    came[to] = Some(Hop { edge: index, from: next, to });
+                    came[to] = Some(Hop {
+                        edge: index,
+                        from: next,
+                        to,
+                    });
                 }
             }
         }
@@ -141,7 +164,9 @@ impl Graph {
     /// The smallest set of keys that connects these tables, as hops outwards from the first of them.
     /// `Err` is the table that cannot be reached.
     pub(super) fn tree(&self, terminals: &[TableId]) -> Result<Vec<Hop>, TableId> {
-        let Some(&root) = terminals.first() else { return Ok(Vec::new()) };
+        let Some(&root) = terminals.first() else {
+            return Ok(Vec::new());
+        };
         let mut best: Option<(usize, Vec<usize>)> = None;
         // Growing from each terminal in turn finds the smallest tree in all but contrived cases.
         for &start in terminals {
@@ -164,7 +189,11 @@ impl Graph {
                 (edge.parent, edge.child)
             };
             reached.push(to);
-            hops.push(Hop { edge: index, from, to });
+            hops.push(Hop {
+                edge: index,
+                from,
+                to,
+            });
         }
         Ok(hops)
     }
@@ -180,7 +209,9 @@ impl Graph {
                     nearest = Some(path);
                 }
             }
-            let Some(path) = nearest else { return Ok(edges) };
+            let Some(path) = nearest else {
+                return Ok(edges);
+            };
             for hop in path {
                 reached.push(hop.to);
                 edges.push(hop.edge);
@@ -191,16 +222,24 @@ impl Graph {
 
 fn is_telling(key: &str, parent: &str) -> bool {
     let parent = identifier_words(parent);
-    identifier_words(key).iter().filter(|word| word.len() > 2).any(|word| {
-        parent.iter().any(|other| other.starts_with(word.as_str()) || word.starts_with(other.as_str()))
-    })
+    identifier_words(key)
+        .iter()
+        .filter(|word| word.len() > 2)
+        .any(|word| {
+            parent
+                .iter()
+                .any(|other| other.starts_with(word.as_str()) || word.starts_with(other.as_str()))
+        })
 }
 
 /// Whether another key leads from the same table to the same table, and neither is named after it more.
 pub(super) fn is_toss_up(schema: &Schema, key: ColumnId) -> bool {
     let target = |key: ColumnId| schema.columns[key].references;
-    let Some(parent) = target(key).map(|to| schema.columns[to].table) else { return false };
-    let telling = |key: ColumnId| is_telling(&schema.columns[key].name, &schema.tables[parent].name);
+    let Some(parent) = target(key).map(|to| schema.columns[to].table) else {
+        return false;
+    };
+    let telling =
+        |key: ColumnId| is_telling(&schema.columns[key].name, &schema.tables[parent].name);
     let child = schema.columns[key].table;
     child != parent
         && schema.tables[child].columns.clone().any(|other| {

@@ -31,9 +31,17 @@ pub(super) fn statement(
         }
     }
     let graph = Graph::new(schema, &query.via, spoken_of);
-    let tree = graph.tree(&core).map_err(|to| unreachable(schema, core[0], to))?;
-    let mut statement =
-        Statement { query, schema, dialect, graph, joined: vec![core[0]], hops: Vec::new() };
+    let tree = graph
+        .tree(&core)
+        .map_err(|to| unreachable(schema, core[0], to))?;
+    let mut statement = Statement {
+        query,
+        schema,
+        dialect,
+        graph,
+        joined: vec![core[0]],
+        hops: Vec::new(),
+    };
     for hop in tree {
         statement.join(hop, false);
     }
@@ -64,16 +72,28 @@ impl Statement<'_> {
         // A condition that stands alone needs its row; one alternative of several must not drop the others'.
         for (lone, left) in [(true, false), (false, true)] {
             let mut tables: Vec<TableId> = Vec::new();
-            for clause in self.query.filter.iter().filter(|clause| (clause.len() == 1) == lone) {
+            for clause in self
+                .query
+                .filter
+                .iter()
+                .filter(|clause| (clause.len() == 1) == lone)
+            {
                 tables.extend(
-                    clause.iter().filter_map(column).map(|c| self.schema.columns[c].table),
+                    clause
+                        .iter()
+                        .filter_map(column)
+                        .map(|c| self.schema.columns[c].table),
                 );
             }
             while let Some(way) = self.next_way_up(&tables)? {
                 let mut outer = false;
                 for hop in way {
                     let edge = &self.graph.edges[hop.edge];
-                    outer |= left && edge.pairs.iter().any(|&(c, _)| self.schema.columns[c].nullable);
+                    outer |= left
+                        && edge
+                            .pairs
+                            .iter()
+                            .any(|&(c, _)| self.schema.columns[c].nullable);
                     self.join(hop, outer);
                 }
             }
@@ -107,19 +127,31 @@ impl Statement<'_> {
         let mut names = Names::default();
         names.open();
         names.qualified = self.joined.len() > 1
-            || self.query.filter.iter().flatten().any(|predicate| match column(predicate) {
-                Some(c) => !self.joined.contains(&self.schema.columns[c].table),
-                None => true,
-            });
+            || self
+                .query
+                .filter
+                .iter()
+                .flatten()
+                .any(|predicate| match column(predicate) {
+                    Some(c) => !self.joined.contains(&self.schema.columns[c].table),
+                    None => true,
+                });
         let mut from = vec![format!("FROM {}", names.add(self.schema, self.joined[0]))];
         for &(hop, left) in &self.hops {
             let table = names.add(self.schema, hop.to);
             let keyword = if left { "LEFT JOIN" } else { "JOIN" };
-            from.push(format!("{keyword} {table} ON {}", conditions.on(hop, &names)));
+            from.push(format!(
+                "{keyword} {table} ON {}",
+                conditions.on(hop, &names)
+            ));
         }
         let mut filter = conditions.all(&self.query.filter, &mut names)?;
 
-        let context = Context { schema: self.schema, names: &names, dialect: self.dialect };
+        let context = Context {
+            schema: self.schema,
+            names: &names,
+            dialect: self.dialect,
+        };
         filter.extend(self.without_nulls(&context));
         let columns = self.outputs(&context);
         let rows = self.rows(core_size);
@@ -138,7 +170,11 @@ impl Statement<'_> {
                 });
             };
             let aggregate = self.aggregate(&context, having.aggregate);
-            lines.push(format!("HAVING {aggregate} {} {}", sign(having.comparison), number(value)));
+            lines.push(format!(
+                "HAVING {aggregate} {} {}",
+                sign(having.comparison),
+                number(value)
+            ));
         }
         if let Some(order) = &self.query.order {
             lines.push(self.order_by(&context, order, &columns, rows));
@@ -157,7 +193,11 @@ impl Statement<'_> {
                 None => output.sql.clone(),
             })
             .collect();
-        let distinct = if rows == Rows::Distinct { "DISTINCT " } else { "" };
+        let distinct = if rows == Rows::Distinct {
+            "DISTINCT "
+        } else {
+            ""
+        };
         format!("SELECT {distinct}{}", shown.join(", "))
     }
 
@@ -168,11 +208,17 @@ impl Statement<'_> {
         if aggregated {
             return Rows::Grouped;
         }
-        let shown: Vec<TableId> =
-            query.select.iter().flat_map(|item| tables_of(self.schema, item)).collect();
+        let shown: Vec<TableId> = query
+            .select
+            .iter()
+            .flat_map(|item| tables_of(self.schema, item))
+            .collect();
         let core = &self.joined[..core_size];
         let repeated = !core.iter().all(|t| self.above(&shown).contains(t));
-        let order_shown = query.order.as_ref().is_none_or(|order| self.is_shown(&order.by));
+        let order_shown = query
+            .order
+            .as_ref()
+            .is_none_or(|order| self.is_shown(&order.by));
         match (query.distinct || repeated, order_shown) {
             (false, _) => Rows::Plain,
             (true, true) => Rows::Distinct,
@@ -218,7 +264,11 @@ impl Statement<'_> {
             }
         };
         let plain = self.query.select.iter().chain(
-            self.query.order.iter().map(|order| &order.by).filter(|_| rows == Rows::Grouped),
+            self.query
+                .order
+                .iter()
+                .map(|order| &order.by)
+                .filter(|_| rows == Rows::Grouped),
         );
         for item in plain {
             match *item {
@@ -295,16 +345,25 @@ impl Statement<'_> {
             return Vec::new();
         };
         let counts = items(self.query).any(|item| {
-            matches!(item, Item::Aggregate(Aggregate { argument: Argument::Rows(_), .. }))
+            matches!(
+                item,
+                Item::Aggregate(Aggregate {
+                    argument: Argument::Rows(_),
+                    ..
+                })
+            )
         });
         if order.descending || (counts && matches!(order.by, Item::Aggregate(_))) {
             return Vec::new();
         }
         let filtered = |c: ColumnId| {
-            self.query.filter.iter().any(|clause| match clause.as_slice() {
-                [predicate] => column(predicate) == Some(c),
-                _ => false,
-            })
+            self.query
+                .filter
+                .iter()
+                .any(|clause| match clause.as_slice() {
+                    [predicate] => column(predicate) == Some(c),
+                    _ => false,
+                })
         };
         sort_columns(&order.by)
             .filter(|&c| self.schema.columns[c].nullable && !filtered(c))
@@ -374,7 +433,13 @@ impl Statement<'_> {
             .query
             .select
             .iter()
-            .filter_map(|item| if let Item::Column(c) = item { Some(*c) } else { None })
+            .filter_map(|item| {
+                if let Item::Column(c) = item {
+                    Some(*c)
+                } else {
+                    None
+                }
+            })
             .collect();
         self.query
             .select
@@ -385,7 +450,8 @@ impl Statement<'_> {
                     Item::AllOf(_) => None,
                     Item::Column(c) => {
                         let same = |other: ColumnId| {
-                            other != c && self.schema.columns[other].name == self.schema.columns[c].name
+                            other != c
+                                && self.schema.columns[other].name == self.schema.columns[c].name
                         };
                         let table = &self.schema.tables[self.schema.columns[c].table].name;
                         let wish = format!("{} {}", singular(table), self.schema.columns[c].name);
@@ -463,15 +529,25 @@ fn items(query: &Query) -> impl Iterator<Item = Item> + '_ {
         .select
         .iter()
         .cloned()
-        .chain(query.having.iter().map(|having| Item::Aggregate(having.aggregate)))
+        .chain(
+            query
+                .having
+                .iter()
+                .map(|having| Item::Aggregate(having.aggregate)),
+        )
         .chain(query.order.iter().map(|order| order.by.clone()))
 }
 
 fn tables_of(schema: &Schema, item: &Item) -> Vec<TableId> {
     match *item {
-        Item::AllOf(table) => vec![table],
-        Item::Aggregate(Aggregate { argument: Argument::Rows(table), .. }) => vec![table],
-        _ => sort_columns(item).map(|c| schema.columns[c].table).collect(),
+        Item::AllOf(table)
+        | Item::Aggregate(Aggregate {
+            argument: Argument::Rows(table),
+            ..
+        }) => vec![table],
+        _ => sort_columns(item)
+            .map(|c| schema.columns[c].table)
+            .collect(),
     }
 }
 
@@ -492,6 +568,11 @@ fn sort_columns(item: &Item) -> impl Iterator<Item = ColumnId> + use<> {
 fn singular(noun: &str) -> String {
     if let Some(stem) = noun.strip_suffix("ies") {
         format!("{stem}y")
+    } else if ["sses", "ches", "shes", "xes"]
+        .iter()
+        .any(|end| noun.ends_with(end))
+    {
+        noun[..noun.len() - 2].to_owned()
     } else if noun.ends_with("ss") {
         noun.to_owned()
     } else {
@@ -501,7 +582,10 @@ fn singular(noun: &str) -> String {
 
 fn unreachable(schema: &Schema, from: TableId, to: TableId) -> RenderError {
     let table = |t: TableId| schema.tables[t].name.clone();
-    RenderError::Unreachable { from: table(from), to: table(to) }
+    RenderError::Unreachable {
+        from: table(from),
+        to: table(to),
+    }
 }
 
 /// Refuses a query that names what the schema lacks.
@@ -510,7 +594,11 @@ fn check(query: &Query, schema: &Schema) -> Result<(), RenderError> {
         return Err(RenderError::Empty);
     }
     let table = |id: TableId| {
-        if id < schema.tables.len() { Ok(()) } else { Err(RenderError::Unknown { what: "table", id }) }
+        if id < schema.tables.len() {
+            Ok(())
+        } else {
+            Err(RenderError::Unknown { what: "table", id })
+        }
     };
     let known = |id: ColumnId| match schema.columns.get(id) {
         Some(column) => table(column.table),
@@ -519,9 +607,15 @@ fn check(query: &Query, schema: &Schema) -> Result<(), RenderError> {
     for item in items(query) {
         sort_columns(&item).try_for_each(known)?;
         match item {
-            Item::AllOf(id) => table(id)?,
-            Item::Aggregate(Aggregate { argument: Argument::Rows(id), .. }) => table(id)?,
-            Item::Aggregate(Aggregate { argument: Argument::Product(a, b), .. }) => {
+            Item::AllOf(id)
+            | Item::Aggregate(Aggregate {
+                argument: Argument::Rows(id),
+                ..
+            }) => table(id)?,
+            Item::Aggregate(Aggregate {
+                argument: Argument::Product(a, b),
+                ..
+            }) => {
                 known(a)?;
                 known(b)?;
             }

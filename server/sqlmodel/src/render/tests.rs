@@ -4,8 +4,8 @@ use super::*;
 use crate::{
     fixtures::{column, library, library_rows, rows, schema, table},
     query::{
-        Aggregate, Argument, Bucket, Comparison, Function, Having, Item, Like, Order, Predicate, Value,
-        When,
+        Aggregate, Argument, Bucket, Comparison, Function, Having, Item, Like, Order, Predicate,
+        Value, When,
     },
 };
 
@@ -41,7 +41,10 @@ impl Library {
     }
 
     fn of(&self, function: Function, name: &str) -> Item {
-        Item::Aggregate(Aggregate { function, argument: Argument::Column(self.c(name)) })
+        Item::Aggregate(Aggregate {
+            function,
+            argument: Argument::Column(self.c(name)),
+        })
     }
 
     fn is(&self, name: &str, value: &str) -> Predicate {
@@ -62,15 +65,24 @@ impl Library {
 }
 
 fn days(start: &str, end: &str) -> Value {
-    Value::Dates { start: start.parse::<NaiveDate>().unwrap(), end: end.parse().unwrap() }
+    Value::Dates {
+        start: start.parse::<NaiveDate>().unwrap(),
+        end: end.parse().unwrap(),
+    }
 }
 
 fn select(items: Vec<Item>) -> Query {
-    Query { select: items, ..Query::default() }
+    Query {
+        select: items,
+        ..Query::default()
+    }
 }
 
 fn by(item: Item, descending: bool) -> Option<Order> {
-    Some(Order { by: item, descending })
+    Some(Order {
+        by: item,
+        descending,
+    })
 }
 
 #[test]
@@ -84,9 +96,18 @@ fn a_single_table_needs_no_prefixes() {
         )]],
         ..select(vec![l.show("books.title"), l.show("books.pages")])
     };
-    assert_eq!(l.sql(&query), "SELECT title, pages\nFROM books\nWHERE pages > 300");
-    assert_eq!(l.sql(&select(vec![Item::AllOf(l.t("books"))])), "SELECT *\nFROM books");
-    assert_eq!(l.sql(&select(vec![l.count("books")])), "SELECT COUNT(*) AS book_count\nFROM books");
+    assert_eq!(
+        l.sql(&query),
+        "SELECT title, pages\nFROM books\nWHERE pages > 300"
+    );
+    assert_eq!(
+        l.sql(&select(vec![Item::AllOf(l.t("books"))])),
+        "SELECT *\nFROM books"
+    );
+    assert_eq!(
+        l.sql(&select(vec![l.count("books")])),
+        "SELECT COUNT(*) AS book_count\nFROM books"
+    );
 }
 
 #[test]
@@ -119,7 +140,10 @@ fn categories_are_grouped_by_value_alone() {
     let query = select(vec![l.show("members.city"), l.count("members")]);
     assert!(l.sql(&query).ends_with("GROUP BY city"));
     let query = select(vec![l.show("members.name"), l.count("members")]);
-    assert!(l.sql(&query).ends_with("GROUP BY name"), "counting namesakes puts them together");
+    assert!(
+        l.sql(&query).ends_with("GROUP BY name"),
+        "counting namesakes puts them together"
+    );
 }
 
 #[test]
@@ -150,7 +174,11 @@ fn filters_on_many_rows_do_not_multiply() {
 #[test]
 fn conditions_on_one_row_stay_together_and_on_two_rows_apart() {
     let l = Library::open();
-    let lent = Predicate::Date(l.c("loans.loaned_on"), When::During, days("2024-03-01", "2024-04-01"));
+    let lent = Predicate::Date(
+        l.c("loans.loaned_on"),
+        When::During,
+        days("2024-03-01", "2024-04-01"),
+    );
     let query = Query {
         filter: vec![vec![lent], vec![l.is("books.genre", "crime")]],
         ..select(vec![l.show("members.name")])
@@ -158,7 +186,10 @@ fn conditions_on_one_row_stay_together_and_on_two_rows_apart() {
     assert_eq!(l.sql(&query).matches("EXISTS").count(), 1);
     assert_eq!(l.rows(&query), [["Mia"], ["Eva"]]);
     let query = Query {
-        filter: vec![vec![l.is("books.genre", "crime")], vec![l.is("books.genre", "travel")]],
+        filter: vec![
+            vec![l.is("books.genre", "crime")],
+            vec![l.is("books.genre", "travel")],
+        ],
         ..select(vec![l.show("members.name")])
     };
     assert_eq!(l.sql(&query).matches("EXISTS").count(), 2);
@@ -176,7 +207,11 @@ fn counting_above_a_joined_table_counts_different_rows() {
         order: by(l.count("members"), true),
         ..select(vec![l.show("books.genre"), l.count("members")])
     };
-    assert!(l.sql(&query).contains("COUNT(DISTINCT members.id)"), "{}", l.sql(&query));
+    assert!(
+        l.sql(&query).contains("COUNT(DISTINCT members.id)"),
+        "{}",
+        l.sql(&query)
+    );
 }
 
 #[test]
@@ -209,7 +244,10 @@ fn a_table_may_belong_to_itself() {
         filter: vec![vec![Predicate::Exists(l.t("members"), true, vec![])]],
         ..select(vec![l.show("members.id")])
     };
-    assert!(l.sql(&query).contains("FROM members AS members_2\n  WHERE members_2.referrer_id = members.id"));
+    assert!(
+        l.sql(&query)
+            .contains("FROM members AS members_2\n  WHERE members_2.referrer_id = members.id")
+    );
     assert_eq!(l.rows(&query), [["1"], ["2"]]);
 }
 
@@ -220,9 +258,18 @@ fn via_settles_which_key_is_meant() {
         via: vec![l.c(key)],
         ..select(vec![l.show("staff.name"), l.count("loans")])
     };
-    assert!(l.sql(&query("loans.receiver_id")).contains("ON loans.receiver_id = staff.id"));
-    assert_eq!(l.rows(&query("loans.issuer_id")), [["Ida", "4"], ["Olaf", "3"]]);
-    assert_eq!(l.rows(&query("loans.receiver_id")), [["Ida", "2"], ["Olaf", "3"]]);
+    assert!(
+        l.sql(&query("loans.receiver_id"))
+            .contains("ON loans.receiver_id = staff.id")
+    );
+    assert_eq!(
+        l.rows(&query("loans.issuer_id")),
+        [["Ida", "4"], ["Olaf", "3"]]
+    );
+    assert_eq!(
+        l.rows(&query("loans.receiver_id")),
+        [["Ida", "2"], ["Olaf", "3"]]
+    );
 }
 
 #[test]
@@ -236,7 +283,10 @@ fn lists_over_many_rows_repeat_nothing() {
         limit: Some(2),
         ..select(vec![l.show("members.name")])
     };
-    assert!(l.sql(&query).contains("GROUP BY members.name, members.id\nORDER BY MAX(loans.loaned_on) DESC"));
+    assert!(
+        l.sql(&query)
+            .contains("GROUP BY members.name, members.id\nORDER BY MAX(loans.loaned_on) DESC")
+    );
     assert_eq!(l.rows(&query), [["Mia"], ["Mia"]]);
 }
 
@@ -250,7 +300,10 @@ fn missing_values_are_not_the_smallest() {
     };
     assert_eq!(l.one(&query), "Harbour");
     assert!(l.sql(&query).contains("WHERE price IS NOT NULL"));
-    let top = Query { order: by(l.show("books.price"), true), ..query };
+    let top = Query {
+        order: by(l.show("books.price"), true),
+        ..query
+    };
     let postgres = render(&top, &l.schema, Dialect::Postgres).unwrap();
     assert!(postgres.contains("ORDER BY price DESC NULLS LAST"));
 }
@@ -259,11 +312,17 @@ fn missing_values_are_not_the_smallest() {
 fn alternatives_do_not_lose_rows_without_a_partner() {
     let l = Library::open();
     let query = Query {
-        filter: vec![vec![l.is("staff.name", "Olaf"), l.is("members.city", "Bonn")]],
+        filter: vec![vec![
+            l.is("staff.name", "Olaf"),
+            l.is("members.city", "Bonn"),
+        ]],
         via: vec![l.c("loans.receiver_id")],
         ..select(vec![l.count("loans")])
     };
-    assert!(l.sql(&query).contains("LEFT JOIN staff ON staff.id = loans.receiver_id"));
+    assert!(
+        l.sql(&query)
+            .contains("LEFT JOIN staff ON staff.id = loans.receiver_id")
+    );
     assert_eq!(l.one(&query), "4");
 }
 
@@ -271,7 +330,10 @@ fn alternatives_do_not_lose_rows_without_a_partner() {
 fn alternatives_of_one_column_become_a_list() {
     let l = Library::open();
     let query = Query {
-        filter: vec![vec![l.is("members.city", "ulm"), l.is("members.city", "Kiel")]],
+        filter: vec![vec![
+            l.is("members.city", "ulm"),
+            l.is("members.city", "Kiel"),
+        ]],
         ..select(vec![l.count("members")])
     };
     assert_eq!(
@@ -295,17 +357,38 @@ fn unknown_text_ignores_case_and_is_escaped() {
         filter: vec![vec![l.is("authors.name", "o'neil")]],
         ..select(vec![l.show("authors.id")])
     };
-    assert_eq!(l.sql(&query), "SELECT id\nFROM authors\nWHERE LOWER(name) = LOWER('o''neil')");
+    assert_eq!(
+        l.sql(&query),
+        "SELECT id\nFROM authors\nWHERE LOWER(name) = LOWER('o''neil')"
+    );
     let like = |column: &str, like: Like, value: &str| Query {
-        filter: vec![vec![Predicate::Like(l.c(column), like, Value::Text(value.to_owned()))]],
+        filter: vec![vec![Predicate::Like(
+            l.c(column),
+            like,
+            Value::Text(value.to_owned()),
+        )]],
         ..select(vec![l.show("reviews.body")])
     };
-    assert_eq!(l.one(&like("reviews.body", Like::Contains, "0% S")), "100% salt");
+    assert_eq!(
+        l.one(&like("reviews.body", Like::Contains, "0% S")),
+        "100% salt"
+    );
     assert_eq!(l.rows(&like("reviews.body", Like::Contains, "_")).len(), 0);
-    assert_eq!(l.one(&like("reviews.body", Like::StartsWith, "LOV")), "lovely");
+    assert_eq!(
+        l.one(&like("reviews.body", Like::StartsWith, "LOV")),
+        "lovely"
+    );
     assert_eq!(l.one(&like("reviews.body", Like::EndsWith, "dd")), "odd");
-    let postgres = render(&like("reviews.body", Like::StartsWith, "a_b"), &l.schema, Dialect::Postgres);
-    assert!(postgres.unwrap().ends_with("body ILIKE 'a\\_b%' ESCAPE '\\'"));
+    let postgres = render(
+        &like("reviews.body", Like::StartsWith, "a_b"),
+        &l.schema,
+        Dialect::Postgres,
+    );
+    assert!(
+        postgres
+            .unwrap()
+            .ends_with("body ILIKE 'a\\_b%' ESCAPE '\\'")
+    );
 }
 
 #[test]
@@ -313,7 +396,11 @@ fn spans_hold_dates_and_timestamps() {
     let l = Library::open();
     let count = |when: When, start: &str, end: &str| {
         l.one(&Query {
-            filter: vec![vec![Predicate::Date(l.c("loans.loaned_on"), when, days(start, end))]],
+            filter: vec![vec![Predicate::Date(
+                l.c("loans.loaned_on"),
+                when,
+                days(start, end),
+            )]],
             ..select(vec![l.count("loans")])
         })
     };
@@ -329,11 +416,21 @@ fn spans_hold_dates_and_timestamps() {
 fn buckets_have_one_form_in_each_dialect() {
     let l = Library::open();
     let query = |bucket: Bucket| Query {
-        filter: vec![vec![Predicate::Compare(l.c("books.id"), Comparison::Eq, Value::Number(6.0))]],
+        filter: vec![vec![Predicate::Compare(
+            l.c("books.id"),
+            Comparison::Eq,
+            Value::Number(6.0),
+        )]],
         ..select(vec![Item::Bucket(bucket, l.c("books.bought_on"))])
     };
-    let seen = [Bucket::Year, Bucket::Quarter, Bucket::Month, Bucket::Day, Bucket::Weekday]
-        .map(|bucket| l.one(&query(bucket)));
+    let seen = [
+        Bucket::Year,
+        Bucket::Quarter,
+        Bucket::Month,
+        Bucket::Day,
+        Bucket::Weekday,
+    ]
+    .map(|bucket| l.one(&query(bucket)));
     assert_eq!(seen, ["2024", "2024-Q4", "2024-12", "2024-12-24", "2"]);
     assert_eq!(
         render(&query(Bucket::Quarter), &l.schema, Dialect::Postgres).unwrap(),
@@ -344,7 +441,9 @@ fn buckets_have_one_form_in_each_dialect() {
 #[test]
 fn groups_can_be_filtered_and_compared_with_averages() {
     let l = Library::open();
-    let Item::Aggregate(loans) = l.count("loans") else { panic!("a count is an aggregate") };
+    let Item::Aggregate(loans) = l.count("loans") else {
+        panic!("a count is an aggregate")
+    };
     let query = Query {
         having: Some(Having {
             aggregate: loans,
@@ -376,21 +475,37 @@ fn quotes_only_names_that_need_it() {
         ..select(vec![l.show("hours.Day"), l.show("staff.order")])
     };
     let error = render(&query, &l.schema, Dialect::Sqlite).unwrap_err();
-    assert_eq!(error.to_string(), "no foreign keys lead from hours to staff");
-    let query = Query { order: by(l.show("hours.opens"), false), ..select(vec![l.show("hours.Day")]) };
+    assert_eq!(
+        error.to_string(),
+        "no foreign keys lead from hours to staff"
+    );
+    let query = Query {
+        order: by(l.show("hours.opens"), false),
+        ..select(vec![l.show("hours.Day")])
+    };
     assert_eq!(l.sql(&query), "SELECT \"Day\"\nFROM hours\nORDER BY opens");
-    assert_eq!(l.sql(&select(vec![l.show("staff.order")])), "SELECT \"order\"\nFROM staff");
+    assert_eq!(
+        l.sql(&select(vec![l.show("staff.order")])),
+        "SELECT \"order\"\nFROM staff"
+    );
 }
 
 #[test]
 fn a_key_of_several_columns_joins_on_all_of_them() {
-    let mut s = schema("lines: order_id* line* total#\nshipments: id* order_id>lines line>lines at@");
-    for (key, parent) in [("shipments.order_id", "lines.order_id"), ("shipments.line", "lines.line")] {
+    let mut s =
+        schema("lines: order_id* line* total#\nshipments: id* order_id>lines line>lines at@");
+    for (key, parent) in [
+        ("shipments.order_id", "lines.order_id"),
+        ("shipments.line", "lines.line"),
+    ] {
         let key = column(&s, key);
         s.columns[key].references = Some(column(&s, parent));
     }
     let query = Query {
-        select: vec![Item::Column(column(&s, "shipments.at")), Item::Column(column(&s, "lines.total"))],
+        select: vec![
+            Item::Column(column(&s, "shipments.at")),
+            Item::Column(column(&s, "lines.total")),
+        ],
         ..Query::default()
     };
     assert!(render(&query, &s, Dialect::Sqlite).unwrap().contains(
@@ -404,13 +519,22 @@ fn refuses_what_the_schema_lacks_and_literals_out_of_place() {
     let query = select(vec![Item::Column(999)]);
     assert_eq!(
         render(&query, &l.schema, Dialect::Sqlite),
-        Err(RenderError::Unknown { what: "column", id: 999 })
+        Err(RenderError::Unknown {
+            what: "column",
+            id: 999
+        })
     );
-    assert_eq!(render(&Query::default(), &l.schema, Dialect::Sqlite), Err(RenderError::Empty));
+    assert_eq!(
+        render(&Query::default(), &l.schema, Dialect::Sqlite),
+        Err(RenderError::Empty)
+    );
     let query = Query {
         filter: vec![vec![l.is("books.pages", "many")]],
         ..select(vec![l.show("books.title")])
     };
     let error = render(&query, &l.schema, Dialect::Sqlite).unwrap_err();
-    assert_eq!(error.to_string(), "books.pages cannot be compared with Text(\"many\")");
+    assert_eq!(
+        error.to_string(),
+        "books.pages cannot be compared with Text(\"many\")"
+    );
 }

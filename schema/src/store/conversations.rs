@@ -1,0 +1,168 @@
+//! Conversations: heads, lists and pages. Turns are in `turns`, messages in `messages`.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::{AsyncConnection as _, RunQueryDsl};
+
+use super::{Store, columns::stored, with_read, with_tx, with_write};
+use crate::{
+    Result,
+    ids::ConversationId,
+    model::{Conversation, ConversationFilter, Page, PageOf},
+    tables::{conversations, messages},
+};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = conversations, check_for_backend(diesel::sqlite::Sqlite, diesel::pg::Pg))]
+struct Row {
+    id: String,
+    mode: String,
+    title: String,
+    select_param: Option<String>,
+    model: Option<String>,
+    app_code: Option<String>,
+    user_name: Option<String>,
+    sys_code: Option<String>,
+    created_at: NaiveDateTime,
+    modified_at: NaiveDateTime,
+}
+
+impl From<Row> for Conversation {
+    fn from(row: Row) -> Self {
+        Self {
+            id: ConversationId(row.id),
+            mode: row.mode,
+            title: row.title,
+            select_param: row.select_param,
+            model: row.model,
+            app_code: row.app_code,
+            user: row.user_name,
+            sys_code: row.sys_code,
+            created_at: row.created_at.and_utc(),
+            modified_at: row.modified_at.and_utc(),
+        }
+    }
+}
+
+/// The conversations of a filter. A macro, because the type of the query differs with the backend.
+macro_rules! filtered {
+    ($filter:expr) => {{
+        let filter: &ConversationFilter = $filter;
+        let mut query = conversations::table.into_boxed();
+        if let Some(user) = &filter.user {
+            query = query.filter(conversations::user_name.eq(user));
+        }
+        if let Some(sys_code) = &filter.sys_code {
+            query = query.filter(conversations::sys_code.eq(sys_code));
+        }
+        if let Some(mode) = &filter.mode {
+            query = query.filter(conversations::mode.eq(mode));
+        }
+        if let Some(id) = &filter.id {
+            query = query.filter(conversations::id.eq(id.as_str()));
+        }
+        query
+    }};
+}
+
+impl Store {
+    /// The one of that id.
+    pub async fn find_conversation(&self, id: &ConversationId) -> Result<Option<Conversation>> {
+        let row: Option<Row> = with_read!(self, |conn| {
+            conversations::table.find(id.as_str()).select(Row::as_select()).first(conn).await.optional()?
+        });
+        Ok(row.map(Conversation::from))
+    }
+
+    /// A page by number, newest started first. For surfaces that count pages; [`Store::scan_conversations`] does
+    /// not slow down on late pages and does not skip when rows come and go.
+    pub async fn list_conversations(
+        &self,
+        filter: &ConversationFilter,
+        page: Page,
+    ) -> Result<PageOf<Conversation>> {
+        let skip = i64::from(page.number.saturating_sub(1)) * i64::from(page.size);
+        let rows: Vec<Row> = with_read!(self, |conn| {
+            filtered!(filter)
+                .order((conversations::created_at.desc(), conversations::id.desc()))
+                .offset(skip)
+                .limit(i64::from(page.size))
+                .select(Row::as_select())
+                .load(conn)
+                .await?
+        });
+        let total = self.count_conversations(filter).await?;
+        Ok(PageOf { items: rows.into_iter().map(Conversation::from).collect(), total })
+    }
+
+    /// A page by place, always newest started first. `after` and `before` are the time and id of a conversation
+    /// and exclude it: `after` wants those further down the list (older), `before` those further up. Of what is
+    /// left, the first `limit` are given, or the last when `backwards`.
+    pub async fn scan_conversations(
+        &self,
+        filter: &ConversationFilter,
+        after: Option<(DateTime<Utc>, ConversationId)>,
+        before: Option<(DateTime<Utc>, ConversationId)>,
+        limit: u32,
+        backwards: bool,
+    ) -> Result<Vec<Conversation>> {
+        let after = after.map(|(at, id)| (stored(at), id.0));
+        let before = before.map(|(at, id)| (stored(at), id.0));
+        let rows: Vec<Row> = with_read!(self, |conn| {
+            let mut query = filtered!(filter);
+            if let Some((at, id)) = &after {
+                query = query.filter(
+                    conversations::created_at
+                        .lt(at)
+                        .or(conversations::created_at.eq(at).and(conversations::id.lt(id))),
+                );
+            }
+            if let Some((at, id)) = &before {
+                query = query.filter(
+                    conversations::created_at
+                        .gt(at)
+                        .or(conversations::created_at.eq(at).and(conversations::id.gt(id))),
+                );
+            }
+            query = if backwards {
+                query.order((conversations::created_at.asc(), conversations::id.asc()))
+            } else {
+                query.order((conversations::created_at.desc(), conversations::id.desc()))
+            };
+            query.limit(i64::from(limit)).select(Row::as_select()).load(conn).await?
+        });
+        let mut found: Vec<Conversation> = rows.into_iter().map(Conversation::from).collect();
+        if backwards {
+            found.reverse();
+        }
+        Ok(found)
+    }
+
+    /// How many a filter lets through.
+    pub async fn count_conversations(&self, filter: &ConversationFilter) -> Result<u64> {
+        let count: i64 = with_read!(self, |conn| filtered!(filter).count().get_result(conn).await?);
+        Ok(count.unsigned_abs())
+    }
+
+    /// Removes one with its messages; `false` if there is none of that id.
+    pub async fn delete_conversation(&self, id: &ConversationId) -> Result<bool> {
+        let delete = diesel::delete(conversations::table.find(id.as_str()));
+        let deleted = with_write!(self, |conn| delete.execute(conn).await?);
+        Ok(deleted > 0)
+    }
+
+    /// Removes a conversation's messages and keeps its head; `false` if there is none of that id. Rounds go on
+    /// counting, so a turn that is under way cannot end in a later one.
+    pub async fn clear_conversation(&self, id: &ConversationId, now: DateTime<Utc>) -> Result<bool> {
+        with_tx!(self, |conn| {
+            let cleared = diesel::update(conversations::table.find(id.as_str()))
+                .set((conversations::title.eq(""), conversations::modified_at.eq(stored(now))))
+                .execute(conn)
+                .await?;
+            diesel::delete(messages::table.filter(messages::conversation_id.eq(id.as_str())))
+                .execute(conn)
+                .await?;
+            Ok(cleared > 0)
+        })
+    }
+}

@@ -1,0 +1,12 @@
+//! The store on both backends. Every test has a database of its own.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails to arrange has failed")]
+
+mod agreement;
+mod conversations;
+mod datasources;
+mod keys;
+mod kill;
+mod opening;
+mod place;
+mod turns;

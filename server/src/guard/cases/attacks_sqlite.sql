@@ -1,0 +1,59 @@
+SELECT * FROM pragma_table_info('customers')
+---
+SELECT * FROM pragma_writable_schema
+---
+SELECT * FROM pragma_database_list
+---
+SELECT * FROM pragma_table_list()
+---
+SELECT * FROM sqlite_temp_master
+---
+SELECT * FROM temp.sqlite_master
+---
+SELECT * FROM evil.customers
+---
+SELECT * FROM dbstat
+---
+SELECT * FROM sqlite_dbpage
+---
+SELECT fts3_tokenizer('simple')
+---
+SELECT zeroblob(1000000000)
+---
+SELECT randomblob(1000000000)
+---
+SELECT hex(randomblob(100000000))
+---
+SELECT edit('x', 'vi')
+---
+SELECT * FROM fsdir('/')
+---
+SELECT LOAD_EXTENSION('/tmp/evil.so')
+---
+SELECT [load_extension]('/tmp/evil.so')
+---
+SELECT `load_extension`('/tmp/evil.so')
+---
+EXPLAIN QUERY PLAN DELETE FROM orders
+---
+EXPLAIN PRAGMA journal_mode = WAL
+---
+SHOW server_version
+---
+INSERT OR REPLACE INTO customers (id) VALUES (1)
+---
+UPDATE OR IGNORE products SET price = 0
+---
+CREATE VIRTUAL TABLE t USING fts5(x)
+---
+DROP VIEW IF EXISTS v
+---
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) INSERT INTO customers (id) SELECT i FROM n LIMIT 5
+---
+SELECT * FROM main.sqlite_dbpage
+---
+SELECT * FROM customers, json_each(readfile('/etc/passwd'))
+---
+SELECT sqlite_compileoption_get(1)
+---
+SELECT * FROM sqlite_dbdata

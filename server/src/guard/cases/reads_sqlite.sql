@@ -1,0 +1,59 @@
+SELECT strftime('%Y-%m', order_date), SUM(total_amount) FROM orders GROUP BY strftime('%Y-%m', order_date)
+---
+SELECT strftime('%Y', order_date) AS year, COUNT(*) FROM orders GROUP BY year
+---
+SELECT date('2024-02-29', '+1 day'), datetime('now'), julianday('now'), unixepoch('now')
+---
+SELECT julianday(shipped_date) - julianday(order_date) FROM orders LIMIT 5
+---
+SELECT IFNULL(shipped_date, 'never') FROM orders LIMIT 5
+---
+SELECT IIF(stock > 0, 'yes', 'no') FROM products LIMIT 5
+---
+SELECT GROUP_CONCAT(DISTINCT city) FROM customers
+---
+SELECT group_concat(name, '; ') FROM products WHERE category = 'Toys'
+---
+SELECT total(price), typeof(price), printf('%.2f', price) FROM products LIMIT 5
+---
+SELECT instr(name, 'a'), hex(name), quote(name), unicode(name), char(65, 66) FROM customers LIMIT 5
+---
+SELECT json_extract('{"a": [1, 2]}', '$.a[1]')
+---
+SELECT '{"a": 1}' -> 'a', '{"a": 1}' ->> 'a'
+---
+SELECT value FROM json_each('[1, 2, 3]')
+---
+SELECT c.name, j.value FROM customers c, json_each('[1, 2]') j LIMIT 5
+---
+SELECT json_group_array(name) FROM products WHERE category = 'Books'
+---
+SELECT json_object('name', name, 'price', price) FROM products LIMIT 5
+---
+SELECT name FROM sqlite_schema WHERE type = 'table'
+---
+SELECT name FROM sqlite_master
+---
+SELECT * FROM main.customers LIMIT 5
+---
+SELECT [name], `city` FROM [customers] LIMIT 5
+---
+SELECT name FROM customers WHERE name GLOB 'Ma*'
+---
+SELECT * FROM customers LIMIT 5, 10
+---
+SELECT id, rowid FROM customers LIMIT 5
+---
+EXPLAIN QUERY PLAN SELECT * FROM orders WHERE customer_id = 1
+---
+SELECT name COLLATE NOCASE FROM customers ORDER BY name COLLATE NOCASE LIMIT 5
+---
+SELECT CAST(strftime('%m', order_date) AS INTEGER) AS month, AVG(total_amount) FROM orders GROUP BY month
+---
+SELECT max(price, 10), min(price, 10) FROM products LIMIT 5
+---
+SELECT x'00ff'
+---
+SELECT 1 == 1, 1 <> 2, 1 IS NOT NULL
+---
+SELECT * FROM orders WHERE order_date BETWEEN date('2024-01-01') AND date('2024-01-01', '+1 month', '-1 day')
