@@ -69,7 +69,7 @@ impl App {
         let sealer = if secret.is_empty() {
             Sealer::from_key_file(&data_dir.join("secret.key"))?
         } else {
-            Sealer::from_hex(secret)?
+            Sealer::from_text(secret)?
         };
         let store = Store::open(&url, sealer).await?;
         let turns = Arc::new(Semaphore::new(config.limits.turns));

@@ -10,6 +10,7 @@ pub mod graphql;
 pub mod health;
 pub mod openai;
 pub mod v1;
+mod web;
 
 use axum::Router;
 use tower_http::{
@@ -40,6 +41,7 @@ pub fn web(app: App) -> Router {
         .merge(docs::routes(document))
         .merge(graphql::routes(&app))
         .merge(openai::alias_routes())
+        .route("/", axum::routing::get(web::home))
         .fallback(envelope::unknown_route)
         .method_not_allowed_fallback(envelope::wrong_method);
     layers(router, &app).with_state(app)
@@ -71,6 +73,7 @@ fn layers(router: Router<App>, app: &App) -> Router<App> {
     router
         .layer(RequestBodyLimitLayer::new(app.config.server.max_body_bytes))
         .layer(axum::extract::DefaultBodyLimit::disable())
+        .layer(axum::middleware::from_fn_with_state(app.clone(), web::keep_foreign_pages_out))
         .layer(cors)
         .layer(CatchPanicLayer::new())
         .layer(PropagateRequestIdLayer::x_request_id())

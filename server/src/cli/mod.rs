@@ -1,11 +1,11 @@
 //! The command line: one subcommand per role and act, each calling the same services as the other skins.
 
-mod ask;
-mod db;
-mod doctor;
-mod key;
-mod serve;
-mod spec;
+pub mod ask;
+pub mod db;
+pub mod doctor;
+pub mod key;
+pub mod serve;
+pub mod spec;
 
 use std::{path::PathBuf, process::ExitCode};
 

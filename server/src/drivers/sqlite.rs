@@ -22,6 +22,7 @@ use tokio::{
 
 use super::{Driver, Limits, RowStream, gather};
 
+mod functions;
 mod introspect;
 mod rows;
 mod session;

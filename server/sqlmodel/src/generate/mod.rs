@@ -207,6 +207,11 @@ impl Generator {
         &self.material.refused
     }
 
+    /// Changes the share of hand-written questions, from 0 to 1.
+    pub fn set_written(&mut self, share: f64) {
+        self.options.written = share;
+    }
+
     /// How many domains the split has.
     pub fn domains(&self) -> usize {
         self.material.domains.len()

@@ -1,12 +1,12 @@
 //! `/graphql`: our own names, Relay connections, data loaders, subscriptions. Merges what the nouns' files hold.
 
-mod conversations;
-mod datasources;
-mod error;
+pub mod conversations;
+pub mod datasources;
+pub mod error;
 mod limits;
-mod models;
+pub mod models;
 mod page;
-mod turns;
+pub mod turns;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 

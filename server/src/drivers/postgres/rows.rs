@@ -25,8 +25,10 @@ use crate::drivers::{Batch, Limits, ROWS_PER_BATCH, RowStream, cell_bytes};
 
 /// The server stops a statement itself; this much later we stop waiting for it to do so.
 const GRACE: Duration = Duration::from_secs(2);
-/// For a cancel request and for the rollback after a run.
+/// For the rollback after a run, and for cancelling one.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// A cancel request that overtook its query did nothing; it is sent again after so long.
+const CANCEL_AGAIN: Duration = Duration::from_millis(250);
 
 /// Opens the run's transaction with its clock.
 pub(super) async fn begin(pool: &Pool, loan: &Loan, time: Duration) -> Result<()> {
@@ -85,7 +87,7 @@ pub(super) async fn stream(pool: Arc<Pool>, loan: Loan, sql: &str, limits: Limit
     let run = Run {
         cancel: Some((loan.client().cancel_token(), pool.clone())),
         loan: Some(loan),
-        rows: Box::pin(rows),
+        rows: Some(Box::pin(rows)),
         readers,
         pool,
         limits,
@@ -133,7 +135,8 @@ struct Run {
     loan: Option<Loan>,
     /// Taken when the statement has ended by itself and there is nothing to cancel.
     cancel: Option<(CancelToken, Arc<Pool>)>,
-    rows: Pin<Box<SimpleQueryStream>>,
+    /// Taken when the rest of them is drained behind the reader's back.
+    rows: Option<Pin<Box<SimpleQueryStream>>>,
     readers: Vec<Reader>,
     pool: Arc<Pool>,
     limits: Limits,
@@ -184,7 +187,8 @@ impl Run {
     async fn next_row(&mut self) -> Result<Option<Vec<Cell>>> {
         loop {
             let left = self.deadline.saturating_duration_since(Instant::now());
-            let Ok(message) = tokio::time::timeout(left, self.rows.next()).await else {
+            let Some(rows) = self.rows.as_mut() else { return Ok(None) };
+            let Ok(message) = tokio::time::timeout(left, rows.next()).await else {
                 return Err(Error::Timeout { what: "the query".into(), limit: self.limits.time });
             };
             match message {
@@ -220,12 +224,19 @@ impl Run {
 impl Drop for Run {
     fn drop(&mut self) {
         let (Some((token, pool)), Some(loan)) = (self.cancel.take(), self.loan.take()) else { return };
+        let Some(mut rows) = self.rows.take() else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         // The connection goes with it: a late cancel would hit whatever ran on it next.
         runtime.spawn(async move {
-            let cancelled = tokio::time::timeout(FAREWELL, token.cancel_query(pool.tls())).await;
-            if !matches!(cancelled, Ok(Ok(()))) {
-                tracing::debug!("a cancel request did not arrive; the statement timeout ends the query");
+            let end = Instant::now() + FAREWELL;
+            let mut over = false;
+            while !over && Instant::now() < end {
+                let asked = tokio::time::timeout(CANCEL_AGAIN, token.cancel_query(pool.tls())).await;
+                if !matches!(asked, Ok(Ok(()))) {
+                    tracing::debug!("a cancel request did not arrive");
+                }
+                let rest = async { while let Some(Ok(_)) = rows.next().await {} };
+                over = tokio::time::timeout(CANCEL_AGAIN, rest).await.is_ok();
             }
             drop(loan);
         });

@@ -17,6 +17,8 @@ use rusqlite::{
 };
 use tidegate_schema::Error;
 
+use super::functions;
+
 /// Opcodes between two looks at the clock; a few microseconds of work.
 const OPCODES_PER_LOOK: i32 = 1_000;
 /// No value, row or intermediate string may be larger.
@@ -51,6 +53,7 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     ] {
         connection.set_limit(limit, value)?;
     }
+    functions::add(&connection)?;
     connection.authorizer(Some(authorize))?;
     Ok(connection)
 }

@@ -257,3 +257,13 @@ async fn a_plan_is_a_tree_and_runs_nothing() {
     let error = driver.dry_run("DELETE FROM people").await.expect_err("refused");
     assert!(matches!(error, Error::Forbidden { .. }), "{error:?}");
 }
+
+#[tokio::test]
+async fn numbers_can_be_calculated_with() {
+    let (_folder, _, driver) = opened(PEOPLE).await;
+    let sql = "SELECT ceil(1.2), floor(-1.2), ceil(7), sqrt(9), sqrt(-1), power(2, 10), log(100), log(2, 8), mod(7, 4),
+        round(pi(), 3), ln('x'), exp(0), trunc(-1.7)";
+    let set = driver.run(sql, Limits::default()).await.expect("runs");
+    let read: Vec<String> = set.rows[0].iter().map(|cell| cell.to_text().unwrap_or_default()).collect();
+    assert_eq!(read, ["2", "-2", "7", "3", "", "1024", "2", "3", "3", "3.142", "", "1", "-1"]);
+}

@@ -127,3 +127,5 @@ SELECT (ARRAY[1, 2, 3])[2], ARRAY[1, 2] || 3, ARRAY(SELECT id FROM customers ORD
 SELECT ROW(1, 'a'), (1, 2) < (1, 3), 5 IS DISTINCT FROM NULL
 ---
 SELECT md5('x'), encode('\x00ff'::bytea, 'hex'), gen_random_uuid()
+---
+((SELECT 1))

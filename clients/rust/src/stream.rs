@@ -1,0 +1,197 @@
+//! A turn as a stream of typed events, over `POST /api/v1/chat/completions` with `incremental: true`.
+
+use eventsource_stream::Eventsource as _;
+use futures::{StreamExt as _, stream::BoxStream};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::Error;
+
+/// What is asked.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct TurnRequest {
+    /// Conversation to go on with; one is made when empty.
+    pub conv_uid: String,
+    /// The question.
+    pub user_input: String,
+    /// Mode.
+    pub chat_mode: String,
+    /// What is asked: the datasource's name.
+    pub select_param: Option<String>,
+    /// Model; the default one when not given.
+    pub model_name: Option<String>,
+    incremental: bool,
+}
+
+impl TurnRequest {
+    /// A question about a datasource.
+    pub fn about(datasource: &str, question: &str) -> Self {
+        Self {
+            user_input: question.to_owned(),
+            chat_mode: "chat_with_db_execute".to_owned(),
+            select_param: Some(datasource.to_owned()),
+            incremental: true,
+            ..Self::default()
+        }
+    }
+
+    /// Something said to the model.
+    pub fn chat(text: &str) -> Self {
+        Self { user_input: text.to_owned(), chat_mode: "chat_normal".to_owned(), incremental: true, ..Self::default() }
+    }
+
+    /// The same, asked of another model.
+    #[must_use]
+    pub fn with_model(mut self, model: &str) -> Self {
+        self.model_name = Some(model.to_owned());
+        self
+    }
+}
+
+/// Something that happened in a turn.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TurnEvent {
+    /// A piece of reasoning.
+    Thinking(String),
+    /// A piece of the text.
+    Text(String),
+    /// The end.
+    Done(Asked),
+}
+
+/// A finished turn.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Asked {
+    /// Words.
+    pub text: String,
+    /// The SQL that ran, when a datasource was asked.
+    pub sql: Option<String>,
+    /// DB-GPT's name of the display.
+    pub display: Option<String>,
+    /// Rows as objects keyed by column, in column order.
+    pub rows: Vec<Map<String, Value>>,
+}
+
+impl Asked {
+    /// Reads the text the server shows: words, then perhaps a `chart-view` element.
+    pub fn read(view: &str) -> Self {
+        let plain = || Self { text: view.to_owned(), ..Self::default() };
+        let Some((words, rest)) = view.split_once("<chart-view content=\"") else { return plain() };
+        let Some((content, _)) = rest.split_once('"') else { return plain() };
+        let content =
+            content.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+        let Ok(view) = serde_json::from_str::<View>(&content) else { return plain() };
+        Self {
+            text: words.trim_end().to_owned(),
+            sql: Some(view.sql),
+            display: Some(view.kind),
+            rows: view.data,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct View {
+    #[serde(rename = "type")]
+    kind: String,
+    sql: String,
+    data: Vec<Map<String, Value>>,
+}
+
+#[derive(Deserialize)]
+struct Chunk {
+    choices: Vec<Choice>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    #[serde(default)]
+    delta: Delta,
+}
+
+#[derive(Deserialize, Default)]
+struct Delta {
+    content: Option<String>,
+    reasoning_content: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    err_code: Option<String>,
+    err_msg: Option<String>,
+}
+
+/// Begins a turn.
+pub(crate) async fn turn(
+    http: &reqwest::Client,
+    base_url: &str,
+    request: &TurnRequest,
+) -> Result<BoxStream<'static, Result<TurnEvent, Error>>, Error> {
+    let response = http.post(format!("{base_url}/api/v1/chat/completions")).json(request).send().await?;
+    if !response.status().is_success() {
+        let status = response.status();
+        let failure: Option<Failure> = response.json().await.ok();
+        let (code, message) = failure.map_or((None, None), |f| (f.err_code, f.err_msg));
+        return Err(Error::Refused {
+            code: code.unwrap_or_else(|| status.as_u16().to_string()),
+            message: message.unwrap_or_else(|| status.to_string()),
+        });
+    }
+    let mut said = String::new();
+    let events = response.bytes_stream().eventsource().flat_map(move |event| {
+        let read = match event {
+            Ok(event) => read(&event.data, &mut said),
+            Err(error) => vec![Err(Error::Broken(error.to_string()))],
+        };
+        futures::stream::iter(read)
+    });
+    Ok(events.boxed())
+}
+
+/// The events of one frame.
+fn read(data: &str, said: &mut String) -> Vec<Result<TurnEvent, Error>> {
+    if data == "[DONE]" {
+        return vec![Ok(TurnEvent::Done(Asked::read(said)))];
+    }
+    if let Some(message) = data.strip_prefix("[SERVER_ERROR]") {
+        return vec![Err(Error::Refused { code: "SERVER_ERROR".to_owned(), message: message.to_owned() })];
+    }
+    let Ok(chunk) = serde_json::from_str::<Chunk>(data) else {
+        // A request that could not be begun is one bare frame of text.
+        return vec![Err(Error::Refused { code: "refused".to_owned(), message: data.to_owned() })];
+    };
+    let mut events = Vec::new();
+    for delta in chunk.choices.into_iter().map(|choice| choice.delta) {
+        if let Some(piece) = delta.reasoning_content.filter(|piece| !piece.is_empty()) {
+            events.push(Ok(TurnEvent::Thinking(piece)));
+        }
+        if let Some(piece) = delta.content.filter(|piece| !piece.is_empty()) {
+            said.push_str(&piece);
+            events.push(Ok(TurnEvent::Text(piece)));
+        }
+    }
+    events
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_words_sql_and_rows_of_a_view() {
+        let asked = Asked::read(
+            "Per city\n<chart-view content=\"{&quot;type&quot;:&quot;response_bar_chart&quot;,&quot;sql&quot;:\
+             &quot;SELECT 1 &lt; 2&quot;,&quot;data&quot;:[{&quot;city&quot;:&quot;Oslo&quot;}]}\" />",
+        );
+        assert_eq!(asked.text, "Per city");
+        assert_eq!(asked.sql.as_deref(), Some("SELECT 1 < 2"));
+        assert_eq!(asked.rows[0]["city"], "Oslo");
+    }
+
+    #[test]
+    fn a_bare_frame_is_a_refusal() {
+        let mut said = String::new();
+        let events = read("Database config not found for: x", &mut said);
+        assert!(matches!(&events[0], Err(Error::Refused { message, .. }) if message.contains("not found")));
+    }
+}

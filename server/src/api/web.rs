@@ -1,0 +1,95 @@
+//! The front door: the page at `/`, and what keeps other web sites out.
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, Uri, header},
+    middleware::Next,
+    response::{Html, IntoResponse as _, Response},
+};
+use tidegate_schema::wire::envelope::Envelope;
+
+use crate::app::App;
+
+const PAGE: &str = r#"<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Tidegate</title>
+<style>body{font:16px/1.6 system-ui,sans-serif;max-width:42rem;margin:4rem auto;padding:0 1rem}code{background:#eef;padding:.1rem .3rem}</style>
+</head><body><h1>Tidegate</h1><p>Ask your databases in plain words.</p>
+<ul><li><a href="/graphql">GraphiQL</a>: queries, <code>ask</code>, live turns</li>
+<li><a href="/docs/">REST documentation</a></li><li><a href="/ready">What is ready</a></li></ul>
+<p>In the terminal: <code>tidegate ask shop "how many orders per city in 2024, top 5?"</code></p>
+</body></html>
+"#;
+
+/// The page at `/`.
+pub(super) async fn home() -> Html<&'static str> {
+    Html(PAGE)
+}
+
+/// Refuses what a foreign web page sends through a visitor's browser.
+///
+/// Without keys the server trusts the machine, not every page open in its browser: a request with a foreign
+/// `Origin` is refused, and on loopback one whose `Host` is no loopback name too (DNS rebinding).
+pub(super) async fn keep_foreign_pages_out(State(app): State<App>, request: Request, next: Next) -> Response {
+    let allowed = &app.config.server.cors_origins;
+    let host = host_of(request.headers(), request.uri());
+    if let Some(origin) = text(request.headers(), header::ORIGIN.as_str()) {
+        let known = allowed.iter().any(|known| known == "*" || known == origin);
+        let same = origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host.as_deref());
+        if !known && !same {
+            return refuse(&format!(
+                "requests from pages of {origin} are refused; add it to server.cors_origins to allow them"
+            ));
+        }
+    }
+    let loopback = app.config.web_address().is_ok_and(|address| address.ip().is_loopback());
+    if loopback
+        && !app.config.server.open
+        && let Some(host) = &host
+        && !is_loopback_name(host)
+        && !allowed.iter().any(|origin| origin == "*" || origin.ends_with(&format!("://{host}")))
+    {
+        return refuse(&format!(
+            "this server answers on loopback only, not as '{host}'; add its origin to server.cors_origins if a \
+             proxy of yours stands before it"
+        ));
+    }
+    next.run(request).await
+}
+
+fn refuse(message: &str) -> Response {
+    (StatusCode::FORBIDDEN, axum::Json(Envelope::<()>::failure("403", message))).into_response()
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn host_of(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    text(headers, header::HOST.as_str())
+        .map(str::to_owned)
+        .or_else(|| uri.authority().map(|authority| authority.as_str().to_owned()))
+}
+
+fn is_loopback_name(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback_name;
+
+    #[test]
+    fn knows_loopback_names_with_and_without_a_port() {
+        for good in ["localhost", "localhost:5670", "127.0.0.1:80", "127.8.8.8", "[::1]:5670"] {
+            assert!(is_loopback_name(good), "{good}");
+        }
+        for bad in ["example.com:5670", "127.0.0.1.example.com", "10.0.0.1:80", ""] {
+            assert!(!is_loopback_name(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Random SQL from a small grammar: reads with attacks hidden in them, and known statements torn up and joined.
+
+use tidegate_schema::model::Engine;
+
+const BOTH: [&str; 2] =
+    [include_str!("../../src/guard/cases/attacks_both.sql"), include_str!("../../src/guard/cases/reads_both.sql")];
+const SQLITE: [&str; 2] =
+    [include_str!("../../src/guard/cases/attacks_sqlite.sql"), include_str!("../../src/guard/cases/reads_sqlite.sql")];
+const POSTGRES: [&str; 2] = [
+    include_str!("../../src/guard/cases/attacks_postgres.sql"),
+    include_str!("../../src/guard/cases/reads_postgres.sql"),
+];
+
+const TABLES: &[&str] = &["customers", "orders", "products", "\"orders\"", "customers c", "orders AS o"];
+const COLUMNS: &[&str] = &["id", "name", "city", "total_amount", "price", "stock", "*", "\"id\"", "1", "NULL", "'x'"];
+const CALLS: &[&str] = &["count", "max", "lower", "abs", "coalesce", "COUNT", "length", "round", "sum", "upper"];
+const OPERATORS: &[&str] = &["=", "<>", "<", "AND", "OR", "||", "+", "LIKE", "IS NOT", "IN", "%"];
+/// What an attacker would like to see run. Only what would change the small database, or try to.
+const WRITES: &[&str] = &[
+    "DELETE FROM orders",
+    "DELETE FROM orders RETURNING id",
+    "UPDATE products SET price = 0 RETURNING id",
+    "INSERT INTO customers (id, name, city) VALUES (9999, 'x', 'y') RETURNING id",
+    "DROP TABLE customers",
+    "DROP TABLE IF EXISTS orders CASCADE",
+    "CREATE TABLE stolen AS SELECT * FROM customers",
+    "SELECT * INTO stolen FROM customers",
+    "ALTER TABLE customers ADD COLUMN hacked text",
+    "TRUNCATE orders",
+    "PRAGMA user_version = 7",
+    "PRAGMA writable_schema = 1",
+    "PRAGMA query_only = 0",
+    "ATTACH 'evil.db' AS evil",
+    "VACUUM INTO 'copy.db'",
+    "VACUUM",
+    "SET default_transaction_read_only = off",
+    "SET TRANSACTION READ WRITE",
+    "COMMIT",
+    "ROLLBACK",
+    "BEGIN",
+    "SELECT set_config('transaction_read_only', 'off', false)",
+    "SELECT set_config('default_transaction_read_only', 'off', true)",
+    "SELECT nextval('numbers')",
+    "SELECT wipe()",
+    "SELECT * FROM wipe()",
+    "CREATE OR REPLACE VIEW v AS SELECT 1",
+    "REINDEX",
+    "DO $$ BEGIN DELETE FROM orders; COMMIT; END $$",
+    "CALL wipe_all()",
+];
+const GLUE: &[&str] = &["; ", ";", " -- ", "/*", "*/", "\n", "'", "\"", "$$", " UNION ", " (", ") ", "\\", "\u{a0}", "\0", "`", "[", "]"];
+
+/// Decisions drawn by the property test, so that it can shrink them.
+pub(crate) struct Choices<'a>(std::slice::Iter<'a, u16>);
+
+impl<'a> Choices<'a> {
+    pub(crate) fn new(from: &'a [u16]) -> Self {
+        Self(from.iter())
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        usize::from(self.0.next().copied().unwrap_or(0)) % n
+    }
+
+    fn pick(&mut self, from: &[&'static str]) -> &'static str {
+        from[self.below(from.len())]
+    }
+
+    /// A statement for an engine.
+    pub(crate) fn statement(&mut self, engine: Engine) -> String {
+        match self.below(8) {
+            0 | 1 => self.query(3, true),
+            2 | 3 => self.query(3, false),
+            4 => self.known(engine).to_owned(),
+            5 => self.torn(engine),
+            6 => format!("{}{}{}", self.query(2, true), self.pick(GLUE), self.pick(WRITES)),
+            _ => self.pick(WRITES).to_owned(),
+        }
+    }
+
+    fn known(&mut self, engine: Engine) -> &'static str {
+        let own = if engine == Engine::Sqlite { SQLITE } else { POSTGRES };
+        let file = [BOTH, own].concat()[self.below(4)];
+        let cases: Vec<&str> = file.split("\n---\n").collect();
+        cases[self.below(cases.len())]
+    }
+
+    /// Two halves of known statements, with something between.
+    fn torn(&mut self, engine: Engine) -> String {
+        let mut half = |first: bool| {
+            let chars: Vec<char> = self.known(engine).chars().collect();
+            let at = self.below(chars.len().max(1));
+            if first { chars[..at].iter().collect::<String>() } else { chars[at..].iter().collect() }
+        };
+        let (left, right) = (half(true), half(false));
+        format!("{left}{}{right}", self.pick(GLUE))
+    }
+
+    fn query(&mut self, depth: usize, honest: bool) -> String {
+        if !honest && self.below(5) == 0 {
+            return self.pick(WRITES).to_owned();
+        }
+        let mut sql = String::new();
+        if depth > 0 && self.below(4) == 0 {
+            sql.push_str(&format!("WITH w AS ({}) ", self.query(depth - 1, honest)));
+        }
+        sql.push_str(&format!("SELECT {}", self.expression(depth, honest)));
+        if self.below(3) == 0 {
+            sql.push_str(&format!(", {} AS x", self.expression(depth, honest)));
+        }
+        match self.below(6) {
+            0 => {}
+            1 if depth > 0 => sql.push_str(&format!(" FROM ({}) AS s", self.query(depth - 1, honest))),
+            2 => sql.push_str(&format!(" FROM {}, {}", self.pick(TABLES), self.pick(TABLES))),
+            _ => sql.push_str(&format!(" FROM {}", self.pick(TABLES))),
+        }
+        if self.below(3) == 0 {
+            sql.push_str(&format!(" WHERE {}", self.expression(depth, honest)));
+        }
+        match self.below(9) {
+            0 => sql.push_str(" ORDER BY 1"),
+            1 => sql.push_str(" LIMIT 3"),
+            2 if depth > 0 => sql.push_str(&format!(" UNION {}", self.query(depth - 1, honest))),
+            3 if !honest => sql.push_str(" FOR UPDATE"),
+            4 if !honest => sql.push_str("; COMMIT"),
+            _ => {}
+        }
+        sql
+    }
+
+    fn expression(&mut self, depth: usize, honest: bool) -> String {
+        if depth == 0 {
+            return self.pick(COLUMNS).to_owned();
+        }
+        match self.below(8) {
+            0 => format!("{}({})", self.pick(CALLS), self.expression(depth - 1, honest)),
+            1 => {
+                let left = self.expression(depth - 1, honest);
+                format!("{left} {} {}", self.pick(OPERATORS), self.expression(depth - 1, honest))
+            }
+            2 => format!("(SELECT {})", self.expression(depth - 1, honest)),
+            3 if !honest => format!("({})", self.pick(WRITES)),
+            4 => format!("EXISTS ({})", self.query(depth - 1, honest)),
+            _ => self.pick(COLUMNS).to_owned(),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Nothing the guard accepts changes a database; and if the guard slept, the session alone would hold.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use proptest::{
+    collection::vec,
+    prelude::{ProptestConfig, any},
+    test_runner::{Config, TestRunner},
+};
+use tidegate_server::{
+    drivers::{self, Driver, Limits},
+    guard::{GuardOptions, GuardedDatabase},
+};
+use tokio::runtime::Runtime;
+
+use crate::{chance::Choices, file, server::PostgresServer};
+
+/// Statements per engine; half a minute in a debug build.
+const CASES: u32 = 1_000;
+const LIMITS: Limits = Limits { rows: 20, bytes: 1 << 20, time: Duration::from_millis(300) };
+
+const SMALL: &str = "
+    CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT, city TEXT);
+    CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER, total_amount REAL);
+    CREATE TABLE products (id INTEGER PRIMARY KEY, name TEXT, price REAL, stock INTEGER);
+    INSERT INTO customers VALUES (1, 'Kari', 'Oslo'), (2, 'Maja', 'Stockholm');
+    INSERT INTO orders VALUES (1, 1, 10.5), (2, 1, 20), (3, 2, 30);
+    INSERT INTO products VALUES (1, 'Kite', 12.5, 3), (2, 'Lamp', 30, 0);";
+
+#[test]
+fn sqlite_stays_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("small.db");
+    rusqlite::Connection::open(&path).and_then(|made| made.execute_batch(SMALL)).expect("made");
+    let runtime = Runtime::new().expect("a runtime");
+    let driver = runtime.block_on(drivers::connect("small", &file(&path), LIMITS.time)).expect("opens");
+    // Attacks name relative files; they would land here.
+    let here = std::env::current_dir().expect("a folder");
+    let state = || (std::fs::read(&path).expect("readable"), names(folder.path()), names(&here));
+    let before = state();
+    try_all(&runtime, &driver, || if state() == before { Ok(()) } else { Err("the file or its folder changed".into()) });
+}
+
+#[test]
+fn postgres_stays_as_it_is() {
+    let runtime = Runtime::new().expect("a runtime");
+    let (_server, owner, driver) = runtime.block_on(async {
+        let server = PostgresServer::start().await;
+        let owner = server.owner().await;
+        owner.batch_execute(SMALL).await.expect("made");
+        let functions = "
+            CREATE SEQUENCE numbers;
+            CREATE FUNCTION wipe() RETURNS int LANGUAGE plpgsql AS $$ BEGIN DELETE FROM orders; RETURN 1; END $$;
+            CREATE PROCEDURE wipe_all() LANGUAGE plpgsql AS $$ BEGIN DELETE FROM orders; COMMIT; END $$;";
+        owner.batch_execute(functions).await.expect("made");
+        let driver = drivers::connect("small", &server.connection(), Duration::from_secs(5)).await;
+        (server, owner, driver.expect("connects"))
+    });
+    let state = || {
+        let sql = "
+            SELECT (SELECT string_agg(t::text, ';' ORDER BY id) FROM customers t)
+                || (SELECT string_agg(t::text, ';' ORDER BY id) FROM orders t)
+                || (SELECT string_agg(t::text, ';' ORDER BY id) FROM products t)
+                || (SELECT last_value || ' ' || is_called FROM numbers)
+                || (SELECT string_agg(relname, ',' ORDER BY relname) FROM pg_class
+                    WHERE relnamespace = 'public'::regnamespace)
+                || (SELECT string_agg(proname, ',' ORDER BY proname) FROM pg_proc
+                    WHERE pronamespace = 'public'::regnamespace)";
+        runtime.block_on(owner.query_one(sql, &[])).map(|row| row.get::<_, Option<String>>(0))
+    };
+    let before = state().expect("the tables are there");
+    assert!(before.is_some());
+    try_all(&runtime, &driver, || match state() {
+        Ok(now) if now == before => Ok(()),
+        Ok(now) => Err(format!("{before:?} became {now:?}")),
+        Err(error) => Err(error.to_string()),
+    });
+}
+
+/// Runs random statements through the guard and past it, and looks at the database after each.
+fn try_all(runtime: &Runtime, driver: &Arc<dyn Driver>, unchanged: impl Fn() -> Result<(), String>) {
+    let guarded = GuardedDatabase::new("small", driver.clone());
+    let config: Config = ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() };
+    let counts = std::cell::Cell::new((0, 0, 0));
+    TestRunner::new(config)
+        .run(&vec(any::<u16>(), 4..80), |choices| {
+            let sql = Choices::new(&choices).statement(driver.engine());
+            let options = GuardOptions::default();
+            let (mut allowed, mut refused, mut answered) = counts.get();
+            match runtime.block_on(guarded.run(&sql, &options, LIMITS)) {
+                Ok(_) => {
+                    allowed += 1;
+                    answered += 1;
+                }
+                Err(refusal) if refusal.verdict.allowed => allowed += 1,
+                Err(_) => refused += 1,
+            }
+            counts.set((allowed, refused, answered));
+            unchanged().map_err(|why| proptest::test_runner::TestCaseError::fail(format!("guarded {sql:?}: {why}")))?;
+            let _ = runtime.block_on(driver.run(&sql, LIMITS));
+            unchanged().map_err(|why| proptest::test_runner::TestCaseError::fail(format!("bypassed {sql:?}: {why}")))
+        })
+        .unwrap_or_else(|failure| panic!("{failure}"));
+    let (allowed, refused, answered) = counts.get();
+    assert!(
+        allowed > CASES / 5 && refused > CASES / 5 && answered > CASES / 20,
+        "the grammar has lost its balance: {allowed} allowed, {answered} of them answered, {refused} refused"
+    );
+}
+
+fn names(folder: &Path) -> Vec<std::ffi::OsString> {
+    let mut names: Vec<_> =
+        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
+    names.sort();
+    names
+}
