@@ -149,6 +149,7 @@ async fn turns_beyond_the_limit_are_refused_and_not_queued() -> Result<()> {
     let stream = read_some(&user, &turn("first", "dummy/slow", &words(400)), 1).await?;
     let refused = user.post("/api/v1/chat/completions", &turn("second", "dummy/slow", "hi")).await?;
     assert_eq!((refused.status, &refused.json()["err_code"]), (429, &json!("429")), "{}", refused.text);
+    assert_eq!(refused.header("retry-after"), "1");
     drop(stream);
     eventually("a free place", || async {
         let reply = user.post("/api/v1/chat/completions", &turn("third", "dummy/slow", "hi")).await?;
