@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -25,7 +26,7 @@ pub async fn run(
 ) -> Result<()> {
     let program = match program {
         Some(path) => path,
-        None => beside_this()?,
+        None => build()?,
     };
     say(&format!(
         "program  {}",
@@ -85,15 +86,27 @@ pub async fn run(
     Ok(())
 }
 
-/// The program that stands beside this one in the build directory.
-fn beside_this() -> Result<PathBuf> {
+/// The server's program of the profile this one was built with, built now so that it is not an old one.
+fn build() -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let dir = own.parent().context("this program lies in a directory")?;
-    ["tidegate", "tidegate-under-test"]
-        .iter()
-        .map(|name| dir.join(name))
-        .find(|path| path.exists())
-        .context("no server program beside this one; build it or name it with --program")
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--package", "tidegate-server", "--bin", "tidegate"]);
+    if dir.ends_with("release") {
+        cargo.arg("--release");
+    }
+    if !cfg!(feature = "torch") {
+        cargo.arg("--no-default-features");
+    }
+    let status = cargo
+        .current_dir(crate::paths::file(".."))
+        .status()
+        .context("running cargo")?;
+    anyhow::ensure!(
+        status.success(),
+        "the server could not be built; name a program with --program"
+    );
+    Ok(dir.join("tidegate"))
 }
 
 async fn first_answer(program: &Program) -> Result<(Duration, Server)> {
