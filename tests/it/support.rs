@@ -7,11 +7,16 @@ use std::{
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
-use tidegate_tests::{TestApp, process::Program, upstream::{Script, Upstream}};
+use tidegate_tests::{
+    TestApp,
+    process::Program,
+    upstream::{Script, Upstream},
+};
 
 /// The question most surfaces are asked, over [`TOWNS`], and what it comes to.
 pub(crate) const QUESTION: &str = "how many people live in each town, largest first?";
-pub(crate) const SQL: &str = "SELECT town, COUNT(*) AS people FROM people GROUP BY town ORDER BY people DESC";
+pub(crate) const SQL: &str =
+    "SELECT town, COUNT(*) AS people FROM people GROUP BY town ORDER BY people DESC";
 pub(crate) const TOWNS: &str = "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL, town TEXT NOT NULL);
     INSERT INTO people (name, town) VALUES ('Ann', 'Oslo'), ('Bo', 'Oslo'), ('Cy', 'Bergen'), ('Di', 'Oslo'),
     ('Ed', 'Bergen'), ('Flo', 'Tromsø')";
@@ -24,7 +29,10 @@ pub(crate) fn rows() -> Value {
 /// An application with the database `towns` and a scripted model `scripted` behind a proxy.
 pub(crate) async fn towns(script: Script) -> Result<(TestApp, Upstream)> {
     let upstream = Upstream::start(script.sql(QUESTION, SQL)).await?;
-    let app = TestApp::builder().model(&upstream.model("scripted")).start().await?;
+    let app = TestApp::builder()
+        .model(&upstream.model("scripted"))
+        .start()
+        .await?;
     app.add_sqlite("towns", TOWNS).await?;
     Ok((app, upstream))
 }

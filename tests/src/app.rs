@@ -61,7 +61,9 @@ impl Builder {
     /// A stand-in of the server's own: `dummy/echo`, `dummy/slow`, `dummy/fails-midway`.
     #[must_use]
     pub fn dummy(self, name: &str) -> Self {
-        self.model(&format!("[[models]]\nname = \"{name}\"\nprovider = \"dummy\"\n"))
+        self.model(&format!(
+            "[[models]]\nname = \"{name}\"\nprovider = \"dummy\"\n"
+        ))
     }
 
     /// With the sample database `shop`.
@@ -91,11 +93,17 @@ impl Builder {
             [log]
             filter = "off"
         };
-        merge(&mut base, self.toml.parse().context("the test's configuration")?);
+        merge(
+            &mut base,
+            self.toml.parse().context("the test's configuration")?,
+        );
         let mut data = toml::Table::new();
         data.insert("dir".to_owned(), dir.display().to_string().into());
         data.insert("sample".to_owned(), self.sample.into());
-        merge(&mut base, toml::Table::from_iter([("data".to_owned(), data.into())]));
+        merge(
+            &mut base,
+            toml::Table::from_iter([("data".to_owned(), data.into())]),
+        );
         Ok(Config::from_toml(&format!("{base}\n{}", self.models))?)
     }
 
@@ -115,7 +123,13 @@ impl Builder {
         app.ensure_sample().await?;
         let (web, web_task) = serve(api::web(app.clone())).await?;
         let (openai, openai_task) = serve(api::openai_listener(app.clone())).await?;
-        Ok(TestApp { app, web, openai, dir, _listeners: [web_task, openai_task] })
+        Ok(TestApp {
+            app,
+            web,
+            openai,
+            dir,
+            _listeners: [web_task, openai_task],
+        })
     }
 }
 
@@ -134,7 +148,9 @@ async fn serve(router: Router) -> Result<(SocketAddr, Cancel)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let task = tokio::spawn(async move {
-        axum::serve(listener, router).await.expect("a listener on loopback does not fail");
+        axum::serve(listener, router)
+            .await
+            .expect("a listener on loopback does not fail");
     });
     Ok((address, Cancel(task)))
 }
@@ -151,9 +167,18 @@ impl TestApp {
     }
 
     /// Someone with a new key.
-    pub async fn keyed(&self, name: &str, admin: bool, datasources: Option<&[&str]>) -> Result<User> {
+    pub async fn keyed(
+        &self,
+        name: &str,
+        admin: bool,
+        datasources: Option<&[&str]>,
+    ) -> Result<User> {
         let grants = datasources.map(|names| names.iter().map(|&name| name.to_owned()).collect());
-        let (key, _) = self.app.keys().create(&Caller::local("001"), name, admin, grants).await?;
+        let (key, _) = self
+            .app
+            .keys()
+            .create(&Caller::local("001"), name, admin, grants)
+            .await?;
         Ok(self.anonymous().with_key(&key))
     }
 
@@ -176,8 +201,16 @@ impl TestApp {
 
     /// Registers a connection.
     pub async fn register(&self, name: &str, connection: Connection) -> Result<()> {
-        let new = NewDatasource { name: name.to_owned(), connection, comment: String::new(), owner: None };
-        self.app.datasources().create(&Caller::local("001"), new).await?;
+        let new = NewDatasource {
+            name: name.to_owned(),
+            connection,
+            comment: String::new(),
+            owner: None,
+        };
+        self.app
+            .datasources()
+            .create(&Caller::local("001"), new)
+            .await?;
         Ok(())
     }
 
@@ -185,7 +218,8 @@ impl TestApp {
     /// [`Builder::sample`].
     pub async fn add_question_databases(&self) -> Result<()> {
         for name in ["vetclinic", "bikeshare"] {
-            self.add_sqlite(name, &crate::paths::text(&format!("ask/{name}.sql"))).await?;
+            self.add_sqlite(name, &crate::paths::text(&format!("ask/{name}.sql")))
+                .await?;
         }
         Ok(())
     }

@@ -37,7 +37,10 @@ pub struct Reply {
 impl Reply {
     /// A header's value, or nothing.
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 
     /// The body as JSON; a body that is none is a JSON text.
@@ -51,7 +54,11 @@ impl Reply {
     /// When the answer is anything else.
     pub fn data(&self) -> Value {
         let body = self.json();
-        assert!(self.status == 200 && body["success"] == true, "not a success: {} {body}", self.status);
+        assert!(
+            self.status == 200 && body["success"] == true,
+            "not a success: {} {body}",
+            self.status
+        );
         body["data"].clone()
     }
 
@@ -68,19 +75,30 @@ impl Reply {
 pub fn http() -> Client {
     // A second install is refused and harmless.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().timeout(PATIENCE).build().expect("a client without special settings can be made")
+    Client::builder()
+        .timeout(PATIENCE)
+        .build()
+        .expect("a client without special settings can be made")
 }
 
 impl User {
     /// Someone without a key.
     pub fn anonymous(web: SocketAddr, openai: SocketAddr) -> Self {
-        Self { client: http(), key: None, web, openai }
+        Self {
+            client: http(),
+            key: None,
+            web,
+            openai,
+        }
     }
 
     /// The same person with this key.
     #[must_use]
     pub fn with_key(&self, key: &str) -> Self {
-        Self { key: Some(key.to_owned()), ..self.clone() }
+        Self {
+            key: Some(key.to_owned()),
+            ..self.clone()
+        }
     }
 
     /// The key, if there is one.
@@ -100,7 +118,11 @@ impl User {
 
     /// A request to the web listener, or to any absolute URL.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.web()) };
+        let url = if path.starts_with("http") {
+            path.to_owned()
+        } else {
+            format!("{}{path}", self.web())
+        };
         let request = self.client.request(method, url);
         match &self.key {
             Some(key) => request.header(AUTHORIZATION, format!("Bearer {key}")),

@@ -12,7 +12,9 @@ use crate::paths;
 pub fn make(path: &Path, sql: &str) -> Result<()> {
     let connection = Connection::open(path).with_context(|| path.display().to_string())?;
     connection
-        .execute_batch(&format!("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; BEGIN; {sql}; COMMIT;"))
+        .execute_batch(&format!(
+            "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; BEGIN; {sql}; COMMIT;"
+        ))
         .with_context(|| format!("making {}", path.display()))?;
     Ok(())
 }
@@ -20,7 +22,11 @@ pub fn make(path: &Path, sql: &str) -> Result<()> {
 /// Puts the sample database at `path`. It is made once per build of the calling program and linked afterwards.
 pub fn place_sample(path: &Path) -> Result<()> {
     let program = std::env::current_exe()?;
-    let built = program.metadata()?.modified()?.duration_since(UNIX_EPOCH)?.as_millis();
+    let built = program
+        .metadata()?
+        .modified()?
+        .duration_since(UNIX_EPOCH)?
+        .as_millis();
     let cache = paths::cache();
     let made = cache.join(format!("shop-{built}.db"));
     // One process makes it, the others wait.
@@ -104,7 +110,13 @@ const STATUSES: [(&str, usize, i64); 5] = [
 ];
 
 /// Its first five orders: customer, cents.
-const FIRST: [(i64, i64); 5] = [(316, 3_475), (4_564, 6_789), (2_899, 11_004), (3_903, 17_543), (1_617, 21_839)];
+const FIRST: [(i64, i64); 5] = [
+    (316, 3_475),
+    (4_564, 6_789),
+    (2_899, 11_004),
+    (3_903, 17_543),
+    (1_617, 21_839),
+];
 
 /// Makes a database with the tables of the one behind the recorded exchanges, and with rows that give the recorded
 /// answers: counts and sums per month and per status, the first five orders, the customers of Berlin, and so on.
@@ -121,7 +133,9 @@ pub fn make_recorded_shop(path: &Path) -> Result<()> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
         for (i, order) in orders()?.into_iter().enumerate() {
-            let customer = FIRST.get(i).map_or(1 + (i as i64 * 7) % 5_000, |first| first.0);
+            let customer = FIRST
+                .get(i)
+                .map_or(1 + (i as i64 * 7) % 5_000, |first| first.0);
             let clock = match i {
                 0 => "06:19:00",
                 1 => "22:12:00",
@@ -129,7 +143,14 @@ pub fn make_recorded_shop(path: &Path) -> Result<()> {
             };
             let paid = (i % 10 != 9).then_some("card");
             let date = format!("{}-{:02} {clock}", order.month, 1 + i % 28);
-            insert.execute((i as i64 + 1, customer, date, order.status, paid, order.cents as f64 / 100.0))?;
+            insert.execute((
+                i as i64 + 1,
+                customer,
+                date,
+                order.status,
+                paid,
+                order.cents as f64 / 100.0,
+            ))?;
         }
     }
     transaction.commit()?;
@@ -157,9 +178,16 @@ fn orders() -> Result<Vec<Order>> {
         let end = orders.len() + count;
         for (k, &(status, total, _)) in STATUSES.iter().enumerate() {
             let last = k + 1 == STATUSES.len();
-            let share = if last { end - orders.len() } else { total * end / 50_000 - given[k] };
+            let share = if last {
+                end - orders.len()
+            } else {
+                total * end / 50_000 - given[k]
+            };
             let mut sum = cents.min(owed[k]);
-            anyhow::ensure!(share > 0 || sum == 0, "{month} has no '{status}' to put money on");
+            anyhow::ensure!(
+                share > 0 || sum == 0,
+                "{month} has no '{status}' to put money on"
+            );
             given[k] += share;
             owed[k] -= sum;
             cents -= sum;
@@ -167,7 +195,11 @@ fn orders() -> Result<Vec<Order>> {
                 let fixed = FIRST.get(orders.len()).map(|first| first.1);
                 let amount = fixed.unwrap_or(if n + 1 == share { sum } else { 0 });
                 sum -= amount;
-                orders.push(Order { month, status, cents: amount });
+                orders.push(Order {
+                    month,
+                    status,
+                    cents: amount,
+                });
             }
         }
         anyhow::ensure!(cents == 0, "{month}: {cents} cents could not be placed");
@@ -185,12 +217,20 @@ mod tests {
         assert_eq!(orders.len(), 50_000);
         for (name, count, cents) in STATUSES {
             let of: Vec<&Order> = orders.iter().filter(|o| o.status == name).collect();
-            assert_eq!((of.len(), of.iter().map(|o| o.cents).sum::<i64>()), (count, cents), "{name}");
+            assert_eq!(
+                (of.len(), of.iter().map(|o| o.cents).sum::<i64>()),
+                (count, cents),
+                "{name}"
+            );
         }
         for month in MONTHS.split('|') {
             let name = &month[..7];
             let of: Vec<&Order> = orders.iter().filter(|o| o.month == name).collect();
-            let line = format!("{name} {} {}", of.len(), of.iter().map(|o| o.cents).sum::<i64>());
+            let line = format!(
+                "{name} {} {}",
+                of.len(),
+                of.iter().map(|o| o.cents).sum::<i64>()
+            );
             assert_eq!(line, month);
         }
         assert!(orders[..5].iter().all(|o| o.status == "delivered"));

@@ -31,7 +31,9 @@ impl Bindings {
 
     /// A text with every known placeholder filled in.
     pub fn fill(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
+        self.0.iter().fold(text.to_owned(), |text, (name, value)| {
+            text.replace(&format!("{{{{{name}}}}}"), value)
+        })
     }
 
     /// The same through a whole document.
@@ -39,9 +41,11 @@ impl Bindings {
         match value {
             Value::String(text) => Value::String(self.fill(text)),
             Value::Array(items) => items.iter().map(|item| self.fill_json(item)).collect(),
-            Value::Object(fields) => {
-                fields.iter().map(|(key, value)| (key.clone(), self.fill_json(value))).collect::<Map<_, _>>().into()
-            }
+            Value::Object(fields) => fields
+                .iter()
+                .map(|(key, value)| (key.clone(), self.fill_json(value)))
+                .collect::<Map<_, _>>()
+                .into(),
             other => other.clone(),
         }
     }
@@ -54,12 +58,24 @@ pub fn compare(expected: &Value, got: &Value, bindings: &mut Bindings) -> Vec<Mi
     found
 }
 
-fn walk(path: String, expected: &Value, got: &Value, bindings: &mut Bindings, found: &mut Vec<Mismatch>) {
+fn walk(
+    path: String,
+    expected: &Value,
+    got: &Value,
+    bindings: &mut Bindings,
+    found: &mut Vec<Mismatch>,
+) {
     match (expected, got) {
         (Value::Object(a), Value::Object(b)) => {
             let absent = Value::String(ABSENT.to_owned());
             for (key, value) in a {
-                walk(format!("{path}/{key}"), value, b.get(key).unwrap_or(&absent), bindings, found);
+                walk(
+                    format!("{path}/{key}"),
+                    value,
+                    b.get(key).unwrap_or(&absent),
+                    bindings,
+                    found,
+                );
             }
             for (key, value) in b.iter().filter(|(key, _)| !a.contains_key(*key)) {
                 found.push(Mismatch {
@@ -72,42 +88,91 @@ fn walk(path: String, expected: &Value, got: &Value, bindings: &mut Bindings, fo
         (Value::Array(a), Value::Array(b)) => arrays(&path, a, b, bindings, found),
         (Value::String(a), got) if a.contains("{{") => {
             if !placeholder_fits(a, got, bindings) {
-                found.push(Mismatch { path, expected: expected.clone(), got: got.clone() });
+                found.push(Mismatch {
+                    path,
+                    expected: expected.clone(),
+                    got: got.clone(),
+                });
             }
         }
         (Value::String(a), Value::String(b)) => match (chart(a), chart(b)) {
             (Some((words, content)), Some((our_words, our_content))) => {
-                walk(format!("{path}/words"), &words.into(), &our_words.into(), bindings, found);
-                walk(format!("{path}/chart"), &content, &our_content, bindings, found);
+                walk(
+                    format!("{path}/words"),
+                    &words.into(),
+                    &our_words.into(),
+                    bindings,
+                    found,
+                );
+                walk(
+                    format!("{path}/chart"),
+                    &content,
+                    &our_content,
+                    bindings,
+                    found,
+                );
             }
             _ if a == b => {}
-            _ => found.push(Mismatch { path, expected: expected.clone(), got: got.clone() }),
+            _ => found.push(Mismatch {
+                path,
+                expected: expected.clone(),
+                got: got.clone(),
+            }),
         },
         (Value::Number(a), Value::Number(b)) if a.as_f64() == b.as_f64() => {}
         (a, b) if a == b => {}
-        _ => found.push(Mismatch { path, expected: expected.clone(), got: got.clone() }),
+        _ => found.push(Mismatch {
+            path,
+            expected: expected.clone(),
+            got: got.clone(),
+        }),
     }
 }
 
-fn arrays(path: &str, a: &[Value], b: &[Value], bindings: &mut Bindings, found: &mut Vec<Mismatch>) {
+fn arrays(
+    path: &str,
+    a: &[Value],
+    b: &[Value],
+    bindings: &mut Bindings,
+    found: &mut Vec<Mismatch>,
+) {
     let absent = Value::String(ABSENT.to_owned());
     // A long list was recorded by its head and its length.
     let in_all = a.last().and_then(Value::as_str).and_then(|text| {
-        text.strip_prefix("{{")?.strip_suffix(" in all}}")?.split(' ').next()?.parse::<usize>().ok()
+        text.strip_prefix("{{")?
+            .strip_suffix(" in all}}")?
+            .split(' ')
+            .next()?
+            .parse::<usize>()
+            .ok()
     });
     let (a, length) = match in_all {
         Some(length) => (&a[..a.len() - 1], length),
         None => (a, a.len()),
     };
     for (i, value) in a.iter().enumerate() {
-        walk(format!("{path}/{i}"), value, b.get(i).unwrap_or(&absent), bindings, found);
+        walk(
+            format!("{path}/{i}"),
+            value,
+            b.get(i).unwrap_or(&absent),
+            bindings,
+            found,
+        );
     }
     if in_all.is_some() && b.len() != length {
-        found.push(Mismatch { path: format!("{path}/length"), expected: length.into(), got: b.len().into() });
+        found.push(Mismatch {
+            path: format!("{path}/length"),
+            expected: length.into(),
+            got: b.len().into(),
+        });
     }
     if in_all.is_none() {
         for (i, value) in b.iter().enumerate().skip(a.len()) {
-            found.push(Mismatch { path: format!("{path}/{i}"), expected: absent.clone(), got: value.clone() });
+            found.push(Mismatch {
+                path: format!("{path}/{i}"),
+                expected: absent.clone(),
+                got: value.clone(),
+            });
         }
     }
 }
@@ -148,7 +213,9 @@ fn placeholder_fits(expected: &str, got: &Value, bindings: &mut Bindings) -> boo
     pattern.push_str(&regex::escape(&filled[end..]));
     pattern.push('$');
     let pattern = Regex::new(&pattern).expect("escaped text and fixed patterns");
-    let Some(fit) = pattern.captures(&text) else { return false };
+    let Some(fit) = pattern.captures(&text) else {
+        return false;
+    };
     for (i, name) in captured.iter().enumerate() {
         bindings.set(name, &fit[i + 1]);
     }
@@ -178,15 +245,29 @@ mod tests {
     fn a_numbered_placeholder_stands_for_one_value() {
         let mut bindings = Bindings::default();
         let id = "0198c0de-0000-7000-8000-000000000001";
-        assert!(compare(&json!({"id": "x-{{UUID1}}"}), &json!({"id": format!("x-{id}")}), &mut bindings).is_empty());
+        assert!(
+            compare(
+                &json!({"id": "x-{{UUID1}}"}),
+                &json!({"id": format!("x-{id}")}),
+                &mut bindings
+            )
+            .is_empty()
+        );
         assert!(compare(&json!("{{UUID1}}"), &json!(id), &mut bindings).is_empty());
         let other = "0198c0de-0000-7000-8000-000000000002";
-        assert_eq!(compare(&json!("{{UUID1}}"), &json!(other), &mut bindings).len(), 1);
+        assert_eq!(
+            compare(&json!("{{UUID1}}"), &json!(other), &mut bindings).len(),
+            1
+        );
     }
 
     #[test]
     fn missing_and_further_fields_are_both_named() {
-        let found = compare(&json!({"a": 1, "b": [1]}), &json!({"b": [1, 2], "c": 3}), &mut Bindings::default());
+        let found = compare(
+            &json!({"a": 1, "b": [1]}),
+            &json!({"b": [1, 2], "c": 3}),
+            &mut Bindings::default(),
+        );
         let paths: Vec<&str> = found.iter().map(|m| m.path.as_str()).collect();
         assert_eq!(paths, ["/a", "/b/1", "/c"]);
     }
@@ -204,11 +285,22 @@ mod tests {
     fn a_long_list_is_its_head_and_its_length() {
         let expected = json!([1, "{{3 numbers in all}}"]);
         assert!(compare(&expected, &json!([1, 5, 6]), &mut Bindings::default()).is_empty());
-        assert_eq!(compare(&expected, &json!([1, 5]), &mut Bindings::default()).len(), 1);
+        assert_eq!(
+            compare(&expected, &json!([1, 5]), &mut Bindings::default()).len(),
+            1
+        );
     }
 
     #[test]
     fn an_unknown_placeholder_fits_nothing() {
-        assert_eq!(compare(&json!("{{NONSENSE}}"), &json!("x"), &mut Bindings::default()).len(), 1);
+        assert_eq!(
+            compare(
+                &json!("{{NONSENSE}}"),
+                &json!("x"),
+                &mut Bindings::default()
+            )
+            .len(),
+            1
+        );
     }
 }

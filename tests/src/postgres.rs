@@ -17,10 +17,16 @@ impl Database {
     /// A new database filled by SQL.
     pub async fn with(sql: &str) -> Result<Self> {
         let server = PostgresServer::shared().map_err(|e| anyhow!("PostgreSQL: {e}"))?;
-        let handle = server.database().await.map_err(|e| anyhow!("PostgreSQL: {e}"))?;
+        let handle = server
+            .database()
+            .await
+            .map_err(|e| anyhow!("PostgreSQL: {e}"))?;
         // Statistics are what introspection reads.
         for statements in [sql, "ANALYZE"] {
-            handle.execute(statements).await.map_err(|e| anyhow!("filling the database: {e}"))?;
+            handle
+                .execute(statements)
+                .await
+                .map_err(|e| anyhow!("filling the database: {e}"))?;
         }
         Ok(Self { handle })
     }

@@ -48,7 +48,10 @@ impl Program {
     pub fn new(path: &str, dir: &Path, config: &str) -> Result<Self> {
         let file = dir.join("tidegate.toml");
         std::fs::write(&file, config)?;
-        Ok(Self { path: PathBuf::from(path), config: file })
+        Ok(Self {
+            path: PathBuf::from(path),
+            config: file,
+        })
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -83,7 +86,11 @@ impl Program {
             .stderr(Stdio::null())
             .spawn()?;
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Ok(Server { child, web: local(web), openai: local(openai) })
+        Ok(Server {
+            child,
+            web: local(web),
+            openai: local(openai),
+        })
     }
 
     /// Starts `serve` on free ports and waits until it says where it listens.
@@ -92,7 +99,12 @@ impl Program {
         let openai = free_port()?.to_string();
         all.extend(["--openai-port", &openai]);
         all.extend(arguments);
-        let mut child = self.command(&all).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let mut child = self
+            .command(&all)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
         let out = child.stdout.take().context("standard output was piped")?;
         let err = child.stderr.take().context("standard error was piped")?;
         let (sender, lines) = mpsc::channel::<String>();
@@ -118,7 +130,9 @@ impl Program {
             }
             seen.push(line);
         }
-        let (Some(web), Some(openai)) = (web, openai) else { bail!("no address was announced") };
+        let (Some(web), Some(openai)) = (web, openai) else {
+            bail!("no address was announced")
+        };
         Ok(Server { child, web, openai })
     }
 }
@@ -137,7 +151,9 @@ fn address(line: &str) -> Option<SocketAddr> {
 
 /// A port nobody listens on just now.
 pub fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?
+        .local_addr()?
+        .port())
 }
 
 impl Server {

@@ -31,6 +31,7 @@ struct Table {
 /// # Panics
 /// When the table cannot be read.
 pub fn all() -> Vec<Question> {
-    let table: Table = toml::from_str(&paths::text("ask/questions.toml")).expect("the question table is TOML");
+    let table: Table =
+        toml::from_str(&paths::text("ask/questions.toml")).expect("the question table is TOML");
     table.question
 }

@@ -17,7 +17,9 @@ impl Value {
     /// Text, or the number it plainly is.
     pub fn text(text: &str) -> Self {
         let plain = !text.is_empty()
-            && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'))
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'))
             && text.bytes().any(|b| b.is_ascii_digit());
         match text.parse::<f64>() {
             Ok(number) if plain => Self::Number(number),
@@ -30,7 +32,9 @@ impl Value {
         match cell {
             Json::Null => Self::Null,
             Json::Bool(value) => Self::Number(f64::from(u8::from(*value))),
-            Json::Number(number) => number.as_f64().map_or_else(|| Self::Text(number.to_string()), Self::Number),
+            Json::Number(number) => number
+                .as_f64()
+                .map_or_else(|| Self::Text(number.to_string()), Self::Number),
             Json::String(text) => Self::text(text),
             other => Self::Text(other.to_string()),
         }
@@ -38,7 +42,9 @@ impl Value {
 
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Number(a), Self::Number(b)) => (a - b).abs() <= 1e-6 * a.abs().max(b.abs()).max(1e-9),
+            (Self::Number(a), Self::Number(b)) => {
+                (a - b).abs() <= 1e-6 * a.abs().max(b.abs()).max(1e-9)
+            }
             (a, b) => a == b,
         }
     }
@@ -60,7 +66,14 @@ impl Value {
 /// The rows of an answer's document.
 pub fn of_document(document: &Json) -> Vec<Vec<Value>> {
     let rows = document["rows"].as_array().into_iter().flatten();
-    rows.map(|row| row.as_array().into_iter().flatten().map(Value::json).collect()).collect()
+    rows.map(|row| {
+        row.as_array()
+            .into_iter()
+            .flatten()
+            .map(Value::json)
+            .collect()
+    })
+    .collect()
 }
 
 /// Whether `got` answers what `expected` answers: the expected columns can be found among those got, each in a
@@ -69,33 +82,59 @@ pub fn agree(expected: &[Vec<Value>], got: &[Vec<Value>], ordered: bool) -> bool
     if expected.len() != got.len() {
         return false;
     }
-    let Some(width) = expected.first().map(Vec::len) else { return true };
+    let Some(width) = expected.first().map(Vec::len) else {
+        return true;
+    };
     let offered = got[0].len();
     // Columns that could stand for each expected one, judged alone; this leaves few mappings to try.
     let candidates: Vec<Vec<usize>> = (0..width)
-        .map(|e| (0..offered).filter(|&g| column_agrees(expected, got, e, g, ordered)).collect())
+        .map(|e| {
+            (0..offered)
+                .filter(|&g| column_agrees(expected, got, e, g, ordered))
+                .collect()
+        })
         .collect();
     search(&candidates, &mut Vec::new(), &|mapping| {
         ordered || {
-            let mapped: Vec<Vec<&Value>> =
-                got.iter().map(|row| mapping.iter().map(|&g| &row[g]).collect()).collect();
-            let wanted: Vec<Vec<&Value>> = expected.iter().map(|row| row.iter().collect()).collect();
+            let mapped: Vec<Vec<&Value>> = got
+                .iter()
+                .map(|row| mapping.iter().map(|&g| &row[g]).collect())
+                .collect();
+            let wanted: Vec<Vec<&Value>> =
+                expected.iter().map(|row| row.iter().collect()).collect();
             same_multiset(wanted, mapped)
         }
     })
 }
 
-fn column_agrees(expected: &[Vec<Value>], got: &[Vec<Value>], e: usize, g: usize, ordered: bool) -> bool {
+fn column_agrees(
+    expected: &[Vec<Value>],
+    got: &[Vec<Value>],
+    e: usize,
+    g: usize,
+    ordered: bool,
+) -> bool {
     if ordered {
         return expected.iter().zip(got).all(|(a, b)| a[e].same(&b[g]));
     }
-    let column = |rows: &[Vec<Value>], i: usize| -> Vec<Value> { rows.iter().map(|row| row[i].clone()).collect() };
+    let column = |rows: &[Vec<Value>], i: usize| -> Vec<Value> {
+        rows.iter().map(|row| row[i].clone()).collect()
+    };
     let (a, b) = (column(expected, e), column(got, g));
-    same_multiset(a.iter().map(|v| vec![v]).collect(), b.iter().map(|v| vec![v]).collect())
+    same_multiset(
+        a.iter().map(|v| vec![v]).collect(),
+        b.iter().map(|v| vec![v]).collect(),
+    )
 }
 
-fn search(candidates: &[Vec<usize>], chosen: &mut Vec<usize>, fits: &dyn Fn(&[usize]) -> bool) -> bool {
-    let Some(options) = candidates.get(chosen.len()) else { return fits(chosen) };
+fn search(
+    candidates: &[Vec<usize>],
+    chosen: &mut Vec<usize>,
+    fits: &dyn Fn(&[usize]) -> bool,
+) -> bool {
+    let Some(options) = candidates.get(chosen.len()) else {
+        return fits(chosen);
+    };
     for &option in options {
         if chosen.contains(&option) {
             continue;
@@ -111,7 +150,11 @@ fn search(candidates: &[Vec<usize>], chosen: &mut Vec<usize>, fits: &dyn Fn(&[us
 
 fn same_multiset(mut a: Vec<Vec<&Value>>, mut b: Vec<Vec<&Value>>) -> bool {
     let order = |x: &Vec<&Value>, y: &Vec<&Value>| {
-        x.iter().zip(y).map(|(x, y)| x.order(y)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+        x.iter()
+            .zip(y)
+            .map(|(x, y)| x.order(y))
+            .find(|o| o.is_ne())
+            .unwrap_or(std::cmp::Ordering::Equal)
     };
     let same = |x: &[&Value], y: &[&Value]| x.iter().zip(y).all(|(x, y)| x.same(y));
     a.sort_by(order);
@@ -120,10 +163,12 @@ fn same_multiset(mut a: Vec<Vec<&Value>>, mut b: Vec<Vec<&Value>>) -> bool {
         return true;
     }
     // Numbers that differ in their last digits can sort otherwise: look for each row among those left.
-    a.iter().all(|x| b.iter().position(|y| same(x, y)).is_some_and(|found| {
-        b.swap_remove(found);
-        true
-    }))
+    a.iter().all(|x| {
+        b.iter().position(|y| same(x, y)).is_some_and(|found| {
+            b.swap_remove(found);
+            true
+        })
+    })
 }
 
 #[cfg(test)]
@@ -131,14 +176,24 @@ mod tests {
     use super::*;
 
     fn rows(rows: &[&[&str]]) -> Vec<Vec<Value>> {
-        rows.iter().map(|row| row.iter().map(|cell| Value::text(cell)).collect()).collect()
+        rows.iter()
+            .map(|row| row.iter().map(|cell| Value::text(cell)).collect())
+            .collect()
     }
 
     #[test]
     fn columns_may_move_and_more_may_come() {
         let expected = rows(&[&["Oslo", "2"], &["Bergen", "1"]]);
-        assert!(agree(&expected, &rows(&[&["2", "x", "Oslo"], &["1", "y", "Bergen"]]), true));
-        assert!(!agree(&expected, &rows(&[&["1", "x", "Oslo"], &["2", "y", "Bergen"]]), false));
+        assert!(agree(
+            &expected,
+            &rows(&[&["2", "x", "Oslo"], &["1", "y", "Bergen"]]),
+            true
+        ));
+        assert!(!agree(
+            &expected,
+            &rows(&[&["1", "x", "Oslo"], &["2", "y", "Bergen"]]),
+            false
+        ));
     }
 
     #[test]
@@ -153,7 +208,11 @@ mod tests {
         let one = rows(&[&["a"]]);
         assert!(!agree(&one, &rows(&[&["a"], &["a"]]), false));
         assert!(!agree(&one, &[], false));
-        assert!(!agree(&rows(&[&["a"], &["a"], &["b"]]), &rows(&[&["a"], &["b"], &["b"]]), false));
+        assert!(!agree(
+            &rows(&[&["a"], &["a"], &["b"]]),
+            &rows(&[&["a"], &["b"], &["b"]]),
+            false
+        ));
     }
 
     #[test]

@@ -28,8 +28,14 @@ impl Frame {
 /// # Panics
 /// On a line that is neither data nor a comment, and on an end within an event.
 pub fn frames(text: &str) -> Vec<Frame> {
-    assert!(text.is_empty() || text.ends_with("\n\n"), "the stream ends within an event: {text:?}");
-    text.split("\n\n").filter(|block| !block.is_empty() && !block.starts_with(':')).map(frame).collect()
+    assert!(
+        text.is_empty() || text.ends_with("\n\n"),
+        "the stream ends within an event: {text:?}"
+    );
+    text.split("\n\n")
+        .filter(|block| !block.is_empty() && !block.starts_with(':'))
+        .map(frame)
+        .collect()
 }
 
 fn frame(block: &str) -> Frame {
@@ -60,7 +66,11 @@ mod tests {
         let found = frames("data: {\"a\":1}\n\ndata:plain\n\ndata: [DONE]\n\n");
         assert_eq!(
             found,
-            [Frame::Json(serde_json::json!({"a": 1})), Frame::Text("plain".to_owned()), Frame::Done]
+            [
+                Frame::Json(serde_json::json!({"a": 1})),
+                Frame::Text("plain".to_owned()),
+                Frame::Done
+            ]
         );
     }
 

@@ -37,7 +37,10 @@ impl Script {
     /// Answers `question` with these texts, one per turn; the last one again and again.
     #[must_use]
     pub fn answer(mut self, question: &str, texts: &[&str]) -> Self {
-        self.answers.insert(question.to_owned(), texts.iter().map(|&text| text.to_owned()).collect());
+        self.answers.insert(
+            question.to_owned(),
+            texts.iter().map(|&text| text.to_owned()).collect(),
+        );
         self
     }
 
@@ -84,7 +87,10 @@ impl Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let shared = Shared { script: Arc::new(script), seen: Arc::clone(&seen) };
+        let shared = Shared {
+            script: Arc::new(script),
+            seen: Arc::clone(&seen),
+        };
         let router = Router::new()
             .route("/v1/chat/completions", post(chat))
             .route("/v1/embeddings", post(embed))
@@ -104,7 +110,10 @@ impl Upstream {
 
     /// The `[[models]]` table of a language model behind this server.
     pub fn model(&self, name: &str) -> String {
-        format!("[[models]]\nname = \"{name}\"\nprovider = \"proxy\"\nbase_url = \"{}\"\n", self.base_url())
+        format!(
+            "[[models]]\nname = \"{name}\"\nprovider = \"proxy\"\nbase_url = \"{}\"\n",
+            self.base_url()
+        )
     }
 
     /// The `[[models]]` table of an embedding model behind this server.
@@ -123,25 +132,44 @@ impl Upstream {
 
 fn complain(error: &std::io::Error) {
     // A test whose model server died fails on its own; this only says why.
-    let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("the model server ended: {error}\n"));
+    let _ = std::io::Write::write_fmt(
+        &mut std::io::stderr(),
+        format_args!("the model server ended: {error}\n"),
+    );
 }
 
 async fn chat(State(shared): State<Shared>, Json(body): Json<Value>) -> Response {
-    shared.seen.lock().expect("no handler panics").push(body.clone());
+    shared
+        .seen
+        .lock()
+        .expect("no handler panics")
+        .push(body.clone());
     let said: Vec<(&str, &str)> = body["messages"]
         .as_array()
         .into_iter()
         .flatten()
-        .map(|m| (m["role"].as_str().unwrap_or_default(), m["content"].as_str().unwrap_or_default()))
+        .map(|m| {
+            (
+                m["role"].as_str().unwrap_or_default(),
+                m["content"].as_str().unwrap_or_default(),
+            )
+        })
         .collect();
-    let asked: Vec<&str> = said.iter().filter(|(role, _)| *role == "user").map(|&(_, text)| text).collect();
+    let asked: Vec<&str> = said
+        .iter()
+        .filter(|(role, _)| *role == "user")
+        .map(|&(_, text)| text)
+        .collect();
     let scripted = asked.iter().enumerate().rev().find_map(|(i, text)| {
         let answers = shared.script.answers.get(*text)?;
         let turn = asked.len() - 1 - i;
         Some(answers[turn.min(answers.len() - 1)].clone())
     });
     let text = scripted.unwrap_or_else(default_answer);
-    let prompt: usize = said.iter().map(|(_, text)| text.split_whitespace().count()).sum();
+    let prompt: usize = said
+        .iter()
+        .map(|(_, text)| text.split_whitespace().count())
+        .sum();
     let pieces = pieces(&text);
     let usage = json!({
         "prompt_tokens": prompt, "completion_tokens": pieces.len(), "total_tokens": prompt + pieces.len(),
@@ -156,21 +184,33 @@ async fn chat(State(shared): State<Shared>, Json(body): Json<Value>) -> Response
     let mut frames: Vec<String> = pieces
         .iter()
         .map(|piece| {
-            chunk(json!([{"index": 0, "delta": {"content": piece}, "finish_reason": null}]), Value::Null)
+            chunk(
+                json!([{"index": 0, "delta": {"content": piece}, "finish_reason": null}]),
+                Value::Null,
+            )
         })
         .collect();
-    frames.push(chunk(json!([{"index": 0, "delta": {}, "finish_reason": "stop"}]), Value::Null));
+    frames.push(chunk(
+        json!([{"index": 0, "delta": {}, "finish_reason": "stop"}]),
+        Value::Null,
+    ));
     frames.push(chunk(json!([]), usage));
     frames.push("data: [DONE]\n\n".to_owned());
     let stream = futures::stream::iter(frames.into_iter().map(Ok::<_, Infallible>));
-    ([(CONTENT_TYPE, "text/event-stream")], Body::from_stream(stream)).into_response()
+    (
+        [(CONTENT_TYPE, "text/event-stream")],
+        Body::from_stream(stream),
+    )
+        .into_response()
 }
 
 /// Words with the space before them, as the recorded stand-in cut its answers.
 fn pieces(text: &str) -> Vec<String> {
     let mut pieces: Vec<String> = Vec::new();
     for word in text.split_inclusive(' ') {
-        let (word, space) = word.strip_suffix(' ').map_or((word, ""), |word| (word, " "));
+        let (word, space) = word
+            .strip_suffix(' ')
+            .map_or((word, ""), |word| (word, " "));
         match pieces.last_mut().filter(|last| last.ends_with(' ')) {
             Some(last) => {
                 last.pop();
@@ -183,22 +223,36 @@ fn pieces(text: &str) -> Vec<String> {
 }
 
 async fn embed(State(shared): State<Shared>, Json(body): Json<Value>) -> Json<Value> {
-    shared.seen.lock().expect("no handler panics").push(body.clone());
+    shared
+        .seen
+        .lock()
+        .expect("no handler panics")
+        .push(body.clone());
     let texts: Vec<String> = match &body["input"] {
         Value::String(text) => vec![text.clone()],
-        Value::Array(items) => items.iter().map(|item| item.as_str().unwrap_or_default().to_owned()).collect(),
+        Value::Array(items) => items
+            .iter()
+            .map(|item| item.as_str().unwrap_or_default().to_owned())
+            .collect(),
         _ => Vec::new(),
     };
     let data: Vec<Value> = texts
         .iter()
         .enumerate()
         .map(|(index, text)| {
-            let mut numbers = shared.script.embeddings.get(text).cloned().unwrap_or_else(|| vec![0.5]);
+            let mut numbers = shared
+                .script
+                .embeddings
+                .get(text)
+                .cloned()
+                .unwrap_or_else(|| vec![0.5]);
             numbers.resize(384, 0.0);
             json!({"object": "embedding", "index": index, "embedding": numbers})
         })
         .collect();
-    Json(json!({"object": "list", "data": data, "model": body["model"], "usage": {"prompt_tokens": 1, "total_tokens": 1}}))
+    Json(
+        json!({"object": "list", "data": data, "model": body["model"], "usage": {"prompt_tokens": 1, "total_tokens": 1}}),
+    )
 }
 
 #[cfg(test)]

@@ -25,7 +25,10 @@ fn operations(document: &Value) -> Result<Vec<Operation>> {
             found.push(Operation {
                 method: method.to_uppercase(),
                 path: path.clone(),
-                id: operation["operationId"].as_str().with_context(|| format!("{path} has no id"))?.to_owned(),
+                id: operation["operationId"]
+                    .as_str()
+                    .with_context(|| format!("{path} has no id"))?
+                    .to_owned(),
             });
         }
     }
@@ -41,8 +44,13 @@ fn documents() -> Result<[Value; 2]> {
 
 /// Whether a path with `{…}` segments stands for a path.
 fn stands_for(template: &str, path: &str) -> bool {
-    let (template, path): (Vec<&str>, Vec<&str>) = (template.split('/').collect(), path.split('/').collect());
-    template.len() == path.len() && template.iter().zip(&path).all(|(t, p)| t.starts_with('{') || t == p)
+    let (template, path): (Vec<&str>, Vec<&str>) =
+        (template.split('/').collect(), path.split('/').collect());
+    template.len() == path.len()
+        && template
+            .iter()
+            .zip(&path)
+            .all(|(t, p)| t.starts_with('{') || t == p)
 }
 
 #[test]
@@ -50,18 +58,30 @@ fn every_operation_has_a_contract_case_or_stands_in_the_ledger() -> Result<()> {
     let [rest, openai] = documents()?;
     let mut cases: Vec<(bool, String, String)> = own::CASES
         .iter()
-        .map(|case| (case.openai, case.method.to_owned(), case.path.split('?').next().unwrap_or_default().to_owned()))
+        .map(|case| {
+            (
+                case.openai,
+                case.method.to_owned(),
+                case.path.split('?').next().unwrap_or_default().to_owned(),
+            )
+        })
         .collect();
     for file in replay::FILES {
         for case in replay::cases(file) {
-            cases.push((case.server.starts_with("apiserver"), case.request.method, case.request.path));
+            cases.push((
+                case.server.starts_with("apiserver"),
+                case.request.method,
+                case.request.path,
+            ));
         }
     }
     let mut uncovered = BTreeSet::new();
     for (is_openai, document) in [(false, &rest), (true, &openai)] {
         for operation in operations(document)? {
             let covered = cases.iter().any(|(surface, method, path)| {
-                *surface == is_openai && *method == operation.method && stands_for(&operation.path, path)
+                *surface == is_openai
+                    && *method == operation.method
+                    && stands_for(&operation.path, path)
             });
             if !covered {
                 uncovered.insert(operation.id);
@@ -74,9 +94,15 @@ fn every_operation_has_a_contract_case_or_stands_in_the_ledger() -> Result<()> {
         .map(str::to_owned)
         .collect();
     let new: Vec<_> = uncovered.difference(&ledger).collect();
-    assert!(new.is_empty(), "no contract case for {new:?}: add one to it/contract/own.rs or a recorded one");
+    assert!(
+        new.is_empty(),
+        "no contract case for {new:?}: add one to it/contract/own.rs or a recorded one"
+    );
     let gone: Vec<_> = ledger.difference(&uncovered).collect();
-    assert!(gone.is_empty(), "{gone:?} is covered now: take it out of ledger/uncovered.txt");
+    assert!(
+        gone.is_empty(),
+        "{gone:?} is covered now: take it out of ledger/uncovered.txt"
+    );
     Ok(())
 }
 
@@ -85,12 +111,25 @@ fn operation_ids_are_unique_and_declare_their_failures() -> Result<()> {
     for document in documents()? {
         let mut seen = BTreeSet::new();
         for operation in operations(&document)? {
-            assert!(seen.insert(operation.id.clone()), "{} stands twice", operation.id);
-            let responses = &document["paths"][&operation.path][operation.method.to_lowercase()]["responses"];
+            assert!(
+                seen.insert(operation.id.clone()),
+                "{} stands twice",
+                operation.id
+            );
+            let responses =
+                &document["paths"][&operation.path][operation.method.to_lowercase()]["responses"];
             for status in ["200", "4XX", "5XX"] {
-                assert!(responses[status].is_object(), "{} does not declare {status}", operation.id);
+                assert!(
+                    responses[status].is_object(),
+                    "{} does not declare {status}",
+                    operation.id
+                );
             }
-            assert!(responses["default"].is_null(), "{} declares `default`", operation.id);
+            assert!(
+                responses["default"].is_null(),
+                "{} declares `default`",
+                operation.id
+            );
         }
     }
     Ok(())
@@ -103,7 +142,10 @@ fn the_committed_documents_are_those_of_the_server() -> Result<()> {
         let committed: Value = serde_json::from_str(
             &std::fs::read_to_string(&path).with_context(|| path.display().to_string())?,
         )?;
-        assert!(committed == document, "clients/specs/{name}.json is stale: run `cargo xtask codegen`");
+        assert!(
+            committed == document,
+            "clients/specs/{name}.json is stale: run `cargo xtask codegen`"
+        );
     }
     Ok(())
 }

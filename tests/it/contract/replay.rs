@@ -11,13 +11,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tidegate_schema::model::{Caller, NewDatasource};
 use tidegate_tests::{
-    Reply, TestApp, User,
-    databases,
-    json::{Bindings, Mismatch, compare},
+    Reply, TestApp, User, databases,
+    json::{Bindings, compare},
     paths,
     sse::Frame,
     upstream::{Script, Upstream},
 };
+
+use super::differences;
 
 /// One recorded exchange.
 #[derive(Debug, Deserialize)]
@@ -57,25 +58,6 @@ struct Stream {
     done: bool,
 }
 
-/// A difference that is meant.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Difference {
-    /// Cases as `file/name`, `*` for any text.
-    cases: Vec<String>,
-    /// Where, a JSON pointer; `*` for any one segment. What lies below is covered too.
-    path: String,
-    /// Number in `docs/quirks.md`.
-    quirk: String,
-    /// What stands there instead; placeholders are understood.
-    ours: Option<toml::Value>,
-}
-
-#[derive(Deserialize)]
-struct Differences {
-    difference: Vec<Difference>,
-}
-
 /// The recorded exchanges of one file, in their order.
 pub(super) fn cases(file: &str) -> Vec<Case> {
     paths::text(&format!("fixtures/upstream/{file}.jsonl"))
@@ -107,55 +89,8 @@ async fn openai_routes_answer_as_recorded() -> Result<()> {
     replay("openai").await
 }
 
-#[test]
-fn every_difference_names_a_quirk_that_is_written_down() {
-    let quirks = std::fs::read_to_string(paths::file("../docs/quirks.md")).expect("docs/quirks.md");
-    for difference in differences() {
-        let heading = format!("## {} ", difference.quirk);
-        assert!(quirks.contains(&heading), "{} is not in docs/quirks.md", difference.quirk);
-    }
-    for room in ["../server/src", "../schema/src", "../clients/rust/src"] {
-        for number in cited(&paths::file(room)) {
-            assert!(quirks.contains(&format!("## {number} ")), "{number}, cited below {room}, is not in docs/quirks.md");
-        }
-    }
-    let known: BTreeSet<String> = FILES
-        .iter()
-        .flat_map(|file| cases(file).into_iter().map(move |case| format!("{file}/{}", case.name)))
-        .collect();
-    for difference in differences() {
-        for pattern in &difference.cases {
-            assert!(
-                known.iter().any(|name| matches(pattern, name)),
-                "'{pattern}' in fixtures/differences.toml is no recorded case"
-            );
-        }
-    }
-}
-
-/// The quirks that the sources below a directory cite.
-fn cited(dir: &std::path::Path) -> BTreeSet<String> {
-    let number = regex::Regex::new(r"\bQ-\d{3}\b").expect("a fixed pattern");
-    let mut found = BTreeSet::new();
-    for entry in std::fs::read_dir(dir).expect("a directory of the repository").flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            found.extend(cited(&path));
-        } else if let Ok(text) = std::fs::read_to_string(&path) {
-            found.extend(number.find_iter(&text).map(|m| m.as_str().to_owned()));
-        }
-    }
-    found
-}
-
-fn differences() -> Vec<Difference> {
-    let all: Differences =
-        toml::from_str(&paths::text("fixtures/differences.toml")).expect("fixtures/differences.toml");
-    all.difference
-}
-
 async fn replay(file: &str) -> Result<()> {
-    let differences = differences();
+    let differences = differences::all();
     let mut used: BTreeSet<(usize, usize)> = BTreeSet::new();
     let mut complaints = Vec::new();
     let mut world = World::start(file).await?;
@@ -163,7 +98,7 @@ async fn replay(file: &str) -> Result<()> {
         let name = format!("{file}/{}", case.name);
         let (expected, got) = world.ask(&case).await.with_context(|| name.clone())?;
         for mismatch in compare(&expected, &got, &mut world.bindings) {
-            match allowed(&differences, &name, &mismatch, &got, &world.bindings) {
+            match differences::allowed(&differences, &name, &mismatch, &got, &world.bindings) {
                 Some(entry) => {
                     used.insert(entry);
                 }
@@ -191,47 +126,6 @@ async fn replay(file: &str) -> Result<()> {
         complaints.join("\n")
     );
     Ok(())
-}
-
-/// The entry that allows a mismatch, and which of its patterns did.
-fn allowed(
-    differences: &[Difference],
-    name: &str,
-    mismatch: &Mismatch,
-    got: &Value,
-    bindings: &Bindings,
-) -> Option<(usize, usize)> {
-    differences.iter().enumerate().find_map(|(i, difference)| {
-        let at = covered(&difference.path, &mismatch.path)?;
-        let pattern = difference.cases.iter().position(|pattern| matches(pattern, name))?;
-        if let Some(ours) = &difference.ours {
-            let ours = serde_json::to_value(ours).ok()?;
-            // A chart's parts are no places in the answer itself: there the mismatch has what came.
-            let there = if at == mismatch.path { Some(&mismatch.got) } else { got.pointer(&at) };
-            let there = there.cloned().unwrap_or_else(|| json!(tidegate_tests::json::ABSENT));
-            if !compare(&ours, &there, &mut bindings.clone()).is_empty() {
-                return None;
-            }
-        }
-        Some((i, pattern))
-    })
-}
-
-/// The part of `path` that an entry's path stands for, if it covers it.
-fn covered(entry: &str, path: &str) -> Option<String> {
-    let (entry, path): (Vec<&str>, Vec<&str>) = (entry.split('/').collect(), path.split('/').collect());
-    let covers = entry.len() <= path.len() && entry.iter().zip(&path).all(|(e, p)| *e == "*" || e == p);
-    covers.then(|| path[..entry.len()].join("/"))
-}
-
-/// Whether a pattern with `*` fits a name.
-fn matches(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == name,
-        Some((head, tail)) => name.strip_prefix(head).is_some_and(|rest| {
-            (0..=rest.len()).any(|i| rest.is_char_boundary(i) && matches(tail, &rest[i..]))
-        }),
-    }
 }
 
 /// The servers a file's exchanges were made with, as ours.
@@ -263,7 +157,10 @@ impl World {
         let examples = dir.join("pilot/examples");
         std::fs::create_dir_all(&examples)?;
         std::fs::create_dir_all(dir.join("data"))?;
-        databases::make(&examples.join("Walmart_Sales.db"), "CREATE TABLE sales (id INTEGER PRIMARY KEY)")?;
+        databases::make(
+            &examples.join("Walmart_Sales.db"),
+            "CREATE TABLE sales (id INTEGER PRIMARY KEY)",
+        )?;
         databases::make_recorded_shop(&dir.join("data/shop.db"))?;
         let new = NewDatasource {
             name: "Walmart_Sales".to_owned(),
@@ -271,11 +168,23 @@ impl World {
             comment: "Default Walmart Sales example database".to_owned(),
             owner: None,
         };
-        open.app.datasources().create(&Caller::local("001"), new).await?;
+        open.app
+            .datasources()
+            .create(&Caller::local("001"), new)
+            .await?;
         if file == "editor" {
-            open.register("shop", tidegate_tests::app::sqlite(&dir.join("data/shop.db"))).await?;
+            open.register(
+                "shop",
+                tidegate_tests::app::sqlite(&dir.join("data/shop.db")),
+            )
+            .await?;
         }
-        Ok(Self { open, keyed, bindings, _upstream: upstream })
+        Ok(Self {
+            open,
+            keyed,
+            bindings,
+            _upstream: upstream,
+        })
     }
 
     fn user(&self, server: &str) -> (User, String) {
@@ -291,7 +200,10 @@ impl World {
     async fn ask(&self, case: &Case) -> Result<(Value, Value)> {
         let (user, base) = self.user(&case.server);
         let request = &case.request;
-        let mut call = user.request(Method::from_bytes(request.method.as_bytes())?, &format!("{base}{}", request.path));
+        let mut call = user.request(
+            Method::from_bytes(request.method.as_bytes())?,
+            &format!("{base}{}", request.path),
+        );
         let plain = |value: &Value| match value {
             Value::String(text) => self.bindings.fill(text),
             other => other.to_string(),
@@ -308,7 +220,8 @@ impl World {
             Some(body) => call.body(self.bindings.fill_json(body).to_string()),
         };
         let reply = user.send(call).await?;
-        let mut expected = json!({"status": case.response.status, "content_type": case.response.content_type});
+        let mut expected =
+            json!({"status": case.response.status, "content_type": case.response.content_type});
         let mut got = json!({"status": reply.status, "content_type": reply.header("content-type")});
         match &case.response.stream {
             Some(stream) => {
@@ -328,7 +241,10 @@ impl World {
 
 /// A stream as the recordings keep it.
 fn stream_of(reply: &Reply) -> Value {
-    if !reply.header("content-type").starts_with("text/event-stream") {
+    if !reply
+        .header("content-type")
+        .starts_with("text/event-stream")
+    {
         return reply.json();
     }
     let frames = reply.frames();
@@ -361,10 +277,42 @@ fn script() -> Script {
     let statuses = "SELECT status, COUNT(*) AS orders FROM orders GROUP BY status ORDER BY orders DESC LIMIT 50";
     let bad = "SELECT nope FROM missing_table LIMIT 5";
     Script::default()
-        .answer("Orders per month", &[&answer("Aggregate orders per month.", "", months, "response_line_chart")])
-        .answer("Orders by status", &[&answer("Count orders per status.", "", statuses, "response_pie_chart")])
-        .answer("hello", &[&answer("No SQL is needed.", "Hello, how can I help with this database?", "", "")])
-        .answer("run bad sql", &[&answer("Query a table that does not exist.", "", bad, "response_table")])
+        .answer(
+            "Orders per month",
+            &[&answer(
+                "Aggregate orders per month.",
+                "",
+                months,
+                "response_line_chart",
+            )],
+        )
+        .answer(
+            "Orders by status",
+            &[&answer(
+                "Count orders per status.",
+                "",
+                statuses,
+                "response_pie_chart",
+            )],
+        )
+        .answer(
+            "hello",
+            &[&answer(
+                "No SQL is needed.",
+                "Hello, how can I help with this database?",
+                "",
+                "",
+            )],
+        )
+        .answer(
+            "run bad sql",
+            &[&answer(
+                "Query a table that does not exist.",
+                "",
+                bad,
+                "response_table",
+            )],
+        )
         .embedding("hello", &[0.034659, 0.059924, -0.062641, 0.077147])
         .embedding("world", &[-0.001087, 0.043952, 0.081978, 0.070294])
         .embedding("a", &[0.085923, -0.054212, 0.061329, -0.024437])

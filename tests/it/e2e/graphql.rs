@@ -26,7 +26,9 @@ fn input() -> Value {
 }
 
 async fn run(user: &User, query: &str, variables: Value) -> Result<Value> {
-    let reply = user.post("/graphql", &json!({"query": query, "variables": variables})).await?;
+    let reply = user
+        .post("/graphql", &json!({"query": query, "variables": variables}))
+        .await?;
     Ok(reply.json())
 }
 
@@ -40,7 +42,10 @@ async fn the_mutation_answers_with_evidence() -> Result<()> {
     assert_eq!(answer["result"]["rows"], rows());
     assert_eq!(answer["problem"], Value::Null);
     assert_eq!(answer["evidence"]["datasource"], "towns");
-    assert_eq!(answer["evidence"]["verdict"], json!({"allowed": true, "tables": ["people"]}));
+    assert_eq!(
+        answer["evidence"]["verdict"],
+        json!({"allowed": true, "tables": ["people"]})
+    );
     assert_eq!(answer["evidence"]["tablesShown"], json!(["people"]));
     assert_eq!(answer["evidence"]["rowsRead"], 3);
     Ok(())
@@ -49,22 +54,37 @@ async fn the_mutation_answers_with_evidence() -> Result<()> {
 #[tokio::test]
 async fn an_unknown_datasource_is_data_and_not_an_error() -> Result<()> {
     let (app, _upstream) = towns(Script::default()).await?;
-    let asked = json!({"input": {"question": QUESTION, "datasource": "twons", "model": "scripted"}});
+    let asked =
+        json!({"input": {"question": QUESTION, "datasource": "twons", "model": "scripted"}});
     let body = run(&app.anonymous(), ASK, asked).await?;
     assert_eq!(body["data"]["ask"]["__typename"], "Problem", "{body}");
     assert_eq!(body["data"]["ask"]["code"], "not_found");
-    assert!(body["data"]["ask"]["message"].as_str().context("message")?.contains("towns"), "{body}");
+    assert!(
+        body["data"]["ask"]["message"]
+            .as_str()
+            .context("message")?
+            .contains("towns"),
+        "{body}"
+    );
     Ok(())
 }
 
 /// Runs a subscription over graphql-transport-ws; every payload until `complete`.
 async fn subscribe(user: &User, init: Value, query: &str, variables: Value) -> Result<Vec<Value>> {
-    let mut request = format!("{}/graphql", user.web().replace("http://", "ws://")).into_client_request()?;
-    request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse()?);
+    let mut request =
+        format!("{}/graphql", user.web().replace("http://", "ws://")).into_client_request()?;
+    request
+        .headers_mut()
+        .insert("sec-websocket-protocol", "graphql-transport-ws".parse()?);
     let (mut socket, response) = tokio_tungstenite::connect_async(request).await?;
-    assert_eq!(response.headers()["sec-websocket-protocol"], "graphql-transport-ws");
+    assert_eq!(
+        response.headers()["sec-websocket-protocol"],
+        "graphql-transport-ws"
+    );
     let send = |value: Value| Message::text(value.to_string());
-    socket.send(send(json!({"type": "connection_init", "payload": init}))).await?;
+    socket
+        .send(send(json!({"type": "connection_init", "payload": init})))
+        .await?;
     let mut payloads = Vec::new();
     while let Some(message) = socket.next().await {
         let text = match message? {
@@ -76,7 +96,11 @@ async fn subscribe(user: &User, init: Value, query: &str, variables: Value) -> R
         match message["type"].as_str() {
             Some("connection_ack") => {
                 let payload = json!({"query": query, "variables": variables});
-                socket.send(send(json!({"id": "1", "type": "subscribe", "payload": payload}))).await?;
+                socket
+                    .send(send(
+                        json!({"id": "1", "type": "subscribe", "payload": payload}),
+                    ))
+                    .await?;
             }
             Some("next") => payloads.push(message["payload"].clone()),
             Some("complete") => return Ok(payloads),
@@ -87,17 +111,41 @@ async fn subscribe(user: &User, init: Value, query: &str, variables: Value) -> R
 }
 
 fn check_events(events: &[Value]) {
-    let kinds: Vec<&str> = events.iter().filter_map(|event| event["data"]["turn"]["__typename"].as_str()).collect();
-    for kind in ["TurnStarted", "TurnSchema", "TurnSql", "TurnVerdict", "TurnColumns", "TurnRows", "TurnChart", "TurnText", "TurnUsage"] {
+    let kinds: Vec<&str> = events
+        .iter()
+        .filter_map(|event| event["data"]["turn"]["__typename"].as_str())
+        .collect();
+    for kind in [
+        "TurnStarted",
+        "TurnSchema",
+        "TurnSql",
+        "TurnVerdict",
+        "TurnColumns",
+        "TurnRows",
+        "TurnChart",
+        "TurnText",
+        "TurnUsage",
+    ] {
         assert!(kinds.contains(&kind), "{kind} is missing in {kinds:?}");
     }
-    assert_eq!((kinds.first(), kinds.last()), (Some(&"TurnStarted"), Some(&"TurnDone")));
+    assert_eq!(
+        (kinds.first(), kinds.last()),
+        (Some(&"TurnStarted"), Some(&"TurnDone"))
+    );
     let of = |kind: &str| {
-        events.iter().map(|e| &e["data"]["turn"]).find(|turn| turn["__typename"] == kind).cloned().unwrap_or_default()
+        events
+            .iter()
+            .map(|e| &e["data"]["turn"])
+            .find(|turn| turn["__typename"] == kind)
+            .cloned()
+            .unwrap_or_default()
     };
     assert_eq!(of("TurnSql")["sql"], SQL);
     assert_eq!(of("TurnRows")["rows"], rows());
-    assert_eq!(of("TurnDone")["answer"], json!({"sql": SQL, "result": {"rows": rows()}}));
+    assert_eq!(
+        of("TurnDone")["answer"],
+        json!({"sql": SQL, "result": {"rows": rows()}})
+    );
 }
 
 #[tokio::test]
@@ -124,7 +172,11 @@ async fn the_subscription_runs_as_an_event_stream_too() -> Result<()> {
         .map(serde_json::from_str)
         .collect::<Result<_, _>>()?;
     check_events(&events);
-    assert!(reply.text.ends_with("event: complete\ndata:\n\n"), "{}", reply.text);
+    assert!(
+        reply.text.ends_with("event: complete\ndata:\n\n"),
+        "{}",
+        reply.text
+    );
     Ok(())
 }
 
@@ -135,7 +187,11 @@ async fn a_websocket_brings_its_key_in_connection_init() -> Result<()> {
     let init = json!({"authorization": format!("Bearer {}", keyed.key().context("key")?)});
     let events = subscribe(&app.anonymous(), init, TURN, json!({"input": input()})).await?;
     check_events(&events);
-    assert!(subscribe(&app.anonymous(), json!({}), TURN, json!({"input": input()})).await.is_err());
+    assert!(
+        subscribe(&app.anonymous(), json!({}), TURN, json!({"input": input()}))
+            .await
+            .is_err()
+    );
     Ok(())
 }
 
@@ -152,19 +208,31 @@ async fn conversations_page_forwards_and_backwards() -> Result<()> {
             edges { cursor node { id messages(first: 10) { edges { node { role } } } } }
             pageInfo { hasNextPage hasPreviousPage } } }";
     let ids = |body: &Value| -> Vec<String> {
-        let edges = body["data"]["conversations"]["edges"].as_array().cloned().unwrap_or_default();
-        edges.iter().filter_map(|edge| Some(edge["node"]["id"].as_str()?.to_owned())).collect()
+        let edges = body["data"]["conversations"]["edges"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        edges
+            .iter()
+            .filter_map(|edge| Some(edge["node"]["id"].as_str()?.to_owned()))
+            .collect()
     };
     let first = run(&user, page, json!({"first": 2})).await?;
     assert_eq!(ids(&first), ["c-5", "c-4"], "{first}");
-    assert_eq!(first["data"]["conversations"]["pageInfo"], json!({"hasNextPage": true, "hasPreviousPage": false}));
+    assert_eq!(
+        first["data"]["conversations"]["pageInfo"],
+        json!({"hasNextPage": true, "hasPreviousPage": false})
+    );
     let cursor = &first["data"]["conversations"]["edges"][1]["cursor"];
     let second = run(&user, page, json!({"first": 2, "after": cursor})).await?;
     assert_eq!(ids(&second), ["c-3", "c-2"], "{second}");
     let cursor = &second["data"]["conversations"]["edges"][0]["cursor"];
     let back = run(&user, page, json!({"last": 1, "before": cursor})).await?;
     assert_eq!(ids(&back), ["c-4"], "{back}");
-    assert_eq!(back["data"]["conversations"]["pageInfo"]["hasPreviousPage"], true);
+    assert_eq!(
+        back["data"]["conversations"]["pageInfo"]["hasPreviousPage"],
+        true
+    );
     let roles = &first["data"]["conversations"]["edges"][0]["node"]["messages"]["edges"];
     assert_eq!(roles.as_array().map(Vec::len), Some(3));
     Ok(())
@@ -176,7 +244,13 @@ async fn deep_wide_and_repeated_queries_are_refused() -> Result<()> {
     let user = app.anonymous();
     let costly = "{ conversations(first: 200) { edges { node { messages(first: 200) { edges { node { id } } } } } } }";
     let body = run(&user, costly, Value::Null).await?;
-    assert!(body["errors"][0]["message"].as_str().context("refused")?.contains("complex"), "{body}");
+    assert!(
+        body["errors"][0]["message"]
+            .as_str()
+            .context("refused")?
+            .contains("complex"),
+        "{body}"
+    );
     let aliases: String = (0..500).map(|i| format!("a{i}: __typename ")).collect();
     let body = run(&user, &format!("{{ {aliases} }}"), Value::Null).await?;
     assert!(body["errors"].is_array(), "{body}");

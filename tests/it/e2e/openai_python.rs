@@ -31,7 +31,11 @@ async fn the_openai_package_gets_the_same_sql_and_rows() -> Result<()> {
             .output()
             .await?;
         let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{text}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let seen: Value = serde_json::from_str(&text).with_context(|| text.clone().into_owned())?;
         for way in ["whole", "stream"] {
             assert_eq!(seen[way]["tidegate"]["sql"], json!(SQL), "{way}: {seen}");
@@ -39,8 +43,14 @@ async fn the_openai_package_gets_the_same_sql_and_rows() -> Result<()> {
         }
         assert_eq!(seen["whole"]["content"], seen["stream"]["content"]);
         assert_eq!(seen["models"], json!(["scripted"]));
-        assert_eq!(seen["unknown_model"], json!({"status": 404, "code": "model_not_found"}));
-        assert_eq!(seen["bad_key"], json!({"status": 401, "code": "invalid_api_key"}));
+        assert_eq!(
+            seen["unknown_model"],
+            json!({"status": 404, "code": "model_not_found"})
+        );
+        assert_eq!(
+            seen["bad_key"],
+            json!({"status": 401, "code": "invalid_api_key"})
+        );
     }
     Ok(())
 }

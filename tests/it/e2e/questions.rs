@@ -21,7 +21,8 @@ async fn answers(app: &TestApp, questions: &[Question], prefix: &str) -> Result<
     let mut failures = Vec::new();
     for question in questions {
         let path = app.dir().join(format!("{}.db", question.database));
-        let expected = databases::query(&path, &question.sql).with_context(|| question.id.clone())?;
+        let expected =
+            databases::query(&path, &question.sql).with_context(|| question.id.clone())?;
         let request = TurnRequest {
             text: question.text.clone(),
             mode: ChatMode::WithDbExecute.name().to_owned(),
@@ -32,11 +33,26 @@ async fn answers(app: &TestApp, questions: &[Question], prefix: &str) -> Result<
         match app.app.chat().ask(&Caller::local("001"), request).await {
             Ok(answer) => {
                 let got = rows::of_document(&answer.document());
-                let wrong = answer.problem.as_ref().map(ToString::to_string).or_else(|| {
-                    let same = rows::agree(&expected, &got, question.ordered);
-                    (!same).then(|| format!("{} rows expected, {} came, or they differ", expected.len(), got.len()))
-                });
-                failures.extend(wrong.map(|why| format!("{}: {}\n    {}\n    {why}", question.id, question.text, question.sql)));
+                let wrong = answer
+                    .problem
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .or_else(|| {
+                        let same = rows::agree(&expected, &got, question.ordered);
+                        (!same).then(|| {
+                            format!(
+                                "{} rows expected, {} came, or they differ",
+                                expected.len(),
+                                got.len()
+                            )
+                        })
+                    });
+                failures.extend(wrong.map(|why| {
+                    format!(
+                        "{}: {}\n    {}\n    {why}",
+                        question.id, question.text, question.sql
+                    )
+                }));
             }
             Err(error) => failures.push(format!("{}: {error}", question.id)),
         }
@@ -45,7 +61,11 @@ async fn answers(app: &TestApp, questions: &[Question], prefix: &str) -> Result<
 }
 
 fn script(questions: &[Question]) -> Script {
-    questions.iter().fold(Script::default(), |script, question| script.sql(&question.text, &question.sql))
+    questions
+        .iter()
+        .fold(Script::default(), |script, question| {
+            script.sql(&question.text, &question.sql)
+        })
 }
 
 /// Two questions of one text over different databases would share an answer of the script.
@@ -61,12 +81,26 @@ fn by_text(questions: &[Question]) -> BTreeMap<&str, Vec<&str>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_question_is_answered_over_sqlite() -> Result<()> {
     let questions = questions::all();
-    assert!(questions.len() >= 60 && by_text(&questions).is_empty(), "{:?}", by_text(&questions));
+    assert!(
+        questions.len() >= 60 && by_text(&questions).is_empty(),
+        "{:?}",
+        by_text(&questions)
+    );
     let upstream = Upstream::start(script(&questions)).await?;
-    let app = TestApp::builder().sample().model(&upstream.model("scripted")).start().await?;
+    let app = TestApp::builder()
+        .sample()
+        .model(&upstream.model("scripted"))
+        .start()
+        .await?;
     app.add_question_databases().await?;
     let failures = answers(&app, &questions, "").await?;
-    assert!(failures.is_empty(), "{} of {} failed:\n{}", failures.len(), questions.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} of {} failed:\n{}",
+        failures.len(),
+        questions.len(),
+        failures.join("\n")
+    );
     Ok(())
 }
 
@@ -74,19 +108,38 @@ async fn every_question_is_answered_over_sqlite() -> Result<()> {
 async fn every_portable_question_is_answered_over_postgres() -> Result<()> {
     let portable: Vec<Question> = questions::all()
         .into_iter()
-        .filter(|q| q.database != "shop" && !SQLITE_ONLY.iter().any(|word| q.sql.to_lowercase().contains(word)))
+        .filter(|q| {
+            q.database != "shop"
+                && !SQLITE_ONLY
+                    .iter()
+                    .any(|word| q.sql.to_lowercase().contains(word))
+        })
         .collect();
-    assert!(portable.len() >= 30, "only {} questions are portable", portable.len());
+    assert!(
+        portable.len() >= 30,
+        "only {} questions are portable",
+        portable.len()
+    );
     let upstream = Upstream::start(script(&portable)).await?;
-    let app = TestApp::builder().model(&upstream.model("scripted")).start().await?;
+    let app = TestApp::builder()
+        .model(&upstream.model("scripted"))
+        .start()
+        .await?;
     app.add_question_databases().await?;
     let mut kept = Vec::new();
     for name in ["vetclinic", "bikeshare"] {
         let database = Database::with(&paths::text(&format!("ask/{name}.sql"))).await?;
-        app.register(&format!("pg-{name}"), database.connection()?).await?;
+        app.register(&format!("pg-{name}"), database.connection()?)
+            .await?;
         kept.push(database);
     }
     let failures = answers(&app, &portable, "pg-").await?;
-    assert!(failures.is_empty(), "{} of {} failed:\n{}", failures.len(), portable.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} of {} failed:\n{}",
+        failures.len(),
+        portable.len(),
+        failures.join("\n")
+    );
     Ok(())
 }

@@ -15,7 +15,12 @@ use tidegate_server::{
 };
 
 use super::say;
-use crate::{app::sqlite, databases, questions::{self, Question}, rows};
+use crate::{
+    app::sqlite,
+    databases,
+    questions::{self, Question},
+    rows,
+};
 
 /// Longest a model may take to load.
 const LOADING: Duration = Duration::from_secs(300);
@@ -34,7 +39,10 @@ pub async fn run(
         None => app.models().default_name()?,
     };
     wait(&app, &name).await?;
-    let questions: Vec<Question> = questions::all().into_iter().take(limit.unwrap_or(usize::MAX)).collect();
+    let questions: Vec<Question> = questions::all()
+        .into_iter()
+        .take(limit.unwrap_or(usize::MAX))
+        .collect();
     let mut scores: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     let mut by_tag: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     let (mut unsure, mut slowest, mut spent) = (0, Duration::ZERO, Duration::ZERO);
@@ -68,7 +76,12 @@ pub async fn run(
             say(&format!("✗ {}  {}", question.id, question.text));
             say(&format!("    expected  {}", question.sql));
             say(&format!("    got       {}", got.replace('\n', " ")));
-            say(&format!("    rows      {} expected, {} got{}", expected.len(), rows_got.len(), first(&expected, &rows_got)));
+            say(&format!(
+                "    rows      {} expected, {} got{}",
+                expected.len(),
+                rows_got.len(),
+                first(&expected, &rows_got)
+            ));
         }
     }
     app.stop().await;
@@ -121,26 +134,43 @@ fn environment(name: &str) -> Option<String> {
 async fn wait(app: &App, name: &str) -> Result<()> {
     let deadline = Instant::now() + LOADING;
     loop {
-        let state = app.models().states().into_iter().find(|(metadata, _)| metadata.name == name).map(|(_, s)| s);
+        let state = app
+            .models()
+            .states()
+            .into_iter()
+            .find(|(metadata, _)| metadata.name == name)
+            .map(|(_, s)| s);
         match state.with_context(|| format!("no model is named '{name}'"))? {
             State::Ready => return Ok(()),
             State::Failed(reason) => anyhow::bail!("'{name}' could not be loaded: {reason}"),
-            State::Loading if Instant::now() > deadline => anyhow::bail!("'{name}' is still loading"),
+            State::Loading if Instant::now() > deadline => {
+                anyhow::bail!("'{name}' is still loading")
+            }
             State::Loading => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
 }
 
-fn judge(expected: &[Vec<rows::Value>], answer: &Answer, ordered: bool) -> (bool, String, Vec<Vec<rows::Value>>) {
+fn judge(
+    expected: &[Vec<rows::Value>],
+    answer: &Answer,
+    ordered: bool,
+) -> (bool, String, Vec<Vec<rows::Value>>) {
     // Straight from the result: the document keeps a thousand rows only.
     let got: Vec<Vec<rows::Value>> = answer.result.as_ref().map_or_else(Vec::new, |result| {
         let cells = |row: &Vec<tidegate_schema::model::Cell>| {
-            row.iter().map(|cell| rows::Value::json(&cell.to_json())).collect()
+            row.iter()
+                .map(|cell| rows::Value::json(&cell.to_json()))
+                .collect()
         };
         result.rows.iter().map(cells).collect()
     });
     let answered = answer.problem.is_none() && answer.result.is_some();
-    let said = answer.evidence.sql.clone().unwrap_or_else(|| answer.text.clone());
+    let said = answer
+        .evidence
+        .sql
+        .clone()
+        .unwrap_or_else(|| answer.text.clone());
     let said = match &answer.problem {
         Some(problem) => format!("{said}  ({problem})"),
         None => said,
@@ -163,14 +193,23 @@ fn report(
     unsure: usize,
 ) {
     say("");
-    let mut weak: Vec<(&&str, &(usize, usize))> = by_tag.iter().filter(|(_, (right, of))| right < of).collect();
+    let mut weak: Vec<(&&str, &(usize, usize))> = by_tag
+        .iter()
+        .filter(|(_, (right, of))| right < of)
+        .collect();
     weak.sort_by_key(|(_, (right, of))| std::cmp::Reverse(of - right));
-    let weak: Vec<String> = weak.iter().map(|(tag, (right, of))| format!("{tag} {right}/{of}")).collect();
+    let weak: Vec<String> = weak
+        .iter()
+        .map(|(tag, (right, of))| format!("{tag} {right}/{of}"))
+        .collect();
     if !weak.is_empty() {
         say(&format!("weakest in  {}", weak.join(", ")));
     }
     for (database, (right, of)) in scores {
-        say(&format!("{database:<10} {right:>3} of {of:>3}  {:5.1} %", 100.0 * *right as f64 / *of as f64));
+        say(&format!(
+            "{database:<10} {right:>3} of {of:>3}  {:5.1} %",
+            100.0 * *right as f64 / *of as f64
+        ));
     }
     let right: usize = scores.values().map(|score| score.0).sum();
     say(&format!(

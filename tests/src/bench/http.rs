@@ -12,10 +12,18 @@ use crate::{TestApp, User};
 /// Measures and prints.
 pub async fn run(requests: usize) -> Result<()> {
     let app = TestApp::builder().dummy("dummy/echo").start().await?;
-    app.add_sqlite("t", "CREATE TABLE t (x INTEGER); INSERT INTO t VALUES (1), (2), (3)").await?;
+    app.add_sqlite(
+        "t",
+        "CREATE TABLE t (x INTEGER); INSERT INTO t VALUES (1), (2), (3)",
+    )
+    .await?;
     let sql = json!({"db_name": "t", "sql": "SELECT SUM(x) FROM t"});
-    let chat = json!({"model": "dummy/echo", "messages": [{"role": "user", "content": "one two three"}]});
-    say(&format!("{:<28} {:>5} {:>10} {:>9} {:>9}", "route", "at a time", "per second", "p50 ms", "p99 ms"));
+    let chat =
+        json!({"model": "dummy/echo", "messages": [{"role": "user", "content": "one two three"}]});
+    say(&format!(
+        "{:<28} {:>5} {:>10} {:>9} {:>9}",
+        "route", "at a time", "per second", "p50 ms", "p99 ms"
+    ));
     for (path, body) in [
         ("/api/health", None),
         ("/api/v1/editor/sql/run", Some(&sql)),
@@ -28,7 +36,13 @@ pub async fn run(requests: usize) -> Result<()> {
     Ok(())
 }
 
-async fn measure(user: &User, path: &str, body: Option<&Value>, at_once: usize, requests: usize) -> Result<()> {
+async fn measure(
+    user: &User,
+    path: &str,
+    body: Option<&Value>,
+    at_once: usize,
+    requests: usize,
+) -> Result<()> {
     let started = Instant::now();
     let mut times: Vec<Duration> = stream::iter(0..requests)
         .map(|_| async {
@@ -37,7 +51,12 @@ async fn measure(user: &User, path: &str, body: Option<&Value>, at_once: usize, 
                 Some(body) => user.post(path, body).await?,
                 None => user.get(path).await?,
             };
-            anyhow::ensure!(reply.status == 200, "{path}: {} {}", reply.status, reply.text);
+            anyhow::ensure!(
+                reply.status == 200,
+                "{path}: {} {}",
+                reply.status,
+                reply.text
+            );
             Ok(begun.elapsed())
         })
         .buffer_unordered(at_once)

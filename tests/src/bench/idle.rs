@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -18,14 +19,24 @@ use crate::{
 const REST: Duration = Duration::from_secs(2);
 
 /// Measures and prints.
-pub async fn run(program: Option<PathBuf>, starts: usize, start_within_ms: Option<f64>) -> Result<()> {
+pub async fn run(
+    program: Option<PathBuf>,
+    starts: usize,
+    start_within_ms: Option<f64>,
+) -> Result<()> {
     let program = match program {
         Some(path) => path,
-        None => beside_this()?,
+        None => build()?,
     };
-    say(&format!("program  {}", program.file_name().unwrap_or_default().to_string_lossy()));
+    say(&format!(
+        "program  {}",
+        program.file_name().unwrap_or_default().to_string_lossy()
+    ));
     let mut worst: f64 = 0.0;
-    for (label, builtin) in [("without the built-in model", false), ("with the built-in model", true)] {
+    for (label, builtin) in [
+        ("without the built-in model", false),
+        ("with the built-in model", true),
+    ] {
         let dir = TempDir::new()?;
         let config = format!(
             "[data]\ndir = {:?}\n[builtin]\nenabled = {builtin}\n[log]\nfilter = \"error\"\n",
@@ -37,9 +48,15 @@ pub async fn run(program: Option<PathBuf>, starts: usize, start_within_ms: Optio
         let ready = ready(&server).await?;
         tokio::time::sleep(REST).await;
         say(label);
-        say(&format!("  memory at rest      {:.1} MB", resident(server.id())? as f64 / 1e6));
+        say(&format!(
+            "  memory at rest      {:.1} MB",
+            resident(server.id())? as f64 / 1e6
+        ));
         if let Some(ready) = ready {
-            say(&format!("  models ready after  {:.0} ms more", ready.as_secs_f64() * 1000.0));
+            say(&format!(
+                "  models ready after  {:.0} ms more",
+                ready.as_secs_f64() * 1000.0
+            ));
         }
         drop(server);
         let mut times = Vec::new();
@@ -51,24 +68,45 @@ pub async fn run(program: Option<PathBuf>, starts: usize, start_within_ms: Optio
         times.sort_by(f64::total_cmp);
         let median = times[times.len() / 2];
         worst = worst.max(median);
-        say(&format!("  first 200, new data {:.0} ms", first.as_secs_f64() * 1000.0));
-        say(&format!("  first 200, median   {median:.0} ms of {} starts", times.len()));
+        say(&format!(
+            "  first 200, new data {:.0} ms",
+            first.as_secs_f64() * 1000.0
+        ));
+        say(&format!(
+            "  first 200, median   {median:.0} ms of {} starts",
+            times.len()
+        ));
     }
     if let Some(limit) = start_within_ms {
-        anyhow::ensure!(worst <= limit, "the first answer takes {worst:.0} ms, more than {limit:.0} ms");
+        anyhow::ensure!(
+            worst <= limit,
+            "the first answer takes {worst:.0} ms, more than {limit:.0} ms"
+        );
     }
     Ok(())
 }
 
-/// The program that stands beside this one in the build directory.
-fn beside_this() -> Result<PathBuf> {
+/// The server's program of the profile this one was built with, built now so that it is not an old one.
+fn build() -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let dir = own.parent().context("this program lies in a directory")?;
-    ["tidegate", "tidegate-under-test"]
-        .iter()
-        .map(|name| dir.join(name))
-        .find(|path| path.exists())
-        .context("no server program beside this one; build it or name it with --program")
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--package", "tidegate-server", "--bin", "tidegate"]);
+    if dir.ends_with("release") {
+        cargo.arg("--release");
+    }
+    if !cfg!(feature = "torch") {
+        cargo.arg("--no-default-features");
+    }
+    let status = cargo
+        .current_dir(crate::paths::file(".."))
+        .status()
+        .context("running cargo")?;
+    anyhow::ensure!(
+        status.success(),
+        "the server could not be built; name a program with --program"
+    );
+    Ok(dir.join("tidegate"))
 }
 
 async fn first_answer(program: &Program) -> Result<(Duration, Server)> {
@@ -78,10 +116,18 @@ async fn first_answer(program: &Program) -> Result<(Duration, Server)> {
     let client = http();
     let url = format!("http://{}/api/health", server.web);
     loop {
-        if client.get(&url).send().await.is_ok_and(|response| response.status().is_success()) {
+        if client
+            .get(&url)
+            .send()
+            .await
+            .is_ok_and(|response| response.status().is_success())
+        {
             return Ok((started.elapsed(), server));
         }
-        anyhow::ensure!(started.elapsed() < Duration::from_secs(60), "no answer within 60 s");
+        anyhow::ensure!(
+            started.elapsed() < Duration::from_secs(60),
+            "no answer within 60 s"
+        );
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
@@ -95,8 +141,16 @@ async fn ready(server: &Server) -> Result<Option<Duration>> {
         if body["ready"] == true {
             return Ok(Some(started.elapsed()));
         }
-        for model in body["models"].as_array().into_iter().flatten().filter(|m| m["state"] == "failed") {
-            say(&format!("  {} could not be loaded: {}", model["name"], model["reason"]));
+        for model in body["models"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|m| m["state"] == "failed")
+        {
+            say(&format!(
+                "  {} could not be loaded: {}",
+                model["name"], model["reason"]
+            ));
             return Ok(None);
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -108,7 +162,10 @@ async fn ready(server: &Server) -> Result<Option<Duration>> {
 fn resident(id: u32) -> Result<u64> {
     let text = std::fs::read_to_string(Path::new("/proc").join(id.to_string()).join("status"))
         .context("memory is read from /proc, which only Linux has")?;
-    let line = text.lines().find(|line| line.starts_with("VmRSS:")).context("VmRSS")?;
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .context("VmRSS")?;
     let kilobytes: u64 = line.split_whitespace().nth(1).context("VmRSS")?.parse()?;
     Ok(kilobytes * 1024)
 }

@@ -7,7 +7,10 @@ pub mod http;
 pub mod idle;
 
 /// Says why a measurement failed.
-#[expect(clippy::print_stderr, reason = "complaints of a command line go to standard error")]
+#[expect(
+    clippy::print_stderr,
+    reason = "complaints of a command line go to standard error"
+)]
 pub fn failed(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
     ExitCode::FAILURE

@@ -52,14 +52,26 @@ enum Act {
 
 fn main() -> ExitCode {
     let act = Cli::parse().act;
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return bench::failed(&error.into()),
     };
     let outcome = runtime.block_on(async {
         match act {
-            Act::Ask { model, config, limit, at_least } => bench::ask::run(model, config, limit, at_least).await,
-            Act::Idle { program, starts, start_within_ms } => bench::idle::run(program, starts, start_within_ms).await,
+            Act::Ask {
+                model,
+                config,
+                limit,
+                at_least,
+            } => bench::ask::run(model, config, limit, at_least).await,
+            Act::Idle {
+                program,
+                starts,
+                start_within_ms,
+            } => bench::idle::run(program, starts, start_within_ms).await,
             Act::Http { requests } => bench::http::run(requests).await,
         }
     });
