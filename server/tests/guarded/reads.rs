@@ -82,7 +82,7 @@ async fn all_run(shop: &GuardedDatabase, files: &[&str], skipped: &[&str]) {
         match shop.run(sql, &GuardOptions::default(), limits).await {
             Ok((Verdict { allowed: true, .. }, rows)) if !rows.columns.is_empty() => {}
             Ok((verdict, rows)) => {
-                failed.push(format!("{sql}\n    {verdict:?} {:?}", rows.columns))
+                failed.push(format!("{sql}\n    {verdict:?} {:?}", rows.columns));
             }
             Err(refusal) => failed.push(format!("{sql}\n    {}", refusal.error)),
         }
