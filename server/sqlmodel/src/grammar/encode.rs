@@ -56,7 +56,7 @@ impl Encoder<'_> {
             steps.push(Step::Act(Action::Distinct));
         }
         for item in &query.select {
-            self.item(item, &mut steps)?;
+            Self::item(item, &mut steps)?;
         }
         let mut clauses: Vec<Keyed> = query
             .filter
@@ -69,7 +69,7 @@ impl Encoder<'_> {
         if let Some(having) = &query.having {
             steps.push(Step::Act(Action::Having));
             steps.extend(action(&COMPARISONS, having.comparison).map(Step::Act));
-            self.aggregate(having.aggregate, &mut steps)?;
+            Self::aggregate(having.aggregate, &mut steps)?;
             let value = self.number(&having.value)?;
             steps.push(Step::Value(value));
         }
@@ -79,7 +79,7 @@ impl Encoder<'_> {
             } else {
                 Action::Asc
             }));
-            self.item(&order.by, &mut steps)?;
+            Self::item(&order.by, &mut steps)?;
         }
         match query.limit {
             None => {}
@@ -93,7 +93,7 @@ impl Encoder<'_> {
         Ok(steps)
     }
 
-    fn item(&self, item: &Item, steps: &mut Vec<Step>) -> Result<(), GrammarError> {
+    fn item(item: &Item, steps: &mut Vec<Step>) -> Result<(), GrammarError> {
         match *item {
             Item::Column(column) => steps.extend([Step::Act(Action::Show), Step::Column(column)]),
             Item::AllOf(table) => steps.extend([Step::Act(Action::ShowAll), Step::Table(table)]),
@@ -101,12 +101,12 @@ impl Encoder<'_> {
                 steps.extend(action(&BUCKETS, bucket).map(Step::Act));
                 steps.push(Step::Column(column));
             }
-            Item::Aggregate(aggregate) => self.aggregate(aggregate, steps)?,
+            Item::Aggregate(aggregate) => Self::aggregate(aggregate, steps)?,
         }
         Ok(())
     }
 
-    fn aggregate(&self, aggregate: Aggregate, steps: &mut Vec<Step>) -> Result<(), GrammarError> {
+    fn aggregate(aggregate: Aggregate, steps: &mut Vec<Step>) -> Result<(), GrammarError> {
         let unsupported =
             || GrammarError::Unsupported(format!("an aggregate {aggregate:?} has no action"));
         match (aggregate.function, aggregate.argument) {

@@ -126,7 +126,7 @@ impl Rules {
                     value.text().is_some() || value.spelling(column).is_some()
                 }
                 Kind::Id | Kind::Key => {
-                    value.number().is_some()
+                    value.number().is_some_and(|n| n.fract() == 0.0)
                         || value
                             .text()
                             .is_some_and(|t| t.contains(|c: char| c.is_ascii_digit()))

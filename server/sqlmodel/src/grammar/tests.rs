@@ -320,14 +320,14 @@ fn random_schema(dice: &mut Dice) -> String {
     let names = ["orders", "Line Items", "user", "café", "stores", "group"];
     let mut lines = String::new();
     for table in 0..tables {
-        lines.push_str(&format!("{}:", names[table].replace(' ', "_")));
+        lines += &format!("{}:", names[table].replace(' ', "_"));
         if dice.roll(6) > 0 {
             lines.push_str(" id*");
         }
         for key in 0..dice.roll(3) {
             // Any table with a primary key may be referred to, also the own one.
             let to = dice.roll(tables);
-            lines.push_str(&format!(" k{key}?>{}", names[to].replace(' ', "_")));
+            lines += &format!(" k{key}?>{}", names[to].replace(' ', "_"));
         }
         let kinds = [
             "!",
@@ -344,9 +344,9 @@ fn random_schema(dice: &mut Dice) -> String {
         let columns = [
             "name", "Note", "year", "total", "order", "quantity", "from", "x'y", "b\"q",
         ];
-        for at in 0..1 + dice.roll(6) {
+        for at in 0..=dice.roll(6) {
             let kind = kinds[dice.roll(kinds.len())];
-            lines.push_str(&format!(" {}{at}{kind}", columns[dice.roll(columns.len())]));
+            lines += &format!(" {}{at}{kind}", columns[dice.roll(columns.len())]);
         }
         lines.push('\n');
     }

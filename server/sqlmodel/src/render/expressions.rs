@@ -162,7 +162,7 @@ impl Context<'_> {
             (Kind::Id | Kind::Key, Value::Number(n)) if n.is_finite() => {
                 // PostgreSQL reads a quoted literal as whatever type the key has; a number fits only some.
                 let spelled = number(*n);
-                exact(if self.dialect == Dialect::Postgres {
+                exact(if self.dialect == Dialect::Postgres && n.fract() == 0.0 {
                     text(&spelled)
                 } else {
                     spelled

@@ -540,8 +540,8 @@ fn items(query: &Query) -> impl Iterator<Item = Item> + '_ {
 
 fn tables_of(schema: &Schema, item: &Item) -> Vec<TableId> {
     match *item {
-        Item::AllOf(table) => vec![table],
-        Item::Aggregate(Aggregate {
+        Item::AllOf(table)
+        | Item::Aggregate(Aggregate {
             argument: Argument::Rows(table),
             ..
         }) => vec![table],
@@ -607,8 +607,8 @@ fn check(query: &Query, schema: &Schema) -> Result<(), RenderError> {
     for item in items(query) {
         sort_columns(&item).try_for_each(known)?;
         match item {
-            Item::AllOf(id) => table(id)?,
-            Item::Aggregate(Aggregate {
+            Item::AllOf(id)
+            | Item::Aggregate(Aggregate {
                 argument: Argument::Rows(id),
                 ..
             }) => table(id)?,

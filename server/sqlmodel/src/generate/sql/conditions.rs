@@ -49,13 +49,13 @@ impl Filter {
                         .flatten()
                         .map(|c| scope.schema.columns[c].table)
                 };
-                if let Expr::BinaryOp { left, right, .. } = strip(condition) {
-                    if let (Some(a), Some(b)) = (own(left), own(right)) {
-                        match (scope.holds(a), scope.holds(b)) {
-                            (true, false) => filter.tied = Some(a),
-                            (false, true) => filter.tied = Some(b),
-                            _ => {}
-                        }
+                if let Expr::BinaryOp { left, right, .. } = strip(condition)
+                    && let (Some(a), Some(b)) = (own(left), own(right))
+                {
+                    match (scope.holds(a), scope.holds(b)) {
+                        (true, false) => filter.tied = Some(a),
+                        (false, true) => filter.tied = Some(b),
+                        _ => {}
                     }
                 }
                 scope.take_key(condition)?;

@@ -235,8 +235,8 @@ pub(super) fn cut(start: NaiveDate, end: NaiveDate) -> Option<Cut> {
     let whole_months = start.day() == 1 && end.day() == 1;
     let months = (end.year() - start.year()) * 12 + end.month() as i32 - start.month() as i32;
     let whole_years = whole_months && start.month() == 1 && end.month() == 1;
-    let quarter = whole_months && months == 3 && start.month0() % 3 == 0;
-    let half = whole_months && months == 6 && start.month0() % 6 == 0;
+    let quarter = whole_months && months == 3 && start.month0().is_multiple_of(3);
+    let half = whole_months && months == 6 && start.month0().is_multiple_of(6);
     let days = (end - start).num_days();
     if days == 1 || days == 7 || (whole_months && (months == 1 || months == 12)) || quarter || half
     {

@@ -309,9 +309,10 @@ impl Reader<'_> {
             (Some(literal), None) => (right, turned(operator), literal),
             _ => return Err(complain()),
         };
-        let aggregate = match (named(side, shown), self.aggregate_of(side)?) {
-            (Some(Item::Aggregate(aggregate)), _) | (None, Some(aggregate)) => aggregate,
-            _ => return Err(complain()),
+        let ((Some(Item::Aggregate(aggregate)), _) | (None, Some(aggregate))) =
+            (named(side, shown), self.aggregate_of(side)?)
+        else {
+            return Err(complain());
         };
         match literal {
             Constant::Number(number) => Ok(Having {
@@ -337,7 +338,7 @@ impl Reader<'_> {
         let [key] = keys.as_slice() else {
             return Err("cannot say ORDER BY with several keys; leave one".to_owned());
         };
-        let by = match self.referred(&key.expr, shown)? {
+        let by = match Self::referred(&key.expr, shown)? {
             Some(item) => item,
             None => self.item(&key.expr, &mut Query::default())?,
         };
@@ -348,7 +349,7 @@ impl Reader<'_> {
     }
 
     /// The shown item that an alias or a position means.
-    fn referred(&self, expr: &Expr, shown: &Shown) -> Result<Option<Item>, String> {
+    fn referred(expr: &Expr, shown: &Shown) -> Result<Option<Item>, String> {
         if let Some(Constant::Number(position)) = constant(expr) {
             let at = (position as usize).wrapping_sub(1);
             return match shown.get(at) {
@@ -386,7 +387,7 @@ impl Reader<'_> {
         }
         let mut grouped = Vec::new();
         for key in keys {
-            let item = match self.referred(key, shown)? {
+            let item = match Self::referred(key, shown)? {
                 Some(item) => item,
                 None => self.item(key, &mut Query::default())?,
             };
@@ -561,12 +562,10 @@ fn limit(statement: &SqlQuery) -> Result<Option<u32>, String> {
             limit,
             offset: None,
             ..
-        }) => match limit {
+        }) => match limit.as_ref().map(constant) {
             None => Ok(None),
-            Some(limit) => match constant(limit) {
-                Some(Constant::Number(n)) if n.fract() == 0.0 && n >= 1.0 => Ok(Some(n as u32)),
-                _ => Err(complain()),
-            },
+            Some(Some(Constant::Number(n))) if n.fract() == 0.0 && n >= 1.0 => Ok(Some(n as u32)),
+            Some(_) => Err(complain()),
         },
         Some(_) => Err(complain()),
     }
