@@ -25,19 +25,33 @@ const HOLD: &str = r#"
 dir=$(mktemp -d "${TMPDIR:-/tmp}/tidegate-postgres.XXXXXX") || exit 1
 trap 'rm -rf "$dir"' EXIT
 trap '' HUP INT TERM
-"$1/initdb" -D "$dir/data" -A trust -U tidegate -E UTF8 --no-locale --no-sync >"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
+# Making a cluster takes seconds, copying one does not: the first is kept for the next.
+kept="${TMPDIR:-/tmp}/tidegate-postgres-kept-$("$1/postgres" --version | tr -cd '0-9')-$(id -u)"
+if [ -O "$kept/PG_VERSION" ]; then
+  cp -a "$kept" "$dir/data" || { rm -rf "$kept"; exit 1; }
+else
+  "$1/initdb" -D "$dir/data" -A trust -U tidegate -E UTF8 --no-locale --no-sync >"$dir/log" 2>&1 || { cat "$dir/log"; exit 1; }
+  cp -a "$dir/data" "$dir/copy" && [ ! -e "$kept" ] && mv "$dir/copy" "$kept"
+fi
 "$1/postgres" -D "$dir/data" -k "$dir" -h 127.0.0.1 -p "$2" -c fsync=off -c full_page_writes=off \
   -c shared_buffers=32MB -c max_connections=200 -c logging_collector=off </dev/null >>"$dir/log" 2>&1 &
 server=$!
 tries=0
 until "$1/pg_isready" -q -h "$dir" -p "$2"; do
   tries=$((tries + 1))
-  if ! kill -0 "$server" 2>/dev/null || [ "$tries" -gt 600 ]; then cat "$dir/log"; kill -9 "$server" 2>/dev/null; exit 1; fi
+  if ! kill -0 "$server" 2>/dev/null || [ "$tries" -gt 600 ]; then
+    cat "$dir/log"
+    kill -9 "$server" 2>/dev/null
+    # A cleaner may have taken files out of it.
+    rm -rf "$kept"
+    exit 1
+  fi
   sleep 0.05
 done
 echo "ready $dir"
 while read -r _; do :; done
-kill -INT "$server" 2>/dev/null
+# At once: nobody will read the data again.
+kill -QUIT "$server" 2>/dev/null
 wait "$server"
 "#;
 
@@ -65,7 +79,11 @@ impl PostgresServer {
     /// A server of the caller's own, or the one that `TIDEGATE_TEST_POSTGRES` names.
     pub fn start() -> Result<Self, Failure> {
         if let Ok(base) = env::var("TIDEGATE_TEST_POSTGRES") {
-            return Ok(Self { base: base.trim_end_matches('/').to_owned(), port: None, hold: None });
+            return Ok(Self {
+                base: base.trim_end_matches('/').to_owned(),
+                port: None,
+                hold: None,
+            });
         }
         let programs = programs()?;
         // Another program may take the port between our look and the server's start.
@@ -181,8 +199,10 @@ impl Drop for TestDatabase {
             // The whole server goes.
             return;
         }
-        let (url, drop) =
-            (self.server.url("postgres"), format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        let (url, drop) = (
+            self.server.url("postgres"),
+            format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name),
+        );
         // On a thread of its own: a runtime cannot be entered from within another.
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -206,12 +226,16 @@ fn is_root() -> Result<bool, Failure> {
 
 /// The folder of the newest installed server's programs.
 fn programs() -> Result<PathBuf, Failure> {
-    let on_path = env::var_os("PATH").map(|path| env::split_paths(&path).collect::<Vec<_>>()).unwrap_or_default();
+    let on_path = env::var_os("PATH")
+        .map(|path| env::split_paths(&path).collect::<Vec<_>>())
+        .unwrap_or_default();
     let mut installed: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
         .flatten()
-        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
+        .filter_map(|entry| {
+            Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin")))
+        })
         .collect();
     installed.sort();
     let installed = installed.into_iter().rev().map(|(_, folder)| folder);

@@ -60,9 +60,11 @@ impl Store {
     pub async fn list_audit(&self, limit: u32) -> Result<Vec<AuditEntry>> {
         let rows: Vec<Row> = with_read!(self, |conn| {
             audit_entries::table
-            .order((audit_entries::at.desc(), audit_entries::id.desc()))
-            .limit(i64::from(limit))
-            .select(Row::as_select()).load(conn).await?
+                .order((audit_entries::at.desc(), audit_entries::id.desc()))
+                .limit(i64::from(limit))
+                .select(Row::as_select())
+                .load(conn)
+                .await?
         });
         Ok(rows.into_iter().map(AuditEntry::from).collect())
     }

@@ -14,7 +14,11 @@ pub(super) fn stored(at: DateTime<Utc>) -> NaiveDateTime {
 
 /// Text as it is stored: PostgreSQL has no place for U+0000, so it becomes U+FFFD on both.
 pub(super) fn clean(text: &str) -> Cow<'_, str> {
-    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{FFFD}")) } else { Cow::Borrowed(text) }
+    if text.contains('\0') {
+        Cow::Owned(text.replace('\0', "\u{FFFD}"))
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// [`clean`] for what may be missing.

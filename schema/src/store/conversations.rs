@@ -69,7 +69,12 @@ impl Store {
     /// The one of that id.
     pub async fn find_conversation(&self, id: &ConversationId) -> Result<Option<Conversation>> {
         let row: Option<Row> = with_read!(self, |conn| {
-            conversations::table.find(id.as_str()).select(Row::as_select()).first(conn).await.optional()?
+            conversations::table
+                .find(id.as_str())
+                .select(Row::as_select())
+                .first(conn)
+                .await
+                .optional()?
         });
         Ok(row.map(Conversation::from))
     }
@@ -81,7 +86,7 @@ impl Store {
         filter: &ConversationFilter,
         page: Page,
     ) -> Result<PageOf<Conversation>> {
-        let skip = i64::from(page.number.saturating_sub(1)) * i64::from(page.size);
+        let skip = i64::from(page.number.saturating_sub(1)).saturating_mul(i64::from(page.size));
         let rows: Vec<Row> = with_read!(self, |conn| {
             filtered!(filter)
                 .order((conversations::created_at.desc(), conversations::id.desc()))
@@ -140,7 +145,8 @@ impl Store {
 
     /// How many a filter lets through.
     pub async fn count_conversations(&self, filter: &ConversationFilter) -> Result<u64> {
-        let count: i64 = with_read!(self, |conn| filtered!(filter).count().get_result(conn).await?);
+        let count: i64 =
+            with_read!(self, |conn| filtered!(filter).count().get_result(conn).await?);
         Ok(count.unsigned_abs())
     }
 
@@ -153,7 +159,11 @@ impl Store {
 
     /// Removes a conversation's messages and keeps its head; `false` if there is none of that id. Rounds go on
     /// counting, so a turn that is under way cannot end in a later one.
-    pub async fn clear_conversation(&self, id: &ConversationId, now: DateTime<Utc>) -> Result<bool> {
+    pub async fn clear_conversation(
+        &self,
+        id: &ConversationId,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
         with_tx!(self, |conn| {
             let cleared = diesel::update(conversations::table.find(id.as_str()))
                 .set((conversations::title.eq(""), conversations::modified_at.eq(stored(now))))

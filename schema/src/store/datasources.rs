@@ -33,7 +33,10 @@ struct Row {
 impl Row {
     fn open(self, sealer: &Sealer) -> Result<Datasource> {
         let engine = Engine::from_name(&self.engine).ok_or_else(|| {
-            Error::internal("reading a datasource", format!("'{}' has the engine '{}'", self.name, self.engine))
+            Error::internal(
+                "reading a datasource",
+                format!("'{}' has the engine '{}'", self.name, self.engine),
+            )
         })?;
         Ok(Datasource {
             id: DatasourceId(self.id),
@@ -41,7 +44,8 @@ impl Row {
                 engine,
                 path: self.path,
                 host: self.host,
-                port: u16::try_from(self.port).map_err(|error| Error::internal("reading a datasource", error))?,
+                port: u16::try_from(self.port)
+                    .map_err(|error| Error::internal("reading a datasource", error))?,
                 user: self.user_name,
                 password: sealer.unseal_password(&self.name, self.password.as_deref())?,
                 database: self.database_name,
@@ -94,7 +98,12 @@ impl Store {
     /// The one of that name.
     pub async fn find_datasource(&self, name: &str) -> Result<Option<Datasource>> {
         let row: Option<Row> = with_read!(self, |conn| {
-            datasources::table.filter(datasources::name.eq(name)).select(Row::as_select()).first(conn).await.optional()?
+            datasources::table
+                .filter(datasources::name.eq(name))
+                .select(Row::as_select())
+                .first(conn)
+                .await
+                .optional()?
         });
         row.map(|row| row.open(&self.sealer)).transpose()
     }
@@ -108,7 +117,11 @@ impl Store {
     }
 
     /// Adds one; [`Error::AlreadyExists`] if the name is taken. Numbers are never used again.
-    pub async fn insert_datasource(&self, new: NewDatasource, now: DateTime<Utc>) -> Result<Datasource> {
+    pub async fn insert_datasource(
+        &self,
+        new: NewDatasource,
+        now: DateTime<Utc>,
+    ) -> Result<Datasource> {
         let connection = ConnectionColumns::of(&new.name, &new.connection, &self.sealer)?;
         let values = (
             datasources::name.eq(&new.name),
@@ -119,7 +132,15 @@ impl Store {
             datasources::modified_at.eq(stored(now)),
         );
         let row: Row = with_write!(self, |conn| {
-            or_exists(diesel::insert_into(datasources::table).values(values).returning(Row::as_returning()).get_result(conn).await, "datasource", &new.name)?
+            or_exists(
+                diesel::insert_into(datasources::table)
+                    .values(values)
+                    .returning(Row::as_returning())
+                    .get_result(conn)
+                    .await,
+                "datasource",
+                &new.name,
+            )?
         });
         row.open(&self.sealer)
     }
@@ -143,8 +164,11 @@ impl Store {
         );
         let row: Option<Row> = with_write!(self, |conn| {
             diesel::update(datasources::table.filter(datasources::name.eq(name)))
-            .set(changes)
-            .returning(Row::as_returning()).get_result(conn).await.optional()?
+                .set(changes)
+                .returning(Row::as_returning())
+                .get_result(conn)
+                .await
+                .optional()?
         });
         row.map(|row| row.open(&self.sealer)).transpose()
     }

@@ -25,10 +25,14 @@ impl From<QueryError> for Error {
                 Self::Conflict { reason: String::from("the store holds this already") }
             }
             DatabaseErrorKind::ForeignKeyViolation => Self::Conflict {
-                reason: String::from("something this belongs to was deleted meanwhile; read it again"),
+                reason: String::from(
+                    "something this belongs to was deleted meanwhile; read it again",
+                ),
             },
             DatabaseErrorKind::SerializationFailure => Self::Overloaded { retry_after: AGAIN },
-            DatabaseErrorKind::ClosedConnection => Self::upstream(STORE, "the connection was lost; try again"),
+            DatabaseErrorKind::ClosedConnection => {
+                Self::upstream(STORE, "the connection was lost; try again")
+            }
             _ if message.contains("database is locked") => Self::Overloaded { retry_after: AGAIN },
             // PostgreSQL has no place for U+0000 in text.
             _ if message.contains("invalid byte sequence for encoding") => {

@@ -60,7 +60,15 @@ impl Store {
             api_keys::created_at.eq(stored(new.created_at)),
         );
         let row: Row = with_write!(self, |conn| {
-            or_exists(diesel::insert_into(api_keys::table).values(values).returning(Row::as_returning()).get_result(conn).await, "key", &new.name)?
+            or_exists(
+                diesel::insert_into(api_keys::table)
+                    .values(values)
+                    .returning(Row::as_returning())
+                    .get_result(conn)
+                    .await,
+                "key",
+                &new.name,
+            )?
         });
         row.try_into()
     }
@@ -68,7 +76,12 @@ impl Store {
     /// The key of a hash, revoked or not: whether it may still be used is the caller's to judge.
     pub async fn find_key_by_hash(&self, hash: &str) -> Result<Option<ApiKey>> {
         let row: Option<Row> = with_read!(self, |conn| {
-            api_keys::table.filter(api_keys::hash.eq(hash)).select(Row::as_select()).first(conn).await.optional()?
+            api_keys::table
+                .filter(api_keys::hash.eq(hash))
+                .select(Row::as_select())
+                .first(conn)
+                .await
+                .optional()?
         });
         row.map(ApiKey::try_from).transpose()
     }
@@ -76,22 +89,30 @@ impl Store {
     /// All of them, revoked ones too, oldest first.
     pub async fn list_keys(&self) -> Result<Vec<ApiKey>> {
         let rows: Vec<Row> = with_read!(self, |conn| {
-            api_keys::table.order((api_keys::created_at, api_keys::id)).select(Row::as_select()).load(conn).await?
+            api_keys::table
+                .order((api_keys::created_at, api_keys::id))
+                .select(Row::as_select())
+                .load(conn)
+                .await?
         });
         rows.into_iter().map(ApiKey::try_from).collect()
     }
 
     /// Revokes a key; `false` if there is none of that id or it was revoked before, whose time stays.
     pub async fn revoke_key(&self, id: &KeyId, now: DateTime<Utc>) -> Result<bool> {
-        let update = diesel::update(api_keys::table.find(id.as_str()).filter(api_keys::revoked_at.is_null()))
-            .set(api_keys::revoked_at.eq(stored(now)));
+        let update = diesel::update(
+            api_keys::table.find(id.as_str()).filter(api_keys::revoked_at.is_null()),
+        )
+        .set(api_keys::revoked_at.eq(stored(now)));
         let revoked = with_write!(self, |conn| update.execute(conn).await?);
         Ok(revoked > 0)
     }
 
     /// Whether there is a key that was not revoked.
     pub async fn has_active_keys(&self) -> Result<bool> {
-        let query = diesel::select(diesel::dsl::exists(api_keys::table.filter(api_keys::revoked_at.is_null())));
+        let query = diesel::select(diesel::dsl::exists(
+            api_keys::table.filter(api_keys::revoked_at.is_null()),
+        ));
         Ok(with_read!(self, |conn| query.get_result(conn).await?))
     }
 }

@@ -40,8 +40,9 @@ impl TryFrom<Row> for Message {
     type Error = Error;
 
     fn try_from(row: Row) -> Result<Self> {
-        let role = Role::from_name(&row.role)
-            .ok_or_else(|| Error::internal("reading a message", format!("{} has the role '{}'", row.id, row.role)))?;
+        let role = Role::from_name(&row.role).ok_or_else(|| {
+            Error::internal("reading a message", format!("{} has the role '{}'", row.id, row.role))
+        })?;
         Ok(Self {
             id: MessageId(row.id),
             conversation: ConversationId(row.conversation_id),
@@ -65,9 +66,11 @@ impl Store {
     pub async fn list_messages(&self, conversation: &ConversationId) -> Result<Vec<Message>> {
         let rows: Vec<Row> = with_read!(self, |conn| {
             messages::table
-            .filter(messages::conversation_id.eq(conversation.as_str()))
-            .order(messages::position)
-            .select(Row::as_select()).load(conn).await?
+                .filter(messages::conversation_id.eq(conversation.as_str()))
+                .order(messages::position)
+                .select(Row::as_select())
+                .load(conn)
+                .await?
         });
         rows.into_iter().map(Message::try_from).collect()
     }
@@ -99,16 +102,19 @@ impl Store {
     pub async fn update_message(&self, id: &MessageId, content: &str) -> Result<bool> {
         let content = &*clean(content);
         with_tx!(self, |conn| {
-            let found: Option<(String, String, i32)> = diesel::update(messages::table.find(id.as_str()))
-                .set(messages::content.eq(content))
-                .returning((messages::conversation_id, messages::role, messages::position))
-                .get_result(conn)
-                .await
-                .optional()?;
+            let found: Option<(String, String, i32)> =
+                diesel::update(messages::table.find(id.as_str()))
+                    .set(messages::content.eq(content))
+                    .returning((messages::conversation_id, messages::role, messages::position))
+                    .get_result(conn)
+                    .await
+                    .optional()?;
             let Some((conversation, role, position)) = found else { return Ok(false) };
             if role == Role::Human.name() {
                 let latest: Option<i32> = messages::table
-                    .filter(messages::conversation_id.eq(&conversation).and(messages::role.eq(&role)))
+                    .filter(
+                        messages::conversation_id.eq(&conversation).and(messages::role.eq(&role)),
+                    )
                     .select(diesel::dsl::max(messages::position))
                     .first(conn)
                     .await?;

@@ -55,7 +55,9 @@ where
         .map(|migration| migration.name().version().to_string())
         .collect();
     let applied = conn.applied_migrations().map_err(failed)?;
-    if let Some(unknown) = applied.iter().map(ToString::to_string).find(|version| !known.contains(version)) {
+    if let Some(unknown) =
+        applied.iter().map(ToString::to_string).find(|version| !known.contains(version))
+    {
         return Err(Error::Conflict {
             reason: format!(
                 "the store was written by a newer Tidegate (this one does not know its migration {unknown}); \

@@ -26,7 +26,8 @@ mod url;
 use std::{path::Path, time::Duration};
 
 use diesel::{
-    ConnectionError, SqliteConnection, connection::SimpleConnection as _, prelude::*, result::Error as QueryError,
+    ConnectionError, SqliteConnection, connection::SimpleConnection as _, prelude::*,
+    result::Error as QueryError,
 };
 use diesel_async::{
     AsyncConnection, AsyncPgConnection, RunQueryDsl,
@@ -35,8 +36,8 @@ use diesel_async::{
 };
 use futures::FutureExt as _;
 
-pub use self::{print::print_tables, seal::Sealer, url::StoreUrl};
 use self::{migrations::Way, url::Place};
+pub use self::{print::print_tables, seal::Sealer, url::StoreUrl};
 use crate::{Error, Result, tables::store_facts};
 
 type PgConn = AsyncPgConnection;
@@ -158,7 +159,10 @@ impl Store {
 
     /// Whether the store answers: reads a row that is always there.
     pub async fn health(&self) -> Result<()> {
-        self.proof().await?.map(|_| ()).ok_or_else(|| Error::internal("reading the store", "its proof is gone"))
+        self.proof()
+            .await?
+            .map(|_| ())
+            .ok_or_else(|| Error::internal("reading the store", "its proof is gone"))
     }
 
     /// Takes every migration back, which empties the store. For tests.
@@ -166,11 +170,14 @@ impl Store {
     pub async fn revert(url: &StoreUrl) -> Result<()> {
         match &url.0 {
             Place::Sqlite(path) => {
-                let mut conn = connect_writer(path_text(path)?).await.map_err(|e| error::cannot_open(url, &e))?;
+                let mut conn = connect_writer(path_text(path)?)
+                    .await
+                    .map_err(|e| error::cannot_open(url, &e))?;
                 migrations::sqlite(&mut conn, Way::Down).await
             }
             Place::Postgres(address) => {
-                let conn = PgConn::establish(address).await.map_err(|e| error::cannot_open(url, &e))?;
+                let conn =
+                    PgConn::establish(address).await.map_err(|e| error::cannot_open(url, &e))?;
                 migrations::postgres(conn, Way::Down).await
             }
         }
@@ -263,9 +270,10 @@ async fn connect_writer(file: &str) -> Result<SqliteConn, ConnectionError> {
     let mut tries = 0;
     loop {
         match connect_sqlite(file, WRITER_SETTINGS).await {
-            Err(ConnectionError::CouldntSetupConfiguration(QueryError::DatabaseError(_, detail)))
-                if tries < 100 && detail.message().contains("locked") =>
-            {
+            Err(ConnectionError::CouldntSetupConfiguration(QueryError::DatabaseError(
+                _,
+                detail,
+            ))) if tries < 100 && detail.message().contains("locked") => {
                 tries += 1;
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
@@ -277,7 +285,10 @@ async fn connect_writer(file: &str) -> Result<SqliteConn, ConnectionError> {
 /// A new file is readable by its owner alone; SQLite gives its journal the same mode.
 fn prepare_file(url: &StoreUrl, path: &Path) -> Result<()> {
     let failed = |error: std::io::Error| {
-        Error::invalid("database.url", format!("{url} cannot be made: {error}; name a file in a folder you may write to"))
+        Error::invalid(
+            "database.url",
+            format!("{url} cannot be made: {error}; name a file in a folder you may write to"),
+        )
     };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
@@ -290,6 +301,9 @@ fn prepare_file(url: &StoreUrl, path: &Path) -> Result<()> {
 
 fn path_text(path: &Path) -> Result<&str> {
     path.to_str().filter(|text| !text.is_empty()).ok_or_else(|| {
-        Error::invalid("database.url", format!("'{}' is not a path in UTF-8; choose another", path.display()))
+        Error::invalid(
+            "database.url",
+            format!("'{}' is not a path in UTF-8; choose another", path.display()),
+        )
     })
 }

@@ -94,7 +94,9 @@ fn type_of(column: &Column, key: &[&str]) -> Result<String> {
         other => {
             return Err(Error::invalid(
                 format!("{}.{}", column.table_name, column.name),
-                format!("the declared type {other} is not one that both backends share; see migrations/README.md"),
+                format!(
+                    "the declared type {other} is not one that both backends share; see migrations/README.md"
+                ),
             ));
         }
     };

@@ -43,9 +43,13 @@ impl Sealer {
 
     /// A sealer from 64 hexadecimal digits.
     pub fn from_hex(text: &str) -> Result<Self> {
-        let bytes = hex::decode(text.trim()).ok().and_then(|bytes| <[u8; KEY_BYTES]>::try_from(bytes).ok());
+        let bytes =
+            hex::decode(text.trim()).ok().and_then(|bytes| <[u8; KEY_BYTES]>::try_from(bytes).ok());
         bytes.map(|bytes| Self::from_bytes(&bytes)).ok_or_else(|| {
-            Error::invalid(FIELD, "must be 32 bytes as 64 hexadecimal digits (`openssl rand -hex 32` makes one)")
+            Error::invalid(
+                FIELD,
+                "must be 32 bytes as 64 hexadecimal digits (`openssl rand -hex 32` makes one)",
+            )
         })
     }
 
@@ -76,8 +80,9 @@ impl Sealer {
             create_key_file(path)?;
         }
         refuse_wide_permissions(path)?;
-        let text = fs::read_to_string(path)
-            .map_err(|error| Error::invalid(FIELD, format!("{} cannot be read: {error}", path.display())))?;
+        let text = fs::read_to_string(path).map_err(|error| {
+            Error::invalid(FIELD, format!("{} cannot be read: {error}", path.display()))
+        })?;
         Self::from_text(&text).map_err(|_| {
             Error::invalid(
                 FIELD,
@@ -111,7 +116,11 @@ impl Sealer {
     }
 
     /// Seals a password; an empty one is kept as none.
-    pub(super) fn seal_password(&self, datasource: &str, password: &SecretString) -> Result<Option<Vec<u8>>> {
+    pub(super) fn seal_password(
+        &self,
+        datasource: &str,
+        password: &SecretString,
+    ) -> Result<Option<Vec<u8>>> {
         let text = password.expose_secret();
         if text.is_empty() {
             return Ok(None);
@@ -120,7 +129,11 @@ impl Sealer {
     }
 
     /// Opens a stored password.
-    pub(super) fn unseal_password(&self, datasource: &str, sealed: Option<&[u8]>) -> Result<SecretString> {
+    pub(super) fn unseal_password(
+        &self,
+        datasource: &str,
+        sealed: Option<&[u8]>,
+    ) -> Result<SecretString> {
         let Some(sealed) = sealed else { return Ok(SecretString::default()) };
         self.unseal(&password_place(datasource), sealed)
             .and_then(|bytes| String::from_utf8(bytes).ok())
@@ -153,8 +166,9 @@ fn password_place(datasource: &str) -> String {
 /// Makes the file whole or not at all: written beside, then linked into place, so that two processes that start
 /// together agree on one key.
 fn create_key_file(path: &Path) -> Result<()> {
-    let failed =
-        |error: std::io::Error| Error::invalid(FIELD, format!("{} cannot be made: {error}", path.display()));
+    let failed = |error: std::io::Error| {
+        Error::invalid(FIELD, format!("{} cannot be made: {error}", path.display()))
+    };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).map_err(failed)?;
     }
@@ -189,10 +203,13 @@ fn refuse_wide_permissions(path: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
 
     let mode = fs::metadata(path)
-        .map_err(|error| Error::invalid(FIELD, format!("{} cannot be read: {error}", path.display())))?
+        .map_err(|error| {
+            Error::invalid(FIELD, format!("{} cannot be read: {error}", path.display()))
+        })?
         .permissions()
         .mode();
-    if mode & 0o077 == 0 {
+    // No bit for group or others.
+    if mode.trailing_zeros() >= 6 {
         return Ok(());
     }
     Err(Error::invalid(
@@ -227,7 +244,11 @@ mod tests {
             assert_eq!(sealer.unseal("here", &changed), None, "byte {at}");
             assert_eq!(sealer.unseal("here", &sealed[..at]), None, "cut at {at}");
         }
-        assert_ne!(sealed, sealer.seal("here", b"tide").expect("seals"), "nonces are never used twice");
+        assert_ne!(
+            sealed,
+            sealer.seal("here", b"tide").expect("seals"),
+            "nonces are never used twice"
+        );
     }
 
     #[test]
@@ -255,10 +276,15 @@ mod tests {
 
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("deep").join("secret.key");
-        let sealed = Sealer::from_key_file(&path).expect("made").seal("here", b"tide").expect("seals");
+        let sealed =
+            Sealer::from_key_file(&path).expect("made").seal("here", b"tide").expect("seals");
         let mode = fs::metadata(&path).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(fs::read_dir(folder.path().join("deep")).expect("a folder").count(), 1, "nothing left beside");
+        assert_eq!(
+            fs::read_dir(folder.path().join("deep")).expect("a folder").count(),
+            1,
+            "nothing left beside"
+        );
         assert!(Sealer::from_key_file(&path).expect("read").unseal("here", &sealed).is_some());
 
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("widened");
@@ -276,8 +302,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("secret.key");
         let sealers: Vec<Sealer> = std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..8).map(|_| scope.spawn(|| Sealer::from_key_file(&path).expect("a key"))).collect();
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| Sealer::from_key_file(&path).expect("a key")))
+                .collect();
             threads.into_iter().map(|thread| thread.join().expect("ran")).collect()
         });
         let sealed = sealers[0].seal("here", b"tide").expect("seals");

@@ -64,7 +64,12 @@ impl Store {
     /// Stores a question and gives its round, from 1. The conversation is made when there is none; its title,
     /// and its model and what it asks where `head` says them, become this question's. Its mode, user and codes
     /// stay those it was made with.
-    pub async fn begin_turn(&self, head: TurnHead, human: NewMessage, now: DateTime<Utc>) -> Result<i32> {
+    pub async fn begin_turn(
+        &self,
+        head: TurnHead,
+        human: NewMessage,
+        now: DateTime<Utc>,
+    ) -> Result<i32> {
         let id = head.conversation.as_str();
         let title = title_of(&clean(&human.content));
         let message = NewRow::of(&human, now)?;
@@ -147,12 +152,16 @@ impl Store {
                 .await?;
             if !present.iter().any(|role| role == Role::Human.name()) {
                 return Err(Error::Conflict {
-                    reason: format!("the conversation '{id}' has no question in round {round}; it was cleared, or never asked"),
+                    reason: format!(
+                        "the conversation '{id}' has no question in round {round}; it was cleared, or never asked"
+                    ),
                 });
             }
             if let Some(role) = present.iter().find(|role| roles.contains(&role.as_str())) {
                 return Err(Error::Conflict {
-                    reason: format!("round {round} of the conversation '{id}' has its '{role}' message already"),
+                    reason: format!(
+                        "round {round} of the conversation '{id}' has its '{role}' message already"
+                    ),
                 });
             }
             for (position, row) in (next - count..).zip(&rows) {
@@ -180,8 +189,11 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<()> {
         let detail = MessageDetail { cut: true, ..MessageDetail::default() };
-        let messages = [Role::Ai, Role::View]
-            .map(|role| NewMessage { role, content: said.to_owned(), detail: detail.clone() });
+        let messages = [Role::Ai, Role::View].map(|role| NewMessage {
+            role,
+            content: said.to_owned(),
+            detail: detail.clone(),
+        });
         self.finish_turn(conversation, round, messages.into(), now).await
     }
 }

@@ -38,7 +38,8 @@ impl StoreUrl {
                 ));
             }
         }
-        let path = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:")).unwrap_or(text);
+        let path =
+            text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:")).unwrap_or(text);
         if path.is_empty() || path == ":memory:" {
             return Err(Error::invalid(
                 FIELD,
@@ -64,9 +65,9 @@ impl StoreUrl {
 
     /// An absolute path is never mistaken for a `file:` URI, and survives a change of the working directory.
     fn at(path: &Path) -> Result<Self> {
-        std::path::absolute(path)
-            .map(|path| Self(Place::Sqlite(path)))
-            .map_err(|error| Error::invalid(FIELD, format!("'{}' is no path: {error}", path.display())))
+        std::path::absolute(path).map(|path| Self(Place::Sqlite(path))).map_err(|error| {
+            Error::invalid(FIELD, format!("'{}' is no path: {error}", path.display()))
+        })
     }
 }
 
@@ -90,7 +91,9 @@ fn without_secrets(url: &str) -> String {
     let url = url.split_once('?').map_or(url, |(address, _)| address);
     let Some((scheme, rest)) = url.split_once("://") else { return String::from("postgres://…") };
     // A password with an unescaped `@` or `/` in it: everything before the last `@` is credentials.
-    let Some((credentials, place)) = rest.rsplit_once('@') else { return format!("{scheme}://{rest}") };
+    let Some((credentials, place)) = rest.rsplit_once('@') else {
+        return format!("{scheme}://{rest}");
+    };
     match credentials.split_once(':') {
         Some((user, _)) => format!("{scheme}://{user}:…@{place}"),
         None => format!("{scheme}://{credentials}@{place}"),
@@ -107,7 +110,9 @@ mod tests {
             let url = StoreUrl::parse(text).expect(text);
             assert_eq!(url.sqlite_path(), Some(Path::new("/data/a.db")), "{text}");
         }
-        assert!(StoreUrl::parse("a.db").expect("a path").sqlite_path().is_some_and(Path::is_absolute));
+        assert!(
+            StoreUrl::parse("a.db").expect("a path").sqlite_path().is_some_and(Path::is_absolute)
+        );
         assert!(StoreUrl::parse("postgresql://u@h/d").expect("a server").sqlite_path().is_none());
         for text in ["", "sqlite:", "sqlite::memory:", "mysql://h/d"] {
             let error = StoreUrl::parse(text).expect_err(text).to_string();

@@ -18,7 +18,7 @@ struct Column {
     #[diesel(sql_type = Text)]
     table_name: String,
     #[diesel(sql_type = Text)]
-    column_name: String,
+    name: String,
     #[diesel(sql_type = Text)]
     data_type: String,
     #[diesel(sql_type = Text)]
@@ -47,7 +47,7 @@ async fn tables_are_what_the_postgres_migrations_make() {
     drop(place.open().await);
     let mut conn = AsyncPgConnection::establish(&place.address()).await.unwrap();
     let columns: Vec<Column> = diesel::sql_query(
-        "SELECT table_name::text, column_name::text, data_type::text, is_nullable::text \
+        "SELECT table_name::text, column_name::text AS name, data_type::text, is_nullable::text \
          FROM information_schema.columns \
          WHERE table_schema = 'public' AND table_name NOT LIKE '\\_\\_%' \
          ORDER BY table_name COLLATE \"C\", ordinal_position",
@@ -68,8 +68,12 @@ async fn tables_are_what_the_postgres_migrations_make() {
                 "bytea" => "Binary",
                 other => other,
             };
-            let kind = if column.is_nullable == "YES" { format!("Nullable<{kind}>") } else { kind.to_owned() };
-            format!("{}.{} -> {kind}", column.table_name, column.column_name)
+            let kind = if column.is_nullable == "YES" {
+                format!("Nullable<{kind}>")
+            } else {
+                kind.to_owned()
+            };
+            format!("{}.{} -> {kind}", column.table_name, column.name)
         })
         .collect();
     assert!(made.len() > 50);

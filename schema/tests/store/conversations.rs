@@ -48,7 +48,10 @@ async fn filters_and_pages(place: Place) {
     assert_eq!(store.list_conversations(&all, page(0, 9)).await.unwrap().items.len(), 5);
 
     let anna = ConversationFilter { user: Some("anna".into()), ..all.clone() };
-    assert_eq!(ids(&store.list_conversations(&anna, page(1, 9)).await.unwrap().items), ["c5", "c2", "c1"]);
+    assert_eq!(
+        ids(&store.list_conversations(&anna, page(1, 9)).await.unwrap().items),
+        ["c5", "c2", "c1"]
+    );
     let narrow = ConversationFilter {
         mode: Some("chat_normal".into()),
         sys_code: Some("x".into()),
@@ -98,7 +101,8 @@ async fn pages_by_place_meet_every_row_once(place: Place) {
     let listed = store.list_conversations(&all, Page { number: 1, size: 100 }).await.unwrap();
     assert_eq!(listed.items, everything, "both kinds of pages have one order");
 
-    let place_of = |conversation: &Conversation| Some((conversation.created_at, conversation.id.clone()));
+    let place_of =
+        |conversation: &Conversation| Some((conversation.created_at, conversation.id.clone()));
     let mut forwards: Vec<Conversation> = Vec::new();
     loop {
         let after = forwards.last().and_then(place_of);
@@ -141,11 +145,18 @@ async fn messages_of_several(place: Place) {
         let id = ask(&store, head(name), &format!("{name}?"), 0).await;
         finish(&store, &id, 1, &format!("{name}!"), 1).await;
     }
-    let found = store.list_messages_of(&["c".into(), "a".into(), "none".into(), "a".into()]).await.unwrap();
+    let found =
+        store.list_messages_of(&["c".into(), "a".into(), "none".into(), "a".into()]).await.unwrap();
     let found: Vec<(&str, i32, &str)> =
         found.iter().map(|m| (m.conversation.as_str(), m.index, m.content.as_str())).collect();
-    let expected =
-        [("a", 0, "a?"), ("a", 1, "a!"), ("a", 2, "a!"), ("c", 0, "c?"), ("c", 1, "c!"), ("c", 2, "c!")];
+    let expected = [
+        ("a", 0, "a?"),
+        ("a", 1, "a!"),
+        ("a", 2, "a!"),
+        ("c", 0, "c?"),
+        ("c", 1, "c!"),
+        ("c", 2, "c!"),
+    ];
     assert_eq!(found, expected);
     assert!(store.list_messages_of(&[]).await.unwrap().is_empty());
     // More than fit in one statement.
@@ -190,5 +201,9 @@ async fn clearing_and_deleting(place: Place) {
     assert!(store.find_conversation(&b).await.unwrap().is_none());
     assert!(store.list_messages(&b).await.unwrap().is_empty());
     assert!(!store.delete_conversation(&b).await.unwrap());
-    assert_eq!(store.begin_turn(head("b"), message(Role::Human, "b?"), at(7)).await.unwrap(), 1, "a new one");
+    assert_eq!(
+        store.begin_turn(head("b"), message(Role::Human, "b?"), at(7)).await.unwrap(),
+        1,
+        "a new one"
+    );
 }

@@ -9,11 +9,7 @@ use tidegate_schema::{
 
 use crate::place::{Place, at, kept, on_both};
 
-on_both!(
-    every_act,
-    a_password_is_sealed,
-    numbers_are_not_used_again,
-);
+on_both!(every_act, a_password_is_sealed, numbers_are_not_used_again,);
 
 fn server(name: &str, password: &str) -> NewDatasource {
     NewDatasource {
@@ -67,12 +63,18 @@ async fn every_act(place: Place) {
     );
     assert_eq!(found.connection.password.expose_secret(), "hush");
     assert_eq!(found.connection.database, "sales");
-    assert_eq!((found.comment.as_str(), found.owner.as_deref()), ("Sales, été 2024 ✓", Some("anna")));
+    assert_eq!(
+        (found.comment.as_str(), found.owner.as_deref()),
+        ("Sales, été 2024 ✓", Some("anna"))
+    );
     let found = store.find_datasource_by_id(shop.id).await.unwrap().unwrap();
     assert_eq!((found.name.as_str(), found.connection.path.as_str()), ("shop", "/data/shop.db"));
     assert_eq!(found.connection.password.expose_secret(), "");
     assert!(store.find_datasource_by_id(DatasourceId(shop.id.0 + 1)).await.unwrap().is_none());
-    assert!(store.find_datasource("SALES").await.unwrap().is_none(), "names are told apart by case");
+    assert!(
+        store.find_datasource("SALES").await.unwrap().is_none(),
+        "names are told apart by case"
+    );
 
     let taken = store.insert_datasource(file("sales"), at(2)).await.unwrap_err();
     assert!(
@@ -88,11 +90,18 @@ async fn every_act(place: Place) {
     let patch = DatasourcePatch { connection: Some(file("").connection), comment: None };
     let changed = store.update_datasource("sales", patch, at(6)).await.unwrap().unwrap();
     assert_eq!(changed.connection.engine, Engine::Sqlite);
-    assert_eq!(changed.connection.password.expose_secret(), "", "the old password goes with its connection");
+    assert_eq!(
+        changed.connection.password.expose_secret(),
+        "",
+        "the old password goes with its connection"
+    );
     assert_eq!(changed.comment, "new");
-    assert!(store.update_datasource("none", DatasourcePatch::default(), at(7)).await.unwrap().is_none());
+    assert!(
+        store.update_datasource("none", DatasourcePatch::default(), at(7)).await.unwrap().is_none()
+    );
 
-    let names: Vec<String> = store.list_datasources().await.unwrap().into_iter().map(|d| d.name).collect();
+    let names: Vec<String> =
+        store.list_datasources().await.unwrap().into_iter().map(|d| d.name).collect();
     assert_eq!(names, ["sales", "shop"]);
     assert!(store.delete_datasource("sales").await.unwrap());
     assert!(!store.delete_datasource("sales").await.unwrap());

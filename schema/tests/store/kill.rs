@@ -37,7 +37,11 @@ fn writer() {
         let mut writers = tokio::task::JoinSet::new();
         for writer in 0..4 {
             // Two to a conversation.
-            writers.spawn(write(store.clone(), format!("c{}", writer / 2), format!("{run}.{writer}")));
+            writers.spawn(write(
+                store.clone(),
+                format!("c{}", writer / 2),
+                format!("{run}.{writer}"),
+            ));
         }
         writers.join_all().await;
     });
@@ -52,7 +56,9 @@ async fn write(store: Store, conversation: String, writer: String) {
             .unwrap();
         say(&format!("asked {conversation} {round} {name}"));
         let detail = MessageDetail {
-            evidence: Some(serde_json::json!({ "name": name, "padding": "e".repeat(ANSWER_BYTES) })),
+            evidence: Some(
+                serde_json::json!({ "name": name, "padding": "e".repeat(ANSWER_BYTES) }),
+            ),
             ..MessageDetail::default()
         };
         let answer = vec![
@@ -115,8 +121,9 @@ async fn a_killed_writer_leaves_whole_turns(place: Place) {
     let mut acknowledged = Acknowledged::new();
     for run in 0..LIVES {
         let address = place.address();
-        let some =
-            tokio::task::spawn_blocking(move || live_and_die(&address, run, 30 + 17 * run)).await.unwrap();
+        let some = tokio::task::spawn_blocking(move || live_and_die(&address, run, 30 + 17 * run))
+            .await
+            .unwrap();
         acknowledged.extend(some);
 
         let store = place.open().await;
@@ -124,7 +131,11 @@ async fn a_killed_writer_leaves_whole_turns(place: Place) {
         for conversation in ["c0", "c1"] {
             let messages = store.list_messages(&conversation.into()).await.unwrap();
             let indexes: Vec<i32> = messages.iter().map(|m| m.index).collect();
-            assert_eq!(indexes, (0..messages.len() as i32).collect::<Vec<_>>(), "no gap and no double");
+            assert_eq!(
+                indexes,
+                (0..messages.len() as i32).collect::<Vec<_>>(),
+                "no gap and no double"
+            );
             for message in messages {
                 rounds.entry((conversation.to_owned(), message.round)).or_default().push(message);
             }
@@ -148,7 +159,8 @@ async fn a_killed_writer_leaves_whole_turns(place: Place) {
                 assert_eq!(messages.len(), 3, "{name} was answered");
             }
         }
-        let mut names: Vec<&String> = rounds.values().map(|messages| &messages[0].content).collect();
+        let mut names: Vec<&String> =
+            rounds.values().map(|messages| &messages[0].content).collect();
         names.sort_unstable();
         let all = names.len();
         names.dedup();

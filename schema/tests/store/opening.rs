@@ -30,17 +30,25 @@ async fn what_was_stored_is_there_again(place: Place) {
 async fn another_key_is_refused(place: Place) {
     place.open().await;
     let error = place.try_open([8; 32]).await.unwrap_err();
-    assert!(matches!(&error, Error::Invalid { field, .. } if field == "database.secret_key"), "{error:?}");
+    assert!(
+        matches!(&error, Error::Invalid { field, .. } if field == "database.secret_key"),
+        "{error:?}"
+    );
     assert!(error.to_string().contains("is not the key this store was made with"), "{error}");
     place.open().await.health().await.unwrap();
 }
 
 async fn a_newer_database_is_refused(place: Place) {
     drop(place.open().await);
-    place.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231000001')").await;
+    place
+        .execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231000001')")
+        .await;
     let error = place.try_open([7; 32]).await.unwrap_err();
     assert_eq!(error.kind(), "conflict");
-    assert!(error.to_string().contains("newer") && error.to_string().contains("29991231000001"), "{error}");
+    assert!(
+        error.to_string().contains("newer") && error.to_string().contains("29991231000001"),
+        "{error}"
+    );
 }
 
 async fn every_migration_goes_down_and_up(place: Place) {
@@ -66,7 +74,10 @@ async fn many_may_open_at_once(place: Place) {
         });
     }
     tasks.join_all().await;
-    assert_eq!(place.open().await.count_conversations(&ConversationFilter::default()).await.unwrap(), 6);
+    assert_eq!(
+        place.open().await.count_conversations(&ConversationFilter::default()).await.unwrap(),
+        6
+    );
 }
 
 async fn other_errors_say_what_to_do(place: Place) {
@@ -90,15 +101,23 @@ async fn what_is_no_store_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let sealer = || Sealer::from_bytes(&[7; 32]);
     let garbage = folder.path().join("garbage.db");
-    std::fs::write(&garbage, "this is not a database, but it is long enough to be looked at".repeat(20)).unwrap();
+    std::fs::write(
+        &garbage,
+        "this is not a database, but it is long enough to be looked at".repeat(20),
+    )
+    .unwrap();
     let blocked = folder.path().join("garbage.db").join("own.db");
     for path in [garbage, blocked, folder.path().to_owned()] {
-        let error = Store::open(&StoreUrl::sqlite(path.clone()), sealer()).await.unwrap_err().to_string();
+        let error =
+            Store::open(&StoreUrl::sqlite(path.clone()), sealer()).await.unwrap_err().to_string();
         assert!(error.starts_with("database.url: sqlite:/"), "{error}");
     }
     let url = StoreUrl::parse("postgres://anna:hush@127.0.0.1:1/none").unwrap();
     let error = Store::open(&url, sealer()).await.unwrap_err().to_string();
-    assert!(error.starts_with("database.url: postgres://anna:…@127.0.0.1:1/none cannot be opened"), "{error}");
+    assert!(
+        error.starts_with("database.url: postgres://anna:…@127.0.0.1:1/none cannot be opened"),
+        "{error}"
+    );
     assert!(!error.contains("hush"), "{error}");
 }
 
@@ -109,7 +128,8 @@ async fn a_new_file_is_private_and_works_without_many_threads() {
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("deep").join("own.db");
-    let store = Store::open(&StoreUrl::sqlite(path.clone()), Sealer::from_bytes(&[7; 32])).await.unwrap();
+    let store =
+        Store::open(&StoreUrl::sqlite(path.clone()), Sealer::from_bytes(&[7; 32])).await.unwrap();
     ask(&store, head("a"), "?", 0).await;
     for file in ["own.db", "own.db-wal"] {
         let mode = std::fs::metadata(path.with_file_name(file)).unwrap().permissions().mode();

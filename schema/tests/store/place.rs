@@ -50,7 +50,9 @@ impl Place {
         match self {
             Self::Sqlite(_) => {
                 let url = self.url();
-                let mut conn = SqliteConnection::establish(url.sqlite_path().unwrap().to_str().unwrap()).unwrap();
+                let mut conn =
+                    SqliteConnection::establish(url.sqlite_path().unwrap().to_str().unwrap())
+                        .unwrap();
                 conn.batch_execute(statements).unwrap();
             }
             Self::Postgres(database) => database.execute(statements).await.unwrap(),
@@ -104,7 +106,12 @@ pub(crate) fn message(role: Role, content: &str) -> NewMessage {
 }
 
 /// A conversation of one question.
-pub(crate) async fn ask(store: &Store, head: TurnHead, question: &str, seconds: i64) -> ConversationId {
+pub(crate) async fn ask(
+    store: &Store,
+    head: TurnHead,
+    question: &str,
+    seconds: i64,
+) -> ConversationId {
     let id = head.conversation.clone();
     store.begin_turn(head, message(Role::Human, question), at(seconds)).await.unwrap();
     id

@@ -57,7 +57,10 @@ async fn a_turn_from_question_to_answer(place: Place) {
     assert_eq!((messages[0].created_at, messages[2].created_at), (kept(0), kept(2)));
     assert_eq!(store.find_conversation(&id).await.unwrap().unwrap().modified_at, kept(2));
 
-    assert_eq!(store.begin_turn(head("a"), message(Role::Human, "and now?"), at(3)).await.unwrap(), 2);
+    assert_eq!(
+        store.begin_turn(head("a"), message(Role::Human, "and now?"), at(3)).await.unwrap(),
+        2
+    );
     assert_eq!(store.list_messages(&id).await.unwrap()[3].index, 3);
 }
 
@@ -80,7 +83,10 @@ async fn the_head_follows_the_latest_question(place: Place) {
     assert_eq!(found.title, "short?");
     assert_eq!(found.model.as_deref(), Some("other"));
     assert_eq!(found.select_param.as_deref(), Some("shop"), "what is not said stays");
-    assert_eq!((found.mode.as_str(), found.user.as_deref()), ("chat_with_db_execute", Some("anna")));
+    assert_eq!(
+        (found.mode.as_str(), found.user.as_deref()),
+        ("chat_with_db_execute", Some("anna"))
+    );
     assert_eq!((found.created_at, found.modified_at), (kept(0), kept(9)));
 }
 
@@ -94,7 +100,11 @@ async fn an_answer_is_stored_once(place: Place) {
     assert_eq!(answer(&store, 1, &[Role::Ai]).await.unwrap_err().kind(), "not_found");
     store.begin_turn(head("a"), message(Role::Human, "?"), at(0)).await.unwrap();
     for round in [0, 2, -1, i32::MAX] {
-        assert_eq!(answer(&store, round, &[Role::Ai]).await.unwrap_err().kind(), "conflict", "{round}");
+        assert_eq!(
+            answer(&store, round, &[Role::Ai]).await.unwrap_err().kind(),
+            "conflict",
+            "{round}"
+        );
     }
     answer(&store, 1, &[Role::Ai]).await.unwrap();
     // The new `view` is not stored when the `ai` beside it is refused.
@@ -115,7 +125,8 @@ async fn a_cut_turn_keeps_what_was_said(place: Place) {
     let round = store.begin_turn(head("a"), message(Role::Human, "?"), at(0)).await.unwrap();
     store.cut_turn(&"a".into(), round, "So far", at(1)).await.unwrap();
     let messages = store.list_messages(&"a".into()).await.unwrap();
-    let expected = [(0, 1, Role::Human, "?"), (1, 1, Role::Ai, "So far"), (2, 1, Role::View, "So far")];
+    let expected =
+        [(0, 1, Role::Human, "?"), (1, 1, Role::Ai, "So far"), (2, 1, Role::View, "So far")];
     assert_eq!(shape(&messages), expected);
     let cut: Vec<bool> = messages.iter().map(|m| m.detail.cut).collect();
     assert_eq!(cut, [false, true, true]);

@@ -10,6 +10,7 @@
 //! - `net` (feature `torch`): sentence encoder, relation-aware encoder, pointer decoder, beam search.
 //! - [`render`]: from the query form to SQL of a dialect.
 //! - `generate` (feature `generate`): synthetic schemas, queries and wordings to train on.
+//! - `train` (feature `train`): the training loop, evaluation and calibration.
 //!
 //! This crate knows no server, no store and no driver: a caller hands it plain data.
 
@@ -27,3 +28,5 @@ pub mod schema;
 pub mod generate;
 #[cfg(feature = "torch")]
 pub mod net;
+#[cfg(feature = "train")]
+pub mod train;

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    http::{Method, StatusCode, Uri},
+    http::{HeaderValue, Method, StatusCode, Uri, header::RETRY_AFTER},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -22,12 +22,13 @@ pub struct Problem {
     status: StatusCode,
     code: String,
     message: String,
+    retry_after_seconds: Option<u64>,
 }
 
 impl Problem {
     /// A failure DB-GPT's clients expect with status 200 and `success: false`.
     pub fn handled(code: &str, message: impl Into<String>) -> Self {
-        Self { status: StatusCode::OK, code: code.to_owned(), message: message.into() }
+        Self { status: StatusCode::OK, code: code.to_owned(), message: message.into(), retry_after_seconds: None }
     }
 }
 
@@ -62,13 +63,21 @@ impl From<Error> for Problem {
             }
             other => other.to_string(),
         };
-        Self { status, code: code.to_owned(), message }
+        let retry_after_seconds = match &error {
+            Error::Overloaded { retry_after } => Some(retry_after.as_secs().max(1)),
+            _ => None,
+        };
+        Self { status, code: code.to_owned(), message, retry_after_seconds }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        (self.status, Json(Envelope::<()>::failure(self.code, self.message))).into_response()
+        let mut response = (self.status, Json(Envelope::<()>::failure(self.code, self.message))).into_response();
+        if let Some(seconds) = self.retry_after_seconds {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 }
 

@@ -64,7 +64,9 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     }
     let value: Value = serde_json::from_slice(bytes).map_err(|e| {
         let text = String::from_utf8_lossy(bytes);
-        let offset: usize = text.split_inclusive('\n').take(e.line() - 1).map(str::len).sum::<usize>() + e.column();
+        let before: usize = text.split_inclusive('\n').take(e.line().saturating_sub(1)).map(str::len).sum();
+        // Where the text ends too early the place is its end, else the character at fault, counted from 0.
+        let offset = before + if e.is_eof() { e.column() } else { e.column().saturating_sub(1) };
         Error::invalid(format!("body.{offset}"), "JSON decode error")
     })?;
     from_value(value)
@@ -72,6 +74,10 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
 
 /// A JSON value as `T`, with an error that names the field where serde tells it.
 fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
+    if !value.is_object() {
+        // serde would take a list for an object's fields in their order.
+        return Err(Error::invalid("body", "Input should be a valid dictionary"));
+    }
     serde_path_to_error::deserialize(&value).map_err(|e| {
         let path = e.path().to_string();
         let message = e.into_inner().to_string();
@@ -79,8 +85,8 @@ fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
         let join = |field: &str| if path == "." { format!("body.{field}") } else { format!("body.{path}.{field}") };
         match missing {
             Some(field) => Error::invalid(join(field), "Field required"),
-            None if path == "." => Error::invalid("body", message),
-            None => Error::invalid(format!("body.{path}"), message),
+            None if path == "." => Error::invalid("body", in_words(&message)),
+            None => Error::invalid(format!("body.{path}"), in_words(&message)),
         }
     })
 }
@@ -103,8 +109,67 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
             let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
             match missing {
                 Some(field) => Error::invalid(format!("query.{field}"), "Field required").into(),
-                None => Error::invalid(format!("query.{path}"), message).into(),
+                None => Error::invalid(format!("query.{path}"), in_words(&message)).into(),
             }
         })
+    }
+}
+
+/// What was expected, in the words DB-GPT's clients know, rather than in the names of our types.
+fn in_words(message: &str) -> String {
+    let from_text = message.starts_with("invalid type: string") || message.contains("found in string");
+    let expected = message.rsplit_once("expected ").map_or(message, |(_, expected)| expected);
+    let (kind, parsed) = match expected {
+        "f32" | "f64" | "invalid float literal" => ("number", Some("a number")),
+        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "usize" | "invalid digit found in string" => {
+            ("integer", Some("an integer"))
+        }
+        "a boolean" | "provided string was not `true` or `false`" => ("boolean", None),
+        "a string" => ("string", None),
+        "a sequence" => ("list", None),
+        other if other == "a map" || other.starts_with("struct ") => ("dictionary", None),
+        _ => return message.to_owned(),
+    };
+    if message.starts_with("invalid value") {
+        return format!("Input should be a valid {kind} within its range");
+    }
+    match parsed.filter(|_| from_text) {
+        Some(parsed) => format!("Input should be a valid {kind}, unable to parse string as {parsed}"),
+        None => format!("Input should be a valid {kind}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Body {
+        #[expect(dead_code, reason = "only its type matters")]
+        size: Option<u32>,
+        #[expect(dead_code, reason = "only its type matters")]
+        heat: Option<f32>,
+    }
+
+    fn refused(text: &str) -> String {
+        parse::<Body>(text.as_bytes()).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn says_what_a_field_should_be_and_not_how_we_hold_it() {
+        assert_eq!(
+            refused(r#"{"heat": "hot"}"#),
+            "body.heat: Input should be a valid number, unable to parse string as a number"
+        );
+        assert_eq!(refused(r#"{"size": true}"#), "body.size: Input should be a valid integer");
+        assert_eq!(refused(r#"{"size": -1}"#), "body.size: Input should be a valid integer within its range");
+        assert_eq!(refused("[1]"), "body: Input should be a valid dictionary");
+    }
+
+    #[test]
+    fn names_the_place_where_json_breaks_off() {
+        assert_eq!(refused("{nope"), "body.1: JSON decode error");
+        assert_eq!(refused("{"), "body.1: JSON decode error");
+        assert_eq!(refused("{\"a\": "), "body.6: JSON decode error");
     }
 }

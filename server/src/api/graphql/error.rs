@@ -4,7 +4,7 @@ use async_graphql::ErrorExtensions as _;
 use tidegate_schema::Error;
 
 /// The error as GraphQL shows it.
-pub(super) fn to_graphql(error: &Error) -> async_graphql::Error {
+pub fn to_graphql(error: &Error) -> async_graphql::Error {
     match error {
         Error::Internal { .. } => tracing::error!(error = error.log_chain(), "operation failed"),
         Error::NotFound { .. }

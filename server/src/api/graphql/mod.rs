@@ -2,7 +2,7 @@
 
 pub mod conversations;
 pub mod datasources;
-mod error;
+pub mod error;
 mod limits;
 pub mod models;
 mod page;

@@ -1,0 +1,98 @@
+//! The models that come with the product: `tidegate-sql` writes SQL, `all-minilm-l6-v2` embeds.
+//!
+//! Both stand on the same sentence encoder, which is provisioned, not committed; the trained weights of
+//! `tidegate-sql` are part of the binary. Behind the seam they are models like any other.
+
+mod describe;
+mod sql;
+mod words;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tch::Device;
+use tidegate_sqlmodel::net::{SqlModel, shipped};
+use tokio_util::task::TaskTracker;
+
+use self::{sql::TidegateSql, writer::Writer};
+use super::{
+    ModelKind, ModelMetadata,
+    registry::{Model, Registry},
+    torch::{BertEmbedder, threads},
+};
+use crate::config::Config;
+
+/// Name of the model that writes SQL.
+pub const SQL: &str = "tidegate-sql";
+/// Name of the sentence encoder.
+pub const ENCODER: &str = "all-minilm-l6-v2";
+
+/// Files without which a directory is no sentence encoder.
+const ENCODER_FILES: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
+
+/// Adds the built-in models; they load in the background.
+pub fn register(registry: &Registry, config: &Config, data_dir: &Path, tasks: &TaskTracker) {
+    let encoder = config.builtin.encoder.clone();
+    let (threads, abstain_below) = (config.builtin.threads, config.ask.abstain_below);
+
+    let metadata =
+        ModelMetadata { name: SQL.to_owned(), kind: ModelKind::Llm, context_length: None, sql_only: true };
+    let (place, data_dir_of_sql) = (encoder.clone(), data_dir.to_path_buf());
+    registry.add_loading(metadata, tasks, move || {
+        let model = load_sql(&encoder_directory(&place, &data_dir_of_sql)?, threads)?;
+        let writer = Writer::new(model, abstain_below);
+        let model = TidegateSql::start(SQL, writer, threads).map_err(|error| error.to_string())?;
+        Ok(Model::Language(Arc::new(model)))
+    });
+
+    let metadata =
+        ModelMetadata { name: ENCODER.to_owned(), kind: ModelKind::Embedding, context_length: None, sql_only: false };
+    let data_dir = data_dir.to_path_buf();
+    registry.add_loading(metadata.clone(), tasks, move || {
+        let directory = encoder_directory(&encoder, &data_dir)?;
+        let model = BertEmbedder::load(metadata, &directory, Device::Cpu, threads).map_err(|error| error.to_string())?;
+        Ok(Model::Embedder(Arc::new(model)))
+    });
+}
+
+fn load_sql(encoder: &Path, configured_threads: usize) -> Result<SqlModel, String> {
+    let weights = shipped::weights().ok_or(
+        "this build has no weights of tidegate-sql; build from a checkout that holds \
+         server/sqlmodel/weights/tidegate-sql.safetensors, train it with `cargo xtask train`, or configure another \
+         model under [[models]]",
+    )?;
+    tch::set_num_threads(threads(configured_threads));
+    SqlModel::load(encoder, weights).map_err(|error| error.to_string())
+}
+
+/// Where the sentence encoder is: as configured, else in the data directory, else in the user's cache.
+pub(super) fn encoder_directory(configured: &str, data_dir: &Path) -> Result<PathBuf, String> {
+    let missing = |directory: &Path| ENCODER_FILES.into_iter().find(|file| !directory.join(file).is_file());
+    if !configured.is_empty() {
+        let directory = PathBuf::from(configured);
+        return match missing(&directory) {
+            None => Ok(directory),
+            Some(file) => Err(format!(
+                "builtin.encoder is {configured}, where {file} is missing; name the directory of a sentence encoder, or \
+                 leave it empty and run `cargo xtask libtorch`, which fetches one"
+            )),
+        };
+    }
+    let cached = directories::ProjectDirs::from("", "", "tidegate").map(|dirs| dirs.cache_dir().join(ENCODER));
+    let places: Vec<PathBuf> = std::iter::once(data_dir.join("encoder")).chain(cached).collect();
+    places.iter().find(|place| missing(place).is_none()).cloned().ok_or_else(|| {
+        let places: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
+        format!(
+            "the sentence encoder is not installed (looked in {}); run `cargo xtask libtorch`, which fetches it, or set \
+             builtin.encoder to a directory that has {}",
+            places.join(" and "),
+            ENCODER_FILES.join(", ")
+        )
+    })
+}

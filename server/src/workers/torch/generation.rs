@@ -1,0 +1,113 @@
+//! One answer under way: prompt, tokens so far, what may still be told.
+
+use tidegate_schema::model::Usage;
+
+use super::{
+    decoder::{Cache, Decoder},
+    error::{ModelError, Result},
+    sampling::Sampler,
+    stops::Stops,
+    tokens::{Detokeniser, Tokens},
+};
+use crate::workers::FinishReason;
+
+/// Prompt tokens run at once; between two runs others have their turn, and a cancelled answer is noticed.
+const PREFILL: usize = 512;
+
+/// What an answer is to be made from.
+pub(super) struct Plan {
+    /// Token ids of the prompt; never empty.
+    pub(super) prompt: Vec<u32>,
+    /// How tokens are chosen.
+    pub(super) sampler: Sampler,
+    /// Texts that end it.
+    pub(super) stops: Stops,
+    /// Most new tokens.
+    pub(super) limit: usize,
+}
+
+/// What a step led to.
+pub(super) struct Progress {
+    /// Text to tell.
+    pub(super) text: String,
+    /// Why it is over, if it is.
+    pub(super) finish: Option<FinishReason>,
+}
+
+/// An answer under way.
+pub(super) struct Generation {
+    plan: Plan,
+    /// Prompt tokens already run.
+    run: usize,
+    /// Token chosen but not yet run.
+    next: Option<u32>,
+    made: usize,
+    cache: Cache,
+    text: Detokeniser,
+}
+
+impl Generation {
+    /// Begins.
+    pub(super) fn new(plan: Plan, decoder: &Decoder) -> Self {
+        Self { plan, run: 0, next: None, made: 0, cache: decoder.cache(), text: Detokeniser::default() }
+    }
+
+    /// Tokens used so far.
+    pub(super) fn usage(&self) -> Usage {
+        Usage { prompt_tokens: self.plan.prompt.len() as u32, completion_tokens: self.made as u32 }
+    }
+
+    /// Runs a part of the prompt, or makes one token.
+    pub(super) fn step(&mut self, decoder: &Decoder, tokens: &Tokens, ends: &[u32]) -> Result<Progress> {
+        let states = match self.next {
+            Some(id) => decoder.forward(&[id], &mut self.cache),
+            None => {
+                let until = (self.run + PREFILL).min(self.plan.prompt.len());
+                let part = self.run..until;
+                self.run = until;
+                decoder.forward(&self.plan.prompt[part], &mut self.cache)
+            }
+        }?;
+        if self.run < self.plan.prompt.len() {
+            return Ok(Progress { text: String::new(), finish: None });
+        }
+        let scores = last_scores(decoder, &states)?;
+        let id = self.plan.sampler.choose(&scores).ok_or_else(|| {
+            ModelError::Text(
+                "the model's scores are not numbers; the checkpoint is damaged, or its dtype too short (try bf16 or f32)"
+                    .to_owned(),
+            )
+        })?;
+        if ends.contains(&id) {
+            return self.finished(tokens, FinishReason::Stop);
+        }
+        self.made += 1;
+        self.next = Some(id);
+        let fresh = self.text.push(tokens, id)?;
+        let passed = self.plan.stops.push(&fresh);
+        if passed.stopped {
+            return Ok(Progress { text: passed.text, finish: Some(FinishReason::Stop) });
+        }
+        if self.made >= self.plan.limit {
+            let end = self.finished(tokens, FinishReason::Length)?;
+            return Ok(Progress { text: passed.text + &end.text, ..end });
+        }
+        Ok(Progress { text: passed.text, finish: None })
+    }
+
+    /// Tells what was held back; a stop text may still come to light in it.
+    fn finished(&mut self, tokens: &Tokens, finish: FinishReason) -> Result<Progress> {
+        let rest = self.text.finish(tokens)?;
+        let passed = self.plan.stops.push(&rest);
+        if passed.stopped {
+            return Ok(Progress { text: passed.text, finish: Some(FinishReason::Stop) });
+        }
+        Ok(Progress { text: passed.text + &self.plan.stops.finish(), finish: Some(finish) })
+    }
+}
+
+/// Scores after the last of the states.
+fn last_scores(decoder: &Decoder, states: &tch::Tensor) -> Result<Vec<f32>> {
+    let last = states.f_narrow(0, states.size()[0] - 1, 1)?;
+    Ok(Vec::try_from(&decoder.scores(&last)?.f_view([-1])?)?)
+}

@@ -1,0 +1,355 @@
+//! Contract cases of our own, for what was not recorded: routes that are ours, and those recorded with a state we
+//! do not rebuild.
+
+use anyhow::{Context as _, Result};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tidegate_tests::{
+    TestApp, databases,
+    json::{Bindings, compare},
+    upstream::{Script, Upstream},
+};
+
+use crate::support::TOWNS;
+
+/// One request and what comes back.
+pub(super) struct Case {
+    pub(super) openai: bool,
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    status: u16,
+    expected: fn() -> Value,
+}
+
+pub(super) const CASES: [Case; 7] = [
+    Case {
+        openai: false,
+        method: "GET",
+        path: "/api/health",
+        status: 200,
+        expected: || json!({"status": "ok"}),
+    },
+    Case {
+        openai: false,
+        method: "GET",
+        path: "/ready",
+        status: 200,
+        expected: || {
+            json!({
+                "ready": true, "store": true, "models": [{"name": "scripted", "state": "ready", "reason": null}],
+            })
+        },
+    },
+    Case {
+        openai: false,
+        method: "GET",
+        path: "/api/v1/chat/dialogue/messages?conv_uid=c-1",
+        status: 200,
+        expected: || {
+            json!({"success": true, "err_code": null, "err_msg": null, "data": [
+                {"role": "human", "context": "hi", "order": 1, "time_stamp": null, "model_name": "scripted", "feedback": {}},
+                {"role": "ai", "context": "hello", "order": 1, "time_stamp": null, "model_name": "scripted", "feedback": {}},
+                {"role": "view", "context": "hello", "order": 1, "time_stamp": null, "model_name": "scripted", "feedback": {}},
+            ]})
+        },
+    },
+    Case {
+        openai: false,
+        method: "GET",
+        path: "/api/v1/editor/db/tables?db_name=towns&page_index=1&page_size=10",
+        status: 200,
+        expected: || {
+            let column = |name: &str, kind: &str, can_null: &str| {
+                json!({
+                    "title": name, "key": name, "type": kind, "default_value": null, "can_null": can_null, "comment": "None",
+                    "children": [],
+                })
+            };
+            json!({"success": true, "err_code": null, "err_msg": null, "data": {
+                "title": "towns", "key": "towns", "type": "db", "default_value": null, "can_null": "YES",
+                "comment": null, "children": [{
+                    "title": "people", "key": "people", "type": "table", "default_value": null, "can_null": "YES",
+                    "comment": null, "children": [
+                        column("id", "INTEGER", "NO"), column("name", "TEXT", "NO"), column("town", "TEXT", "NO"),
+                    ],
+                }],
+            }})
+        },
+    },
+    Case {
+        openai: false,
+        method: "GET",
+        path: "/api/v1/chat/dialogue/list?page=2&page_size=2",
+        status: 200,
+        expected: || {
+            json!({"success": true, "err_code": null, "err_msg": null, "data": [{
+                "conv_uid": "c-1", "user_input": "hi", "chat_mode": "chat_normal", "app_code": "", "select_param": "",
+                "model_name": "scripted", "user_name": "", "sys_code": null, "gmt_created": "{{TIMESTAMP}}",
+                "gmt_modified": "{{TIMESTAMP}}",
+            }]})
+        },
+    },
+    Case {
+        openai: true,
+        method: "GET",
+        path: "/api/v1/models/scripted",
+        status: 200,
+        expected: || {
+            json!({
+                "id": "scripted", "object": "model", "created": "{{TIMESTAMP}}", "owned_by": "tidegate",
+                "root": "scripted", "parent": null, "permission": [{
+                    "id": "modelperm-{{UUID1}}", "object": "model_permission", "created": "{{TIMESTAMP}}",
+                    "allow_create_engine": false, "allow_sampling": true, "allow_logprobs": true,
+                    "allow_search_indices": true, "allow_view": true, "allow_fine_tuning": false, "organization": "*",
+                    "group": null, "is_blocking": false,
+                }],
+            })
+        },
+    },
+    Case {
+        openai: true,
+        method: "GET",
+        path: "/api/v1/models/nope",
+        status: 404,
+        expected: || {
+            json!({
+                "error": {
+                    "message": "no model named 'nope'", "type": "invalid_request_error",
+                    "param": "model", "code": "model_not_found",
+                },
+                "object": "error", "message": "no model named 'nope'", "code": 40301,
+            })
+        },
+    },
+];
+
+async fn world() -> Result<(TestApp, Upstream)> {
+    let upstream = Upstream::start(Script::default().answer("hi", &["hello"])).await?;
+    let app = TestApp::builder()
+        .model(&upstream.model("scripted"))
+        .start()
+        .await?;
+    app.add_sqlite("towns", TOWNS).await?;
+    for conversation in ["c-1", "c-2", "c-3"] {
+        let body = json!({"conv_uid": conversation, "model_name": "scripted", "user_input": "hi"});
+        app.anonymous()
+            .post("/api/v1/chat/completions", &body)
+            .await?;
+    }
+    Ok((app, upstream))
+}
+
+#[tokio::test]
+async fn routes_of_our_own_answer_as_promised() -> Result<()> {
+    let (app, _upstream) = world().await?;
+    let user = app.anonymous();
+    for case in &CASES {
+        let base = if case.openai {
+            user.openai()
+        } else {
+            user.web()
+        };
+        let method = Method::from_bytes(case.method.as_bytes())?;
+        let reply = user
+            .send(user.request(method, &format!("{base}{}", case.path)))
+            .await?;
+        assert_eq!(reply.status, case.status, "{}: {}", case.path, reply.text);
+        let found = compare(&(case.expected)(), &reply.json(), &mut Bindings::default());
+        assert!(found.is_empty(), "{}: {found:#?}", case.path);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_page_beyond_the_last_is_empty_and_a_page_of_nothing_is_refused() -> Result<()> {
+    let (app, _upstream) = world().await?;
+    let user = app.anonymous();
+    assert_eq!(
+        user.get("/api/v1/chat/dialogue/list?page=9&page_size=2")
+            .await?
+            .data(),
+        json!([])
+    );
+    for query in [
+        "page=0&page_size=2",
+        "page=1&page_size=0",
+        "page=x&page_size=2",
+        "page=1&page_size=5000",
+    ] {
+        let reply = user
+            .get(&format!("/api/v1/chat/dialogue/list?{query}"))
+            .await?;
+        assert_eq!(
+            (reply.status, &reply.json()["err_code"]),
+            (400, &json!("E0001")),
+            "{query}: {}",
+            reply.text
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn tables_are_paged_and_searched() -> Result<()> {
+    let app = TestApp::builder().start().await?;
+    let sql = "CREATE TABLE apples (id INTEGER); CREATE TABLE pears (id INTEGER, core TEXT); CREATE TABLE plums (id INTEGER)";
+    app.add_sqlite("fruit", sql).await?;
+    let user = app.anonymous();
+    let titles = |query: &'static str| {
+        let user = user.clone();
+        async move {
+            let data = user
+                .get(&format!("/api/v1/editor/db/tables?db_name=fruit&{query}"))
+                .await?
+                .data();
+            let children = data["children"].as_array().context("children")?;
+            anyhow::Ok(
+                children
+                    .iter()
+                    .filter_map(|t| t["title"].as_str().map(str::to_owned))
+                    .collect::<Vec<_>>(),
+            )
+        }
+    };
+    assert_eq!(
+        titles("page_index=1&page_size=2").await?,
+        ["apples", "pears"]
+    );
+    assert_eq!(titles("page_index=2&page_size=2").await?, ["plums"]);
+    assert_eq!(
+        titles("page_index=1&page_size=9&search_str=P").await?,
+        ["apples", "pears", "plums"]
+    );
+    assert_eq!(
+        titles("page_index=1&page_size=9&search_str=CORE").await?,
+        ["pears"]
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_masked_password_in_an_edit_keeps_the_stored_one() -> Result<()> {
+    let app = TestApp::builder().start().await?;
+    let path = app.dir().join("towns.db");
+    databases::make(&path, TOWNS)?;
+    let user = app.anonymous();
+    let body = |password: &str, comment: &str| {
+        json!({
+            "db_type": "sqlite", "db_name": "towns", "file_path": path, "db_pwd": password, "comment": comment,
+        })
+    };
+    user.post("/api/v1/chat/db/add", &body("word", "one"))
+        .await?
+        .data();
+    let listed = user.get("/api/v1/chat/db/list").await?.data();
+    assert_eq!(listed[0]["db_pwd"], "******");
+    user.post("/api/v1/chat/db/edit", &body("******", "two"))
+        .await?
+        .data();
+    let stored = app
+        .app
+        .store
+        .find_datasource("towns")
+        .await?
+        .context("stored")?;
+    assert_eq!(
+        secrecy::ExposeSecret::expose_secret(&stored.connection.password),
+        "word"
+    );
+    assert_eq!(stored.comment, "two");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_too_large_is_refused_in_each_shape() -> Result<()> {
+    let app = TestApp::builder()
+        .config("[server]\nmax_body_bytes = 1000")
+        .start()
+        .await?;
+    let body = json!({"user_input": "x".repeat(5000), "sql": "x".repeat(5000), "messages": []});
+    for path in [
+        "/api/v1/chat/completions",
+        "/api/v1/editor/sql/run",
+        "/v1/chat/completions",
+    ] {
+        let reply = app.anonymous().post(path, &body).await?;
+        assert!(
+            matches!(reply.status, 400 | 413),
+            "{path}: {} {}",
+            reply.status,
+            reply.text
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn request_ids_are_taken_and_made() -> Result<()> {
+    let app = TestApp::builder().start().await?;
+    let user = app.anonymous();
+    let given = user
+        .send(
+            user.request(Method::GET, "/api/health")
+                .header("x-request-id", "mine"),
+        )
+        .await?;
+    assert_eq!(given.header("x-request-id"), "mine");
+    assert!(
+        !user
+            .get("/api/health")
+            .await?
+            .header("x-request-id")
+            .is_empty()
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_get_no_permission_unless_configured() -> Result<()> {
+    let ask = |user: tidegate_tests::User| async move {
+        let request = user
+            .request(Method::OPTIONS, "/api/v1/chat/db/list")
+            .header("origin", "http://page.example")
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "content-type");
+        anyhow::Ok(
+            user.send(request)
+                .await?
+                .header("access-control-allow-origin")
+                .to_owned(),
+        )
+    };
+    let closed = TestApp::builder().start().await?;
+    assert_eq!(ask(closed.anonymous()).await?, "");
+    let opened = TestApp::builder()
+        .config("[server]\ncors_origins = [\"http://page.example\"]")
+        .start()
+        .await?;
+    assert_eq!(ask(opened.anonymous()).await?, "http://page.example");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_documentation_needs_no_other_server() -> Result<()> {
+    let app = TestApp::builder().start().await?;
+    let user = app.anonymous();
+    let graphiql = user
+        .send(
+            user.request(Method::GET, "/graphql")
+                .header("accept", "text/html"),
+        )
+        .await?;
+    let docs = user.get("/docs/").await?;
+    for page in [docs, graphiql] {
+        assert_eq!(page.status, 200, "{}", page.text);
+        for other in [
+            "https://unpkg",
+            "https://cdn",
+            "https://esm",
+            "https://fonts",
+        ] {
+            assert!(!page.text.contains(other), "{other} is asked for something");
+        }
+    }
+    Ok(())
+}

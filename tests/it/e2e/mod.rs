@@ -1,0 +1,8 @@
+//! Whole questions through every surface.
+
+mod cli;
+mod graphql;
+mod openai_python;
+mod pipeline;
+mod questions;
+mod surfaces;

@@ -1,0 +1,8 @@
+//! Contract, end-to-end and fault tests, each over a server of its own.
+
+mod contract;
+mod e2e;
+mod faults;
+mod keys;
+mod start;
+mod support;

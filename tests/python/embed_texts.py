@@ -1,0 +1,34 @@
+"""Embeds texts with transformers, as sentence-transformers does for MiniLM: mean of the last states, unit length.
+
+    python embed_texts.py MODEL_DIRECTORY TEXTS.json OUT.safetensors
+"""
+
+import json
+import pathlib
+import sys
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from transformers import BertModel
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    folder, texts, out = pathlib.Path(sys.argv[1]), json.loads(pathlib.Path(sys.argv[2]).read_text()), sys.argv[3]
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    model = BertModel.from_pretrained(folder, add_pooling_layer=False, dtype=torch.float32).eval()
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(min(256, model.config.max_position_embeddings))
+    vectors = []
+    with torch.no_grad():
+        for text in texts:
+            # One at a time: nothing is padded, so nothing can leak from padding.
+            ids = torch.tensor([tokenizer.encode(text).ids])
+            mean = model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state[0].mean(0)
+            vectors.append(mean / mean.norm())
+    save_file({"vectors": torch.stack(vectors)}, out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+//! The server at rest: memory, and the time from start to the first answer.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+
+use super::say;
+use crate::{
+    client::http,
+    process::{Program, Server, free_port},
+};
+
+/// How long the server is left alone before its memory is read.
+const REST: Duration = Duration::from_secs(2);
+
+/// Measures and prints.
+pub async fn run(
+    program: Option<PathBuf>,
+    starts: usize,
+    start_within_ms: Option<f64>,
+) -> Result<()> {
+    let program = match program {
+        Some(path) => path,
+        None => build()?,
+    };
+    say(&format!(
+        "program  {}",
+        program.file_name().unwrap_or_default().to_string_lossy()
+    ));
+    let mut worst: f64 = 0.0;
+    for (label, builtin) in [
+        ("without the built-in model", false),
+        ("with the built-in model", true),
+    ] {
+        let dir = TempDir::new()?;
+        let config = format!(
+            "[data]\ndir = {:?}\n[builtin]\nenabled = {builtin}\n[log]\nfilter = \"error\"\n",
+            dir.path().join("data").display().to_string()
+        );
+        let program = Program::new(&program.display().to_string(), dir.path(), &config)?;
+        // The first start makes the store and the sample; it is measured apart.
+        let (first, server) = first_answer(&program).await?;
+        let ready = ready(&server).await?;
+        tokio::time::sleep(REST).await;
+        say(label);
+        say(&format!(
+            "  memory at rest      {:.1} MB",
+            resident(server.id())? as f64 / 1e6
+        ));
+        if let Some(ready) = ready {
+            say(&format!(
+                "  models ready after  {:.0} ms more",
+                ready.as_secs_f64() * 1000.0
+            ));
+        }
+        drop(server);
+        let mut times = Vec::new();
+        for _ in 0..starts.max(1) {
+            let (took, server) = first_answer(&program).await?;
+            drop(server);
+            times.push(took.as_secs_f64() * 1000.0);
+        }
+        times.sort_by(f64::total_cmp);
+        let median = times[times.len() / 2];
+        worst = worst.max(median);
+        say(&format!(
+            "  first 200, new data {:.0} ms",
+            first.as_secs_f64() * 1000.0
+        ));
+        say(&format!(
+            "  first 200, median   {median:.0} ms of {} starts",
+            times.len()
+        ));
+    }
+    if let Some(limit) = start_within_ms {
+        anyhow::ensure!(
+            worst <= limit,
+            "the first answer takes {worst:.0} ms, more than {limit:.0} ms"
+        );
+    }
+    Ok(())
+}
+
+/// The server's program of the profile this one was built with, built now so that it is not an old one.
+fn build() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let dir = own.parent().context("this program lies in a directory")?;
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--package", "tidegate-server", "--bin", "tidegate"]);
+    if dir.ends_with("release") {
+        cargo.arg("--release");
+    }
+    if !cfg!(feature = "torch") {
+        cargo.arg("--no-default-features");
+    }
+    let status = cargo
+        .current_dir(crate::paths::file(".."))
+        .status()
+        .context("running cargo")?;
+    anyhow::ensure!(
+        status.success(),
+        "the server could not be built; name a program with --program"
+    );
+    Ok(dir.join("tidegate"))
+}
+
+async fn first_answer(program: &Program) -> Result<(Duration, Server)> {
+    let (port, openai) = (free_port()?, free_port()?);
+    let started = Instant::now();
+    let server = program.spawn(port, openai)?;
+    let client = http();
+    let url = format!("http://{}/api/health", server.web);
+    loop {
+        if client
+            .get(&url)
+            .send()
+            .await
+            .is_ok_and(|response| response.status().is_success())
+        {
+            return Ok((started.elapsed(), server));
+        }
+        anyhow::ensure!(
+            started.elapsed() < Duration::from_secs(60),
+            "no answer within 60 s"
+        );
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Waits until `/ready` says so; nothing when a model fails to load.
+async fn ready(server: &Server) -> Result<Option<Duration>> {
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(120) {
+        let reply = server.anonymous().get("/ready").await?;
+        let body = reply.json();
+        if body["ready"] == true {
+            return Ok(Some(started.elapsed()));
+        }
+        for model in body["models"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|m| m["state"] == "failed")
+        {
+            say(&format!(
+                "  {} could not be loaded: {}",
+                model["name"], model["reason"]
+            ));
+            return Ok(None);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(None)
+}
+
+/// Resident memory of a process, bytes.
+fn resident(id: u32) -> Result<u64> {
+    let text = std::fs::read_to_string(Path::new("/proc").join(id.to_string()).join("status"))
+        .context("memory is read from /proc, which only Linux has")?;
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .context("VmRSS")?;
+    let kilobytes: u64 = line.split_whitespace().nth(1).context("VmRSS")?.parse()?;
+    Ok(kilobytes * 1024)
+}

@@ -1,0 +1,22 @@
+//! What `tidegate-bench` measures, one file per subcommand.
+
+use std::process::ExitCode;
+
+pub mod ask;
+pub mod http;
+pub mod idle;
+
+/// Says why a measurement failed.
+#[expect(
+    clippy::print_stderr,
+    reason = "complaints of a command line go to standard error"
+)]
+pub fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are this program's output")]
+fn say(text: &str) {
+    println!("{text}");
+}

@@ -1,0 +1,82 @@
+//! `tidegate-bench`: figures, measured on the machine at hand. `cargo xtask bench` runs it.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use tidegate_tests::bench;
+
+/// Measure.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate-bench")]
+struct Cli {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Debug, Subcommand)]
+enum Act {
+    /// Ask every question of tests/ask and print how many are answered rightly.
+    Ask {
+        /// Model to ask, as the configuration names it; the built-in one when not given.
+        #[arg(long)]
+        model: Option<String>,
+        /// Configuration with that model.
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Ask the first so many questions only.
+        #[arg(long)]
+        limit: Option<usize>,
+        /// Fail below this share of right answers, in percent.
+        #[arg(long)]
+        at_least: Option<f64>,
+    },
+    /// Print memory at rest and the time from start to the first answer, of `tidegate serve`.
+    Idle {
+        /// The server's program.
+        #[arg(long)]
+        program: Option<PathBuf>,
+        /// Starts to take the median of.
+        #[arg(long, default_value_t = 5)]
+        starts: usize,
+        /// Fail when the first answer takes longer, in milliseconds.
+        #[arg(long)]
+        start_within_ms: Option<f64>,
+    },
+    /// Print requests per second and latencies of a few routes, against an echoing model.
+    Http {
+        /// Requests per route and concurrency.
+        #[arg(long, default_value_t = 2000)]
+        requests: usize,
+    },
+}
+
+fn main() -> ExitCode {
+    let act = Cli::parse().act;
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return bench::failed(&error.into()),
+    };
+    let outcome = runtime.block_on(async {
+        match act {
+            Act::Ask {
+                model,
+                config,
+                limit,
+                at_least,
+            } => bench::ask::run(model, config, limit, at_least).await,
+            Act::Idle {
+                program,
+                starts,
+                start_within_ms,
+            } => bench::idle::run(program, starts, start_within_ms).await,
+            Act::Http { requests } => bench::http::run(requests).await,
+        }
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => bench::failed(&error),
+    }
+}
