@@ -36,7 +36,11 @@ pub struct Limits {
 impl Default for Limits {
     /// What a person at a screen can use: 10,000 rows, 32 MiB, 30 s.
     fn default() -> Self {
-        Self { rows: 10_000, bytes: 32 << 20, time: Duration::from_secs(30) }
+        Self {
+            rows: 10_000,
+            bytes: 32 << 20,
+            time: Duration::from_secs(30),
+        }
     }
 }
 
@@ -61,7 +65,9 @@ pub struct RowStream {
 
 impl std::fmt::Debug for RowStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RowStream").field("columns", &self.columns).finish_non_exhaustive()
+        f.debug_struct("RowStream")
+            .field("columns", &self.columns)
+            .finish_non_exhaustive()
     }
 }
 
@@ -95,16 +101,22 @@ pub async fn connect(
 ) -> Result<Arc<dyn Driver>> {
     match connection.engine {
         Engine::Sqlite => Ok(Arc::new(sqlite::Sqlite::open(name, connection).await?)),
-        Engine::Postgres => {
-            Ok(Arc::new(postgres::Postgres::connect(name, connection, connect_timeout).await?))
-        }
+        Engine::Postgres => Ok(Arc::new(
+            postgres::Postgres::connect(name, connection, connect_timeout).await?,
+        )),
     }
 }
 
 /// A stream read to its end.
 async fn gather(stream: RowStream, started: Instant) -> Result<RowSet> {
-    let RowStream { columns, mut batches } = stream;
-    let mut set = RowSet { columns, ..RowSet::default() };
+    let RowStream {
+        columns,
+        mut batches,
+    } = stream;
+    let mut set = RowSet {
+        columns,
+        ..RowSet::default()
+    };
     while let Some(batch) = batches.next().await {
         match batch? {
             Batch::Rows(rows) => set.rows.extend(rows),
@@ -133,7 +145,10 @@ fn json_bytes(value: &serde_json::Value) -> usize {
         + match value {
             Value::String(text) => text.len(),
             Value::Array(items) => items.iter().map(json_bytes).sum(),
-            Value::Object(fields) => fields.iter().map(|(key, value)| key.len() + json_bytes(value)).sum(),
+            Value::Object(fields) => fields
+                .iter()
+                .map(|(key, value)| key.len() + json_bytes(value))
+                .sum(),
             _ => 0,
         }
 }

@@ -27,7 +27,7 @@ use pool::Pool;
 /// For acts that come without limits of their own.
 const SMALL_ACT: Duration = Duration::from_secs(10);
 /// For reading a large catalogue.
-const INTROSPECTION: Duration = Duration::from_secs(60);
+const INTROSPECTION: Duration = Duration::from_mins(1);
 
 /// A database on a PostgreSQL server.
 pub struct Postgres {
@@ -37,7 +37,9 @@ pub struct Postgres {
 impl Postgres {
     /// Connects once, to prove that the server answers and the password is right.
     pub async fn connect(name: &str, connection: &Connection, timeout: Duration) -> Result<Self> {
-        let driver = Self { pool: Arc::new(Pool::new(name, connection, timeout)?) };
+        let driver = Self {
+            pool: Arc::new(Pool::new(name, connection, timeout)?),
+        };
         driver.ping().await?;
         Ok(driver)
     }
@@ -52,7 +54,9 @@ impl Driver for Postgres {
     async fn ping(&self) -> Result<()> {
         let loan = Pool::borrow(&self.pool, SMALL_ACT).await?;
         let answer = loan.client().simple_query("SELECT 1");
-        self.pool.within(SMALL_ACT, "the server's answer", answer).await?;
+        self.pool
+            .within(SMALL_ACT, "the server's answer", answer)
+            .await?;
         loan.give_back();
         Ok(())
     }
@@ -61,7 +65,10 @@ impl Driver for Postgres {
         let loan = Pool::borrow(&self.pool, SMALL_ACT).await?;
         rows::begin(&self.pool, &loan, INTROSPECTION).await?;
         let catalogue = introspect::catalogue(loan.client());
-        let catalogue = self.pool.within(INTROSPECTION, "reading the catalogue", catalogue).await?;
+        let catalogue = self
+            .pool
+            .within(INTROSPECTION, "reading the catalogue", catalogue)
+            .await?;
         rows::finish(loan).await;
         Ok(catalogue)
     }
@@ -85,13 +92,23 @@ impl Driver for Postgres {
 }
 
 /// What the server or the way to it said, by what the caller can do about it.
-fn explain(provider: &str, password: &str, limit: Duration, error: &tokio_postgres::Error) -> Error {
+fn explain(
+    provider: &str,
+    password: &str,
+    limit: Duration,
+    error: &tokio_postgres::Error,
+) -> Error {
     let message = match error.as_db_error() {
         Some(said) if *said.code() == SqlState::QUERY_CANCELED => {
-            return Error::Timeout { what: "the query".into(), limit };
+            return Error::Timeout {
+                what: "the query".into(),
+                limit,
+            };
         }
         Some(said) if *said.code() == SqlState::READ_ONLY_SQL_TRANSACTION => {
-            return Error::Forbidden { reason: format!("the session is read-only: {}", said.message()) };
+            return Error::Forbidden {
+                reason: format!("the session is read-only: {}", said.message()),
+            };
         }
         Some(said) => server_message(said),
         None => chain(error),
@@ -102,11 +119,11 @@ fn explain(provider: &str, password: &str, limit: Duration, error: &tokio_postgr
 fn server_message(said: &DbError) -> String {
     let mut message = said.message().to_owned();
     if let Some(ErrorPosition::Original(at)) = said.position() {
-        message.push_str(&format!(" (at character {at})"));
+        message.extend([format!(" (at character {at})")]);
     }
     for (label, text) in [("detail", said.detail()), ("hint", said.hint())] {
         if let Some(text) = text {
-            message.push_str(&format!("; {label}: {text}"));
+            message.extend(["; ", label, ": ", text]);
         }
     }
     message

@@ -88,7 +88,7 @@ impl Sqlite {
             watch.install(connection, BUSY.min(limit));
             let done = act(connection, &loan.pool);
             let done = done.map_err(|error| watch.explain(error));
-            watch.remove(connection);
+            session::Watch::remove(connection);
             done
         })
         .await;
@@ -112,7 +112,7 @@ impl Driver for Sqlite {
     }
 
     async fn introspect(&self) -> Result<Catalogue> {
-        self.with_connection(Duration::from_secs(60), |connection, pool| {
+        self.with_connection(Duration::from_mins(1), |connection, pool| {
             introspect::catalogue(connection).map_err(|error| pool.error(&error))
         })
         .await
@@ -143,10 +143,20 @@ impl Pool {
         let waiting = pool.slots.clone().acquire_owned();
         let slot = tokio::time::timeout(patience.min(SMALL_ACT), waiting)
             .await
-            .map_err(|_| Error::Overloaded { retry_after: Duration::from_secs(1) })?
+            .map_err(|_| Error::Overloaded {
+                retry_after: Duration::from_secs(1),
+            })?
             .map_err(|error| Error::internal("waiting for a SQLite connection", error))?;
-        let connection = pool.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Ok(Loan { pool: pool.clone(), connection, _slot: slot })
+        let connection = pool
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        Ok(Loan {
+            pool: pool.clone(),
+            connection,
+            _slot: slot,
+        })
     }
 
     /// The database's own words, by what the caller can do about them.
@@ -190,7 +200,10 @@ impl Pool {
 
     /// A thread that ended without a word: a panic in the database library, already logged by the panic hook.
     fn stopped(&self) -> Error {
-        Error::upstream(&self.name, "reading the file stopped unexpectedly; is the file damaged?")
+        Error::upstream(
+            &self.name,
+            "reading the file stopped unexpectedly; is the file damaged?",
+        )
     }
 }
 
@@ -205,7 +218,9 @@ impl Loan {
     }
 
     fn connection(&self) -> &rusqlite::Connection {
-        self.connection.as_ref().expect("a loan is opened before it is used")
+        self.connection
+            .as_ref()
+            .expect("a loan is opened before it is used")
     }
 }
 
@@ -213,7 +228,11 @@ impl Drop for Loan {
     fn drop(&mut self) {
         // A thread that panicked may have left a statement behind: its connection is not lent again.
         if let Some(connection) = self.connection.take().filter(|_| !std::thread::panicking()) {
-            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            self.pool
+                .idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(connection);
         }
     }
 }
@@ -221,18 +240,30 @@ impl Drop for Loan {
 /// The path if it names a file. SQLite would create what is missing and treat `:memory:` as no file at all.
 fn existing_file(path: &str) -> Result<PathBuf> {
     if path.trim().is_empty() {
-        return Err(Error::invalid("path", "is empty; give the path of an existing SQLite file"));
+        return Err(Error::invalid(
+            "path",
+            "is empty; give the path of an existing SQLite file",
+        ));
     }
     let found = Path::new(path);
     match std::fs::metadata(found) {
-        Ok(meta) if meta.is_file() => std::path::absolute(found)
-            .map_err(|error| Error::invalid("path", format!("'{path}' is no usable path: {error}"))),
-        Ok(_) => Err(Error::invalid("path", format!("'{path}' is not a file; give a SQLite file"))),
+        Ok(meta) if meta.is_file() => std::path::absolute(found).map_err(|error| {
+            Error::invalid("path", format!("'{path}' is no usable path: {error}"))
+        }),
+        Ok(_) => Err(Error::invalid(
+            "path",
+            format!("'{path}' is not a file; give a SQLite file"),
+        )),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::invalid(
             "path",
-            format!("there is no file '{path}'; give the path of an existing SQLite file (none is created)"),
+            format!(
+                "there is no file '{path}'; give the path of an existing SQLite file (none is created)"
+            ),
         )),
-        Err(error) => Err(Error::invalid("path", format!("'{path}' cannot be read: {error}"))),
+        Err(error) => Err(Error::invalid(
+            "path",
+            format!("'{path}' cannot be read: {error}"),
+        )),
     }
 }
 

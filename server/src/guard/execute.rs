@@ -45,7 +45,11 @@ impl From<Refusal> for Error {
 impl GuardedDatabase {
     /// Puts a connected database behind the guard.
     pub fn new(name: impl Into<String>, driver: Arc<dyn Driver>) -> Self {
-        Self { name: name.into(), driver, max_cost: None }
+        Self {
+            name: name.into(),
+            driver,
+            max_cost: None,
+        }
     }
 
     /// Refuses queries whose plan the engine itself thinks dearer, where it has an opinion (PostgreSQL).
@@ -83,7 +87,9 @@ impl GuardedDatabase {
     pub async fn check(&self, sql: &str, options: &GuardOptions) -> Result<Verdict, Refusal> {
         let mut verdict = self.judge(sql, options);
         if !verdict.allowed {
-            let error = Error::Forbidden { reason: verdict.reason.clone() };
+            let error = Error::Forbidden {
+                reason: verdict.reason.clone(),
+            };
             return Err(Refusal { verdict, error });
         }
         let plan = match self.driver.dry_run(sql).await {
@@ -103,7 +109,9 @@ impl GuardedDatabase {
         if verdict.allowed {
             return Ok(verdict);
         }
-        let error = Error::Forbidden { reason: verdict.reason.clone() };
+        let error = Error::Forbidden {
+            reason: verdict.reason.clone(),
+        };
         Err(Refusal { verdict, error })
     }
 

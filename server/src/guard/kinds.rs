@@ -10,22 +10,96 @@ use tidegate_schema::model::Engine;
 const QUERIES: &[&str] = &["select", "with", "values", "table", "explain", "show"];
 /// Words that begin statements which change rows, tables or rights.
 const CHANGES: &[&str] = &[
-    "insert", "update", "delete", "replace", "merge", "upsert", "create", "alter", "drop", "truncate", "rename",
-    "comment", "grant", "revoke", "reassign", "security", "import", "refresh", "reindex", "vacuum", "analyze",
-    "cluster", "copy", "load", "call", "do", "execute", "prepare", "deallocate", "checkpoint", "discard", "lock",
-    "notify", "listen", "unlisten", "set", "reset", "begin", "start", "commit", "end", "abort", "rollback",
-    "savepoint", "release", "declare", "fetch", "move", "close",
+    "insert",
+    "update",
+    "delete",
+    "replace",
+    "merge",
+    "upsert",
+    "create",
+    "alter",
+    "drop",
+    "truncate",
+    "rename",
+    "comment",
+    "grant",
+    "revoke",
+    "reassign",
+    "security",
+    "import",
+    "refresh",
+    "reindex",
+    "vacuum",
+    "analyze",
+    "cluster",
+    "copy",
+    "load",
+    "call",
+    "do",
+    "execute",
+    "prepare",
+    "deallocate",
+    "checkpoint",
+    "discard",
+    "lock",
+    "notify",
+    "listen",
+    "unlisten",
+    "set",
+    "reset",
+    "begin",
+    "start",
+    "commit",
+    "end",
+    "abort",
+    "rollback",
+    "savepoint",
+    "release",
+    "declare",
+    "fetch",
+    "move",
+    "close",
 ];
 /// Settings `SHOW` may tell. File locations, host rules and application secrets are not among them.
 const SETTINGS: &[&str] = &[
-    "client_encoding", "datestyle", "default_transaction_isolation", "default_transaction_read_only",
-    "integer_datetimes", "intervalstyle", "is_superuser", "lc_collate", "lc_ctype", "lc_messages", "lc_monetary",
-    "lc_numeric", "lc_time", "lock_timeout", "max_connections", "search_path", "server_encoding", "server_version",
-    "server_version_num", "standard_conforming_strings", "statement_timeout", "time zone", "timezone",
-    "transaction isolation level", "transaction_isolation", "transaction_read_only", "work_mem",
+    "client_encoding",
+    "datestyle",
+    "default_transaction_isolation",
+    "default_transaction_read_only",
+    "integer_datetimes",
+    "intervalstyle",
+    "is_superuser",
+    "lc_collate",
+    "lc_ctype",
+    "lc_messages",
+    "lc_monetary",
+    "lc_numeric",
+    "lc_time",
+    "lock_timeout",
+    "max_connections",
+    "search_path",
+    "server_encoding",
+    "server_version",
+    "server_version_num",
+    "standard_conforming_strings",
+    "statement_timeout",
+    "time zone",
+    "timezone",
+    "transaction isolation level",
+    "transaction_isolation",
+    "transaction_read_only",
+    "work_mem",
 ];
 /// Options of `EXPLAIN (…)` that do not run the query.
-const PLAN_OPTIONS: &[&str] = &["verbose", "costs", "settings", "generic_plan", "summary", "format", "memory"];
+const PLAN_OPTIONS: &[&str] = &[
+    "verbose",
+    "costs",
+    "settings",
+    "generic_plan",
+    "summary",
+    "format",
+    "memory",
+];
 
 /// The first word, lower case.
 pub(super) fn first_word(tokens: &[Token]) -> String {
@@ -40,8 +114,17 @@ pub(super) fn first_word(tokens: &[Token]) -> String {
 
 /// A refusal in the statement's own word, before the parser has a say.
 pub(super) fn refuse_by_first_word(tokens: &[Token], engine: Engine) -> Option<(String, String)> {
-    let opening = tokens.iter().find(|token| !matches!(token, Token::SemiColon | Token::LParen))?;
-    let Token::Word(Word { value, quote_style: None, .. }) = opening else { return None };
+    let opening = tokens
+        .iter()
+        .find(|token| !matches!(token, Token::SemiColon | Token::LParen))?;
+    let Token::Word(Word {
+        value,
+        quote_style: None,
+        ..
+    }) = opening
+    else {
+        return None;
+    };
     let word = value.to_lowercase();
     let upper = value.to_uppercase();
     let reason = match word.as_str() {
@@ -66,25 +149,49 @@ pub(super) fn refuse_by_first_word(tokens: &[Token], engine: Engine) -> Option<(
 }
 
 fn show(engine: Engine) -> &'static str {
-    if engine == Engine::Postgres { ", SHOW" } else { "" }
+    if engine == Engine::Postgres {
+        ", SHOW"
+    } else {
+        ""
+    }
 }
 
 /// The kind of a parsed statement, and why it is refused if its kind alone is enough for that.
 pub(super) fn recognise(statement: &Statement, engine: Engine) -> (String, Option<String>) {
     match statement {
         Statement::Query(_) => ("select".into(), None),
-        Statement::Explain { analyze, estimate, statement, options, describe_alias: _, .. } => {
-            ("explain".into(), explain(*analyze || *estimate, statement, options.as_deref().unwrap_or_default()))
-        }
+        Statement::Explain {
+            analyze,
+            estimate,
+            statement,
+            options,
+            describe_alias: _,
+            ..
+        } => (
+            "explain".into(),
+            explain(
+                *analyze || *estimate,
+                statement,
+                options.as_deref().unwrap_or_default(),
+            ),
+        ),
         Statement::ShowVariable { variable } if engine == Engine::Postgres => {
-            let words: Vec<String> = variable.iter().map(|word| word.value.to_lowercase()).collect();
+            let words: Vec<String> = variable
+                .iter()
+                .map(|word| word.value.to_lowercase())
+                .collect();
             let name = words.join(" ");
             let known = SETTINGS.contains(&name.as_str());
             let reason = format!("SHOW {name} is not among the settings that may be shown");
             ("show".into(), (!known).then_some(reason))
         }
         other => {
-            let word = other.to_string().split_whitespace().next().unwrap_or_default().to_lowercase();
+            let word = other
+                .to_string()
+                .split_whitespace()
+                .next()
+                .unwrap_or_default()
+                .to_lowercase();
             let reason = format!(
                 "{} is no query; only reading is allowed (SELECT, WITH, VALUES, EXPLAIN{})",
                 word.to_uppercase(),
@@ -107,7 +214,10 @@ fn explain(runs: bool, inner: &Statement, options: &[UtilityOption]) -> Option<S
         // `analyze false` would be harmless, but a parser that reads `false` otherwise than the server is not.
         !PLAN_OPTIONS.contains(&name.as_str()) || !option.arg.as_ref().is_none_or(is_plain)
     })?;
-    Some(format!("EXPLAIN ({}) is not allowed, as it may run the statement; use EXPLAIN alone", bad.name))
+    Some(format!(
+        "EXPLAIN ({}) is not allowed, as it may run the statement; use EXPLAIN alone",
+        bad.name
+    ))
 }
 
 fn is_plain(arg: &Expr) -> bool {

@@ -45,7 +45,10 @@ pub struct GuardOptions {
 
 impl Default for GuardOptions {
     fn default() -> Self {
-        Self { allowed_tables: None, max_sql_bytes: 100_000 }
+        Self {
+            allowed_tables: None,
+            max_sql_bytes: 100_000,
+        }
     }
 }
 
@@ -61,21 +64,34 @@ impl Guard {
                 sql.len(),
                 options.max_sql_bytes
             );
-            return Verdict { reason, ..Verdict::default() };
+            return Verdict {
+                reason,
+                ..Verdict::default()
+            };
         }
         if sql.contains('\0') {
             let reason = "the statement has a NUL character; remove it".to_owned();
-            return Verdict { reason, ..Verdict::default() };
+            return Verdict {
+                reason,
+                ..Verdict::default()
+            };
         }
         let tokens = match Tokenizer::new(dialect(engine), sql).tokenize() {
             Ok(tokens) => tokens,
             Err(error) => return unreadable(&[], &error.to_string()),
         };
-        let tokens: Vec<Token> =
-            tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
+        let tokens: Vec<Token> = tokens
+            .into_iter()
+            .filter(|token| !matches!(token, Token::Whitespace(_)))
+            .collect();
         if tokens.len() > MAX_TOKENS {
-            let reason = format!("the statement has more than {MAX_TOKENS} words; ask for less in one query");
-            return Verdict { reason, ..Verdict::default() };
+            let reason = format!(
+                "the statement has more than {MAX_TOKENS} words; ask for less in one query"
+            );
+            return Verdict {
+                reason,
+                ..Verdict::default()
+            };
         }
         if tokens.len() <= TOKENS_ON_THIS_STACK {
             return judge_tokens(&tokens, engine, options);
@@ -86,7 +102,7 @@ impl Guard {
                 .name("guard".into())
                 .stack_size(DEEP_STACK_BYTES)
                 .spawn_scoped(scope, || judge_tokens(&tokens, engine, options))
-                .map(|thread| thread.join())
+                .map(std::thread::ScopedJoinHandle::join)
         });
         match judged {
             Ok(Ok(verdict)) => verdict,
@@ -103,12 +119,22 @@ fn dialect(engine: Engine) -> &'static dyn Dialect {
 }
 
 fn judge_tokens(tokens: &[Token], engine: Engine, options: &GuardOptions) -> Verdict {
-    if tokens.iter().all(|token| matches!(token, Token::SemiColon | Token::EOF)) {
-        return Verdict { reason: "the statement is empty; write a query".into(), ..Verdict::default() };
+    if tokens
+        .iter()
+        .all(|token| matches!(token, Token::SemiColon | Token::EOF))
+    {
+        return Verdict {
+            reason: "the statement is empty; write a query".into(),
+            ..Verdict::default()
+        };
     }
     // Words first: a refusal should say "DROP" even where the parser knows no such DROP.
     if let Some((statement, reason)) = kinds::refuse_by_first_word(tokens, engine) {
-        return Verdict { statement, reason, ..Verdict::default() };
+        return Verdict {
+            statement,
+            reason,
+            ..Verdict::default()
+        };
     }
     let parsed = Parser::new(dialect(engine))
         .with_recursion_limit(MAX_DEPTH)
@@ -122,11 +148,17 @@ fn judge_tokens(tokens: &[Token], engine: Engine, options: &GuardOptions) -> Ver
         Err(error) => return unreadable(tokens, &error.to_string()),
     };
     match statements.as_slice() {
-        [] => Verdict { reason: "the statement is empty; write a query".into(), ..Verdict::default() },
+        [] => Verdict {
+            reason: "the statement is empty; write a query".into(),
+            ..Verdict::default()
+        },
         [statement] => judge_statement(statement, engine, options),
         several => Verdict {
             statement: kinds::first_word(tokens),
-            reason: format!("there are {} statements; send one query at a time", several.len()),
+            reason: format!(
+                "there are {} statements; send one query at a time",
+                several.len()
+            ),
             ..Verdict::default()
         },
     }

@@ -6,13 +6,37 @@ use tidegate_schema::model::Engine;
 /// PostgreSQL's catalogue as far as it describes tables. Role passwords, other sessions' queries, server files,
 /// large objects and the planner's samples of the data are left out.
 const POSTGRES_CATALOGUE: &[&str] = &[
-    "pg_attrdef", "pg_attribute", "pg_class", "pg_constraint", "pg_description", "pg_enum", "pg_index", "pg_indexes",
-    "pg_inherits", "pg_matviews", "pg_namespace", "pg_partitioned_table", "pg_sequence", "pg_sequences",
-    "pg_stat_all_tables", "pg_stat_user_indexes", "pg_stat_user_tables", "pg_statio_user_tables", "pg_tables",
-    "pg_type", "pg_views", "pg_timezone_names", "pg_timezone_abbrevs",
+    "pg_attrdef",
+    "pg_attribute",
+    "pg_class",
+    "pg_constraint",
+    "pg_description",
+    "pg_enum",
+    "pg_index",
+    "pg_indexes",
+    "pg_inherits",
+    "pg_matviews",
+    "pg_namespace",
+    "pg_partitioned_table",
+    "pg_sequence",
+    "pg_sequences",
+    "pg_stat_all_tables",
+    "pg_stat_user_indexes",
+    "pg_stat_user_tables",
+    "pg_statio_user_tables",
+    "pg_tables",
+    "pg_type",
+    "pg_views",
+    "pg_timezone_names",
+    "pg_timezone_abbrevs",
 ];
 /// SQLite's own tables that hold the schema.
-const SQLITE_CATALOGUE: &[&str] = &["sqlite_schema", "sqlite_master", "sqlite_stat1", "sqlite_sequence"];
+const SQLITE_CATALOGUE: &[&str] = &[
+    "sqlite_schema",
+    "sqlite_master",
+    "sqlite_stat1",
+    "sqlite_sequence",
+];
 
 /// A table's name, taken apart as the engine would.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +58,11 @@ impl TableName {
         if parts.len() > 1 {
             return None;
         }
-        Some(Self { schema: parts.pop(), name: last, written: name.to_string() })
+        Some(Self {
+            schema: parts.pop(),
+            name: last,
+            written: name.to_string(),
+        })
     }
 
     /// Why this table may not be read, whoever asks.
@@ -46,7 +74,9 @@ impl TableName {
                 // A temporary table shadows nothing here: sessions make none.
                 Some(schema) if schema.starts_with("pg_") && schema != "pg_catalog" => true,
                 Some("pg_catalog") => !POSTGRES_CATALOGUE.contains(&self.name.as_str()),
-                None if self.name.starts_with("pg_") => !POSTGRES_CATALOGUE.contains(&self.name.as_str()),
+                None if self.name.starts_with("pg_") => {
+                    !POSTGRES_CATALOGUE.contains(&self.name.as_str())
+                }
                 _ => false,
             },
             Engine::Sqlite => {
@@ -55,7 +85,10 @@ impl TableName {
             }
         };
         refused.then(|| {
-            format!("{} belongs to the database system and may not be read; query the user's tables", self.written)
+            format!(
+                "{} belongs to the database system and may not be read; query the user's tables",
+                self.written
+            )
         })
     }
 
@@ -63,8 +96,10 @@ impl TableName {
     pub(super) fn is_system(&self, engine: Engine) -> bool {
         match engine {
             Engine::Postgres => {
-                matches!(self.schema.as_deref(), Some("information_schema" | "pg_catalog"))
-                    || (self.schema.is_none() && self.name.starts_with("pg_"))
+                matches!(
+                    self.schema.as_deref(),
+                    Some("information_schema" | "pg_catalog")
+                ) || (self.schema.is_none() && self.name.starts_with("pg_"))
             }
             Engine::Sqlite => self.is_sqlite_own(),
         }
@@ -78,13 +113,17 @@ impl TableName {
         };
         match self.schema.as_deref() {
             None => vec![self.name.clone()],
-            Some(schema) if schema == default => vec![self.name.clone(), format!("{schema}.{}", self.name)],
+            Some(schema) if schema == default => {
+                vec![self.name.clone(), format!("{schema}.{}", self.name)]
+            }
             Some(schema) => vec![format!("{schema}.{}", self.name)],
         }
     }
 
     fn is_sqlite_own(&self) -> bool {
-        self.name.starts_with("sqlite_") || self.name.starts_with("pragma_") || self.name == "dbstat"
+        self.name.starts_with("sqlite_")
+            || self.name.starts_with("pragma_")
+            || self.name == "dbstat"
     }
 }
 

@@ -5,19 +5,29 @@ use super::*;
 const ATTACKS: [(&str, &[Engine]); 3] = [
     (include_str!("cases/attacks_both.sql"), &Engine::ALL),
     (include_str!("cases/attacks_sqlite.sql"), &[Engine::Sqlite]),
-    (include_str!("cases/attacks_postgres.sql"), &[Engine::Postgres]),
+    (
+        include_str!("cases/attacks_postgres.sql"),
+        &[Engine::Postgres],
+    ),
 ];
 const READS: [(&str, &[Engine]); 3] = [
     (include_str!("cases/reads_both.sql"), &Engine::ALL),
     (include_str!("cases/reads_sqlite.sql"), &[Engine::Sqlite]),
-    (include_str!("cases/reads_postgres.sql"), &[Engine::Postgres]),
+    (
+        include_str!("cases/reads_postgres.sql"),
+        &[Engine::Postgres],
+    ),
 ];
 
 /// The statements of the case files; a line of three dashes stands between two.
 fn cases(files: &[(&'static str, &'static [Engine])]) -> Vec<(&'static str, Engine)> {
     let each = |&(text, engines): &(&'static str, &'static [Engine])| {
-        let statements = text.split("\n---\n").map(|one| one.strip_suffix('\n').unwrap_or(one));
-        statements.flat_map(|sql| engines.iter().map(move |engine| (sql, *engine))).collect::<Vec<_>>()
+        let statements = text
+            .split("\n---\n")
+            .map(|one| one.strip_suffix('\n').unwrap_or(one));
+        statements
+            .flat_map(|sql| engines.iter().map(move |engine| (sql, *engine)))
+            .collect::<Vec<_>>()
     };
     files.iter().flat_map(each).collect()
 }
@@ -28,7 +38,10 @@ fn judge(sql: &str, engine: Engine) -> Verdict {
 
 fn granted(tables: &[&str]) -> GuardOptions {
     let tables = tables.iter().map(|&table| table.to_owned()).collect();
-    GuardOptions { allowed_tables: Some(tables), ..GuardOptions::default() }
+    GuardOptions {
+        allowed_tables: Some(tables),
+        ..GuardOptions::default()
+    }
 }
 
 #[test]
@@ -61,17 +74,49 @@ fn every_read_is_allowed() {
 fn a_refusal_says_what_is_wrong_and_what_to_do() {
     let engine = Engine::Postgres;
     for (sql, statement, part) in [
-        ("DROP TABLE customers", "drop", "DROP is no query; only reading is allowed"),
-        ("SELECT 1; DROP TABLE customers", "select", "2 statements; send one query at a time"),
-        ("PRAGMA journal_mode", "pragma", "PRAGMA can change the session"),
-        ("ATTACH 'x' AS y", "attach", "add the other file as a datasource"),
+        (
+            "DROP TABLE customers",
+            "drop",
+            "DROP is no query; only reading is allowed",
+        ),
+        (
+            "SELECT 1; DROP TABLE customers",
+            "select",
+            "2 statements; send one query at a time",
+        ),
+        (
+            "PRAGMA journal_mode",
+            "pragma",
+            "PRAGMA can change the session",
+        ),
+        (
+            "ATTACH 'x' AS y",
+            "attach",
+            "add the other file as a datasource",
+        ),
         ("COPY t TO '/tmp/x'", "copy", "COPY is no query"),
-        ("WITH x AS (DELETE FROM t RETURNING 1) SELECT * FROM x", "select", "changes rows"),
-        ("SELECT pg_read_file('/etc/passwd')", "select", "it reaches the server's files; write the query without it"),
+        (
+            "WITH x AS (DELETE FROM t RETURNING 1) SELECT * FROM x",
+            "select",
+            "changes rows",
+        ),
+        (
+            "SELECT pg_read_file('/etc/passwd')",
+            "select",
+            "it reaches the server's files; write the query without it",
+        ),
         ("SELECT pg_sleep(9)", "select", "keeps the database waiting"),
         ("SELECT * INTO x FROM t", "select", "leave INTO out"),
-        ("SELECT * FROM t FOR UPDATE", "select", "lock rows; leave them out"),
-        ("SELECT * FROM pg_shadow", "select", "pg_shadow belongs to the database system"),
+        (
+            "SELECT * FROM t FOR UPDATE",
+            "select",
+            "lock rows; leave them out",
+        ),
+        (
+            "SELECT * FROM pg_shadow",
+            "select",
+            "pg_shadow belongs to the database system",
+        ),
         ("EXPLAIN ANALYZE SELECT 1", "explain", "use EXPLAIN alone"),
         ("SELEC 1", "selec", "cannot be read"),
         ("", "", "empty"),
@@ -94,7 +139,14 @@ fn the_verdict_lists_what_is_touched() {
     assert_eq!(verdict.functions, ["count"]);
     assert_eq!(
         verdict.columns,
-        ["big.customer_id", "c.id", "c.name", "o.customer_id", "o.id", "o.total_amount"]
+        [
+            "big.customer_id",
+            "c.id",
+            "c.name",
+            "o.customer_id",
+            "o.id",
+            "o.total_amount"
+        ]
     );
 }
 
@@ -106,18 +158,34 @@ fn only_granted_tables_are_read() {
             ("SELECT * FROM orders", true),
             ("SELECT * FROM Orders AS o", true),
             ("WITH x AS (SELECT * FROM orders) SELECT * FROM x", true),
-            ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT * FROM n", true),
+            (
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT * FROM n",
+                true,
+            ),
             ("SELECT * FROM customers", false),
             ("SELECT * FROM orders JOIN customers USING (id)", false),
             ("SELECT (SELECT max(id) FROM customers) FROM orders", false),
-            ("SELECT * FROM orders WHERE EXISTS (SELECT 1 FROM customers)", false),
+            (
+                "SELECT * FROM orders WHERE EXISTS (SELECT 1 FROM customers)",
+                false,
+            ),
             // The name is defined in one place and the real table in another.
-            ("SELECT * FROM (WITH customers AS (SELECT 1) SELECT * FROM customers) a, customers b", false),
-            ("WITH x AS (SELECT * FROM y), y AS (SELECT 1) SELECT * FROM x", engine == Engine::Sqlite),
+            (
+                "SELECT * FROM (WITH customers AS (SELECT 1) SELECT * FROM customers) a, customers b",
+                false,
+            ),
+            (
+                "WITH x AS (SELECT * FROM y), y AS (SELECT 1) SELECT * FROM x",
+                engine == Engine::Sqlite,
+            ),
             ("SELECT 1 UNION SELECT id FROM customers", false),
         ] {
             let verdict = Guard::judge(sql, engine, &options);
-            assert_eq!(verdict.allowed, allowed, "{engine:?}: {sql}: {}", verdict.reason);
+            assert_eq!(
+                verdict.allowed, allowed,
+                "{engine:?}: {sql}: {}",
+                verdict.reason
+            );
         }
     }
     for (sql, allowed) in [
@@ -132,14 +200,19 @@ fn only_granted_tables_are_read() {
         ("SELECT * FROM orders UNION TABLE orders", true),
         ("SELECT 1 UNION TABLE customers", false),
         // Inside its own definition a plain WITH name is the real table.
-        ("WITH customers AS (SELECT * FROM customers) SELECT * FROM customers", false),
+        (
+            "WITH customers AS (SELECT * FROM customers) SELECT * FROM customers",
+            false,
+        ),
     ] {
         let verdict = Guard::judge(sql, Engine::Postgres, &options);
         assert_eq!(verdict.allowed, allowed, "{sql}: {}", verdict.reason);
     }
-    for (sql, allowed) in
-        [("SELECT * FROM main.orders", true), ("SELECT * FROM sqlite_schema", false), ("SELECT * FROM \"ORDERS\"", true)]
-    {
+    for (sql, allowed) in [
+        ("SELECT * FROM main.orders", true),
+        ("SELECT * FROM sqlite_schema", false),
+        ("SELECT * FROM \"ORDERS\"", true),
+    ] {
         let verdict = Guard::judge(sql, Engine::Sqlite, &options);
         assert_eq!(verdict.allowed, allowed, "{sql}: {}", verdict.reason);
     }
@@ -148,10 +221,18 @@ fn only_granted_tables_are_read() {
 #[test]
 fn bombs_are_refused_and_not_followed() {
     let nested = format!("SELECT {}1{}", "(".repeat(40_000), ")".repeat(40_000));
-    let subqueries = format!("{}SELECT 1{}", "SELECT * FROM (".repeat(3_000), ") t".repeat(3_000));
+    let subqueries = format!(
+        "{}SELECT 1{}",
+        "SELECT * FROM (".repeat(3_000),
+        ") t".repeat(3_000)
+    );
     let minus = format!("SELECT {}1", "- ".repeat(19_000));
     let not = format!("SELECT {}1", "NOT ".repeat(19_000));
-    let case = format!("SELECT {}1{}", "CASE WHEN 1 THEN ".repeat(3_000), " END".repeat(3_000));
+    let case = format!(
+        "SELECT {}1{}",
+        "CASE WHEN 1 THEN ".repeat(3_000),
+        " END".repeat(3_000)
+    );
     let arrays = format!("SELECT {}1{}", "ARRAY[".repeat(9_000), "]".repeat(9_000));
     for sql in [&nested, &subqueries, &minus, &not, &case, &arrays] {
         for engine in Engine::ALL {
@@ -162,7 +243,10 @@ fn bombs_are_refused_and_not_followed() {
     let huge = "SELECT 1 -- ".to_owned() + &"x".repeat(50 << 20);
     let started = std::time::Instant::now();
     assert!(judge(&huge, Engine::Sqlite).reason.contains("bytes"));
-    assert!(started.elapsed().as_millis() < 100, "an oversized text is refused unread");
+    assert!(
+        started.elapsed().as_millis() < 100,
+        "an oversized text is refused unread"
+    );
 }
 
 #[test]
@@ -183,5 +267,8 @@ fn names_in_a_with_are_no_tables() {
     let sql = "WITH a AS (SELECT 1 AS x), b AS (SELECT x FROM a) SELECT * FROM b, a";
     let verdict = judge(sql, Engine::Sqlite);
     assert_eq!(verdict.tables, Vec::<String>::new());
-    assert_eq!(BTreeSet::from_iter(verdict.columns), BTreeSet::from(["x".to_owned()]));
+    assert_eq!(
+        BTreeSet::from_iter(verdict.columns),
+        BTreeSet::from(["x".to_owned()])
+    );
 }

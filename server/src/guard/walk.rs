@@ -6,8 +6,8 @@ use std::{
 };
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Query, Select, SetExpr,
-    Statement, TableFactor, Value, ValueWithSpan, Visitor,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName,
+    Query, Select, SetExpr, Statement, TableFactor, Value, ValueWithSpan, Visitor,
 };
 use tidegate_schema::model::Engine;
 
@@ -66,7 +66,12 @@ impl<'a> Walk<'a> {
     /// Tables, columns, functions, and the reason for a refusal.
     pub(super) fn done(self) -> Found {
         let list = |set: BTreeSet<String>| set.into_iter().collect();
-        (list(self.tables), list(self.columns), list(self.functions), self.reason)
+        (
+            list(self.tables),
+            list(self.columns),
+            list(self.functions),
+            self.reason,
+        )
     }
 
     fn refuse(&mut self, reason: impl Into<String>) {
@@ -105,7 +110,10 @@ impl<'a> Walk<'a> {
         let parts: Vec<String> = name
             .0
             .iter()
-            .map(|part| part.as_ident().map_or_else(|| part.to_string(), |ident| folded(ident, self.engine)))
+            .map(|part| {
+                part.as_ident()
+                    .map_or_else(|| part.to_string(), |ident| folded(ident, self.engine))
+            })
             .collect();
         let (bare, schema) = match parts.as_slice() {
             [bare] => (bare.clone(), None),
@@ -113,8 +121,13 @@ impl<'a> Walk<'a> {
             _ => (name.to_string(), Some(String::new())),
         };
         self.functions.insert(name.to_string().to_lowercase());
-        if schema.as_deref().is_some_and(|schema| self.engine == Engine::Sqlite || schema != "pg_catalog") {
-            self.refuse(format!("the function {name} is not among those that may be called"));
+        if schema
+            .as_deref()
+            .is_some_and(|schema| self.engine == Engine::Sqlite || schema != "pg_catalog")
+        {
+            self.refuse(format!(
+                "the function {name} is not among those that may be called"
+            ));
             return;
         }
         if !functions::is_allowed(&bare, self.engine) {
@@ -122,16 +135,23 @@ impl<'a> Walk<'a> {
             return;
         }
         if let Some(at) = functions::size_argument(&bare) {
-            let bounded = args.get(at).is_some_and(|arg| literal(arg).is_some_and(|n| n <= MAX_REPEAT));
+            let bounded = args
+                .get(at)
+                .is_some_and(|arg| literal(arg).is_some_and(|n| n <= MAX_REPEAT));
             if self.engine == Engine::Postgres && !bounded {
-                self.refuse(format!("{bare} is allowed with a literal length of at most {MAX_REPEAT} only"));
+                self.refuse(format!(
+                    "{bare} is allowed with a literal length of at most {MAX_REPEAT} only"
+                ));
             }
         }
     }
 
     fn function(&mut self, function: &Function) {
         if function.uses_odbc_syntax || !matches!(function.parameters, FunctionArguments::None) {
-            self.refuse(format!("{} is called in another database's way", function.name));
+            self.refuse(format!(
+                "{} is called in another database's way",
+                function.name
+            ));
         }
         let args = match &function.args {
             FunctionArguments::List(list) => list.args.as_slice(),
@@ -165,16 +185,23 @@ impl<'a> Walk<'a> {
             self.scopes.push(Scope::default());
             return;
         };
-        let names: Vec<String> =
-            with.cte_tables.iter().map(|cte| folded(&cte.alias.name, self.engine)).collect();
+        let names: Vec<String> = with
+            .cte_tables
+            .iter()
+            .map(|cte| folded(&cte.alias.name, self.engine))
+            .collect();
         let scope = self.scopes.len();
         for (nth, cte) in with.cte_tables.iter().enumerate() {
             // PostgreSQL's plain WITH sees only what stands before: the same name inside is the real table.
             let all = self.engine == Engine::Sqlite || with.recursive;
             let sees = if all { names.len() } else { nth };
-            self.inside.insert(std::ptr::from_ref(cte.query.as_ref()), (scope, sees));
+            self.inside
+                .insert(std::ptr::from_ref(cte.query.as_ref()), (scope, sees));
         }
-        self.scopes.push(Scope { visible: names.len(), names });
+        self.scopes.push(Scope {
+            visible: names.len(),
+            names,
+        });
     }
 }
 
@@ -269,8 +296,12 @@ impl Visitor for Walk<'_> {
                 self.columns.insert(parts.join("."));
             }
             // An operator with a schema is a function under another name.
-            Expr::BinaryOp { op: BinaryOperator::PGCustomBinaryOperator(parts), .. }
-                if parts.first().is_none_or(|schema| parts.len() > 1 && schema != "pg_catalog") =>
+            Expr::BinaryOp {
+                op: BinaryOperator::PGCustomBinaryOperator(parts),
+                ..
+            } if parts
+                .first()
+                .is_none_or(|schema| parts.len() > 1 && schema != "pg_catalog") =>
             {
                 self.refuse("OPERATOR(schema.name) may call any function; use the plain operator");
             }
@@ -284,14 +315,18 @@ impl Visitor for Walk<'_> {
 
     fn pre_visit_value(&mut self, value: &ValueWithSpan) -> ControlFlow<()> {
         if let Value::Placeholder(name) = &value.value {
-            self.refuse(format!("there is no value for the parameter {name}; write the value into the query"));
+            self.refuse(format!(
+                "there is no value for the parameter {name}; write the value into the query"
+            ));
         }
         ControlFlow::Continue(())
     }
 }
 
 fn literal(arg: &FunctionArg) -> Option<u64> {
-    let FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value))) = arg else { return None };
+    let FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value))) = arg else {
+        return None;
+    };
     match &value.value {
         Value::Number(text, _) => text.parse().ok(),
         _ => None,

@@ -18,7 +18,12 @@ pub(super) struct Product {
 }
 
 /// Category, its popularity, its brands, and its kinds of products with a low and a high price.
-type Category = (&'static str, f64, [&'static str; 5], [(&'static str, u16, u16); 10]);
+type Category = (
+    &'static str,
+    f64,
+    [&'static str; 5],
+    [(&'static str, u16, u16); 10],
+);
 
 const CATEGORIES: [Category; 8] = [
     (
@@ -41,7 +46,13 @@ const CATEGORIES: [Category; 8] = [
     (
         "Books",
         1.3,
-        ["Lantern Press", "Old Harbour", "Bluebird Books", "Northlight", "Quillworks"],
+        [
+            "Lantern Press",
+            "Old Harbour",
+            "Bluebird Books",
+            "Northlight",
+            "Quillworks",
+        ],
         [
             ("Nordic Cookbook", 18, 39),
             ("Crime Novel", 8, 19),
@@ -92,7 +103,13 @@ const CATEGORIES: [Category; 8] = [
     (
         "Toys",
         0.95,
-        ["Tumbletop", "Brickadoo", "Little Otter", "Puzzlewick", "Zephyr Toys"],
+        [
+            "Tumbletop",
+            "Brickadoo",
+            "Little Otter",
+            "Puzzlewick",
+            "Zephyr Toys",
+        ],
         [
             ("Building Blocks", 15, 79),
             ("Wooden Train", 19, 69),
@@ -143,7 +160,13 @@ const CATEGORIES: [Category; 8] = [
     (
         "Garden",
         0.65,
-        ["Greenmoor", "Thistledown", "Rootwell", "Terrafond", "Willowbank"],
+        [
+            "Greenmoor",
+            "Thistledown",
+            "Rootwell",
+            "Terrafond",
+            "Willowbank",
+        ],
         [
             ("Garden Hose", 19, 69),
             ("Lawn Mower", 149, 499),
@@ -171,9 +194,18 @@ pub(super) fn make(dice: &mut Dice) -> Vec<Product> {
             let first = dice.below(brands.len());
             for nth in 0..MAKERS {
                 let brand = brands[(first + nth * 2) % brands.len()];
-                let product = product(dice, category, brand, kind, (i64::from(*low), i64::from(*high)));
+                let product = product(
+                    dice,
+                    category,
+                    brand,
+                    kind,
+                    (i64::from(*low), i64::from(*high)),
+                );
                 let popularity = product.popularity * liked;
-                products.push(Product { popularity, ..product });
+                products.push(Product {
+                    popularity,
+                    ..product
+                });
             }
         }
     }

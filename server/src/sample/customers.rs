@@ -33,7 +33,14 @@ const COUNTRIES: &[Country] = &[
         name: "Norway",
         share: 0.20,
         domain: "no",
-        cities: &[("Oslo", 42.0), ("Bergen", 22.0), ("Trondheim", 15.0), ("Stavanger", 11.0), ("Tromsø", 6.0), ("Drammen", 4.0)],
+        cities: &[
+            ("Oslo", 42.0),
+            ("Bergen", 22.0),
+            ("Trondheim", 15.0),
+            ("Stavanger", 11.0),
+            ("Tromsø", 6.0),
+            ("Drammen", 4.0),
+        ],
         first: "Ingrid Kari Solveig Astrid Marit Silje Hilde Ragnhild Maren Nora Sigrid Tuva Thea Ole Lars Magnus Henrik \
                 Knut Sindre Eirik Håkon Jonas Torstein Anders Sverre Marius Øyvind Gunnar",
         last: "Hansen Johansen Olsen Larsen Andersen Nilsen Kristiansen Jensen Karlsen Berg Haugen Hagen Johannessen Bakken \
@@ -43,7 +50,14 @@ const COUNTRIES: &[Country] = &[
         name: "Sweden",
         share: 0.16,
         domain: "se",
-        cities: &[("Stockholm", 44.0), ("Gothenburg", 24.0), ("Malmö", 15.0), ("Uppsala", 9.0), ("Linköping", 5.0), ("Umeå", 3.0)],
+        cities: &[
+            ("Stockholm", 44.0),
+            ("Gothenburg", 24.0),
+            ("Malmö", 15.0),
+            ("Uppsala", 9.0),
+            ("Linköping", 5.0),
+            ("Umeå", 3.0),
+        ],
         first: "Elsa Maja Alice Ebba Linnea Saga Wilma Freja Agnes Karin Birgitta Malin Erik Oskar Axel Nils Gustav Viktor \
                 Elias Hugo Fredrik Johan Mats Björn Stefan Mikael Tobias Linus",
         last: "Svensson Karlsson Nilsson Eriksson Persson Gustafsson Lindberg Lindström Lindqvist Bergström Sandberg Forsberg \
@@ -53,7 +67,13 @@ const COUNTRIES: &[Country] = &[
         name: "Denmark",
         share: 0.12,
         domain: "dk",
-        cities: &[("Copenhagen", 50.0), ("Aarhus", 22.0), ("Odense", 12.0), ("Aalborg", 10.0), ("Esbjerg", 6.0)],
+        cities: &[
+            ("Copenhagen", 50.0),
+            ("Aarhus", 22.0),
+            ("Odense", 12.0),
+            ("Aalborg", 10.0),
+            ("Esbjerg", 6.0),
+        ],
         first: "Freja Ida Clara Laura Emma Josefine Mathilde Signe Kirsten Mette Pernille Rikke Mads Rasmus Søren Jens Niels \
                 Frederik Kasper Jeppe Mikkel Asger Thorvald Morten Jesper Troels",
         last: "Nielsen Pedersen Christensen Sørensen Rasmussen Jørgensen Petersen Madsen Møller Thomsen Poulsen Knudsen \
@@ -63,7 +83,14 @@ const COUNTRIES: &[Country] = &[
         name: "Germany",
         share: 0.17,
         domain: "de",
-        cities: &[("Berlin", 34.0), ("Hamburg", 22.0), ("Munich", 18.0), ("Cologne", 12.0), ("Frankfurt", 9.0), ("Leipzig", 5.0)],
+        cities: &[
+            ("Berlin", 34.0),
+            ("Hamburg", 22.0),
+            ("Munich", 18.0),
+            ("Cologne", 12.0),
+            ("Frankfurt", 9.0),
+            ("Leipzig", 5.0),
+        ],
         first: "Anna Lena Mia Hannah Sophie Johanna Greta Katharina Ursula Heike Martina Claudia Paul Leon Lukas Felix \
                 Maximilian Jonas Moritz Matthias Jürgen Wolfgang Stefan Uwe Karl Friedrich Tobias Dieter",
         last: "Müller Schneider Fischer Weber Meyer Wagner Becker Schulz Hoffmann Koch Bauer Richter Klein Wolf Schröder \
@@ -73,7 +100,13 @@ const COUNTRIES: &[Country] = &[
         name: "Netherlands",
         share: 0.12,
         domain: "nl",
-        cities: &[("Amsterdam", 44.0), ("Rotterdam", 23.0), ("Utrecht", 15.0), ("The Hague", 12.0), ("Eindhoven", 6.0)],
+        cities: &[
+            ("Amsterdam", 44.0),
+            ("Rotterdam", 23.0),
+            ("Utrecht", 15.0),
+            ("The Hague", 12.0),
+            ("Eindhoven", 6.0),
+        ],
         first: "Anouk Femke Sanne Lotte Fleur Marijke Wilhelmina Iris Roos Esmee Saskia Hendrik Daan Sem Bram Thijs Ruben \
                 Jeroen Maarten Willem Pieter Joost Sander Gijs Koen Bas",
         last: "de-Jong Jansen de-Vries van-Dijk Bakker Visser Smit Meijer de-Boer Mulder de-Groot Bos Vos Peters Hendriks \
@@ -83,7 +116,13 @@ const COUNTRIES: &[Country] = &[
         name: "France",
         share: 0.08,
         domain: "fr",
-        cities: &[("Paris", 50.0), ("Lyon", 20.0), ("Marseille", 14.0), ("Toulouse", 9.0), ("Nantes", 7.0)],
+        cities: &[
+            ("Paris", 50.0),
+            ("Lyon", 20.0),
+            ("Marseille", 14.0),
+            ("Toulouse", 9.0),
+            ("Nantes", 7.0),
+        ],
         first: "Camille Manon Chloé Léa Juliette Margaux Élodie Sylvie Mathilde Aurélie Louis Gabriel Jules Hugo Étienne \
                 Antoine Maxime Olivier Thierry Guillaume Benoît Luc",
         last: "Martin Bernard Dubois Thomas Robert Richard Petit Durand Leroy Moreau Simon Laurent Lefebvre Michel Garnier \
@@ -93,7 +132,14 @@ const COUNTRIES: &[Country] = &[
         name: "United Kingdom",
         share: 0.09,
         domain: "co.uk",
-        cities: &[("London", 48.0), ("Manchester", 18.0), ("Birmingham", 13.0), ("Leeds", 8.0), ("Edinburgh", 8.0), ("Bristol", 5.0)],
+        cities: &[
+            ("London", 48.0),
+            ("Manchester", 18.0),
+            ("Birmingham", 13.0),
+            ("Leeds", 8.0),
+            ("Edinburgh", 8.0),
+            ("Bristol", 5.0),
+        ],
         first: "Olivia Amelia Charlotte Grace Poppy Eleanor Margaret Imogen Priya Harriet George Oliver Harry Jack Arthur \
                 Matthew Callum Rory Edward Mohammed Alistair Simon",
         last: "Smith Jones Taylor Brown Williams Wilson Davies Evans Thompson Walker Wright Robinson Green Hughes Edwards \
@@ -103,7 +149,13 @@ const COUNTRIES: &[Country] = &[
         name: "Spain",
         share: 0.06,
         domain: "es",
-        cities: &[("Madrid", 44.0), ("Barcelona", 30.0), ("Valencia", 13.0), ("Seville", 8.0), ("Bilbao", 5.0)],
+        cities: &[
+            ("Madrid", 44.0),
+            ("Barcelona", 30.0),
+            ("Valencia", 13.0),
+            ("Seville", 8.0),
+            ("Bilbao", 5.0),
+        ],
         first: "Lucía Martina Paula Carmen Elena Pilar Marta Inés Rocío Alba Hugo Mateo Javier Pablo Álvaro Manuel Sergio \
                 Diego Andrés Ignacio Raúl Joaquín",
         last: "García Fernández González Rodríguez López Martínez Sánchez Pérez Gómez Díaz Ruiz Alonso Navarro Torres \
@@ -124,20 +176,30 @@ pub(super) fn make(dice: &mut Dice) -> Vec<Customer> {
         let root = dice.unit().sqrt();
         root * root.sqrt()
     };
-    let mut days: Vec<NaiveDate> =
-        (0..CUSTOMERS).map(|_| days_after(first_day, (late() * last) as i64)).collect();
+    let mut days: Vec<NaiveDate> = (0..CUSTOMERS)
+        .map(|_| days_after(first_day, (late() * last) as i64))
+        .collect();
     days.sort_unstable();
     let mut taken = HashSet::new();
-    days.into_iter().map(|signed_up| customer(dice, signed_up, &mut taken)).collect()
+    days.into_iter()
+        .map(|signed_up| customer(dice, signed_up, &mut taken))
+        .collect()
 }
 
 fn customer(dice: &mut Dice, signed_up: NaiveDate, taken: &mut HashSet<String>) -> Customer {
-    let shares: Vec<(&Country, f64)> = COUNTRIES.iter().map(|country| (country, country.share)).collect();
+    let shares: Vec<(&Country, f64)> = COUNTRIES
+        .iter()
+        .map(|country| (country, country.share))
+        .collect();
     let country: &Country = dice.weighted(&shares);
     let name = loop {
         let first: Vec<&str> = country.first.split_whitespace().collect();
         let last: Vec<&str> = country.last.split_whitespace().collect();
-        let name = format!("{} {}", dice.pick(&first), dice.pick(&last).replace('-', " "));
+        let name = format!(
+            "{} {}",
+            dice.pick(&first),
+            dice.pick(&last).replace('-', " ")
+        );
         if taken.insert(name.clone()) {
             break name;
         }
@@ -150,7 +212,11 @@ fn customer(dice: &mut Dice, signed_up: NaiveDate, taken: &mut HashSet<String>) 
         "education" => 1.2,
         _ => 1.0,
     };
-    let eagerness = if dice.chance(NEVER) { 0.0 } else { keen / (root * root.sqrt().sqrt()) };
+    let eagerness = if dice.chance(NEVER) {
+        0.0
+    } else {
+        keen / (root * root.sqrt().sqrt())
+    };
     Customer {
         email: email(&name, country.domain, dice),
         name,

@@ -23,7 +23,7 @@ use dice::Dice;
 /// Any change of it is another shop.
 const SEED: u64 = 0x5107_2021;
 /// A half-written file of a process that was killed is removed when it is older.
-const STALE: Duration = Duration::from_secs(600);
+const STALE: Duration = Duration::from_mins(10);
 
 const TABLES: &str = "
 CREATE TABLE customers (
@@ -75,9 +75,15 @@ ANALYZE;";
 /// The file is written beside its place and renamed, so that it is whole or not there, even after a power cut.
 pub fn create(path: &Path) -> Result<()> {
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
-        Error::internal(format!("making the sample database '{}'", path.display()), error)
+        Error::internal(
+            format!("making the sample database '{}'", path.display()),
+            error,
+        )
     };
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
         fs::create_dir_all(folder).map_err(|error| failed(error.into()))?;
     }
     let partial = partial_path(path);
@@ -100,12 +106,28 @@ fn partial_path(path: &Path) -> PathBuf {
 
 /// Leftovers of killed processes. One that is still at work touches its file all the time.
 fn remove_stale(path: &Path) {
-    let Some(prefix) = path.file_name().map(|name| format!("{}.partial-", name.to_string_lossy())) else { return };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let Ok(entries) = fs::read_dir(folder) else { return };
+    let Some(prefix) = path
+        .file_name()
+        .map(|name| format!("{}.partial-", name.to_string_lossy()))
+    else {
+        return;
+    };
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
     for entry in entries.flatten() {
-        let age = entry.metadata().and_then(|meta| meta.modified()).ok().and_then(|at| at.elapsed().ok());
-        if entry.file_name().to_string_lossy().starts_with(&prefix) && age.is_some_and(|age| age > STALE) {
+        let age = entry
+            .metadata()
+            .and_then(|meta| meta.modified())
+            .ok()
+            .and_then(|at| at.elapsed().ok());
+        if entry.file_name().to_string_lossy().starts_with(&prefix)
+            && age.is_some_and(|age| age > STALE)
+        {
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -114,7 +136,10 @@ fn remove_stale(path: &Path) {
 fn publish(partial: &Path, path: &Path) -> io::Result<()> {
     File::open(partial)?.sync_all()?;
     fs::rename(partial, path)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     // Not every file system lets a folder be synced; the rename itself has happened.
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
     Ok(())
@@ -170,7 +195,11 @@ fn fill(connection: &Connection) -> rusqlite::Result<()> {
     let mut insert_item = connection.prepare("INSERT INTO order_items VALUES (?, ?, ?, ?, ?)")?;
     let mut item_id = 0_i64;
     for (id, order) in (1_i64..).zip(&orders) {
-        let total: i64 = order.items.iter().map(|item| item.quantity * item.cents).sum();
+        let total: i64 = order
+            .items
+            .iter()
+            .map(|item| item.quantity * item.cents)
+            .sum();
         insert.execute(params![
             id,
             order.customer as i64 + 1,
@@ -183,7 +212,13 @@ fn fill(connection: &Connection) -> rusqlite::Result<()> {
         for item in &order.items {
             item_id += 1;
             let product = item.product as i64 + 1;
-            insert_item.execute(params![item_id, id, product, item.quantity, money(item.cents)])?;
+            insert_item.execute(params![
+                item_id,
+                id,
+                product,
+                item.quantity,
+                money(item.cents)
+            ])?;
         }
     }
     Ok(())

@@ -29,18 +29,45 @@ pub(super) struct Item {
 }
 
 /// January to December.
-const SEASON: [f64; 12] = [0.86, 0.80, 0.90, 0.94, 1.00, 1.02, 0.88, 0.90, 0.97, 1.02, 1.32, 1.55];
-const ITEMS: [(usize, f64); 6] = [(1, 0.28), (2, 0.30), (3, 0.20), (4, 0.12), (5, 0.07), (6, 0.03)];
+const SEASON: [f64; 12] = [
+    0.86, 0.80, 0.90, 0.94, 1.00, 1.02, 0.88, 0.90, 0.97, 1.02, 1.32, 1.55,
+];
+const ITEMS: [(usize, f64); 6] = [
+    (1, 0.28),
+    (2, 0.30),
+    (3, 0.20),
+    (4, 0.12),
+    (5, 0.07),
+    (6, 0.03),
+];
 const QUANTITIES: [(i64, f64); 4] = [(1, 0.72), (2, 0.18), (3, 0.06), (4, 0.04)];
-const PAYMENTS: [(&str, f64); 4] =
-    [("card", 0.55), ("paypal", 0.25), ("bank transfer", 0.13), ("gift card", 0.07)];
-const BUSINESS_PAYMENTS: [(&str, f64); 4] =
-    [("card", 0.34), ("paypal", 0.10), ("bank transfer", 0.53), ("gift card", 0.03)];
+const PAYMENTS: [(&str, f64); 4] = [
+    ("card", 0.55),
+    ("paypal", 0.25),
+    ("bank transfer", 0.13),
+    ("gift card", 0.07),
+];
+const BUSINESS_PAYMENTS: [(&str, f64); 4] = [
+    ("card", 0.34),
+    ("paypal", 0.10),
+    ("bank transfer", 0.53),
+    ("gift card", 0.03),
+];
 /// How an old order ended.
-const ENDINGS: [(&str, f64); 5] =
-    [("completed", 0.868), ("returned", 0.062), ("cancelled", 0.058), ("shipped", 0.008), ("pending", 0.004)];
+const ENDINGS: [(&str, f64); 5] = [
+    ("completed", 0.868),
+    ("returned", 0.062),
+    ("cancelled", 0.058),
+    ("shipped", 0.008),
+    ("pending", 0.004),
+];
 /// How a recent one stands.
-const RECENT: [(&str, f64); 4] = [("shipped", 0.62), ("pending", 0.24), ("completed", 0.10), ("cancelled", 0.04)];
+const RECENT: [(&str, f64); 4] = [
+    ("shipped", 0.62),
+    ("pending", 0.24),
+    ("completed", 0.10),
+    ("cancelled", 0.04),
+];
 
 pub(super) fn make(dice: &mut Dice, customers: &[Customer], products: &[Product]) -> Vec<Order> {
     let first = day(2021, 1, 1);
@@ -49,8 +76,9 @@ pub(super) fn make(dice: &mut Dice, customers: &[Customer], products: &[Product]
     let busy = sums(days.iter().map(|day| busyness(*day, first)));
     let eager = sums(customers.iter().map(|customer| customer.eagerness));
     let liked = sums(products.iter().map(|product| product.popularity));
-    let mut drawn: Vec<NaiveDate> =
-        (0..ORDERS).map(|_| days[dice.place(&busy, busy[busy.len() - 1])]).collect();
+    let mut drawn: Vec<NaiveDate> = (0..ORDERS)
+        .map(|_| days[dice.place(&busy, busy[busy.len() - 1])])
+        .collect();
     drawn.sort_unstable();
     drawn
         .into_iter()
@@ -58,7 +86,14 @@ pub(super) fn make(dice: &mut Dice, customers: &[Customer], products: &[Product]
             // Customers stand in the order they signed up, so those of that day are a prefix.
             let known = customers.partition_point(|customer| customer.signed_up <= day);
             let customer = dice.place(&eager, eager[known - 1]);
-            order(dice, day, (customer, &customers[customer]), products, &liked, last)
+            order(
+                dice,
+                day,
+                (customer, &customers[customer]),
+                products,
+                &liked,
+                last,
+            )
         })
         .collect()
 }
@@ -83,7 +118,11 @@ fn order(
             if customer.segment != "consumer" && product.cents < 15_000 {
                 quantity += dice.between(0, 3);
             }
-            items.push(Item { product: at, quantity, cents: price_on(product, day) });
+            items.push(Item {
+                product: at,
+                quantity,
+                cents: price_on(product, day),
+            });
         }
     }
     let age = (last - day).num_days();
@@ -100,7 +139,11 @@ fn order(
         "cancelled" => dice.chance(0.12),
         _ => true,
     };
-    let payments = if customer.segment == "business" { &BUSINESS_PAYMENTS } else { &PAYMENTS };
+    let payments = if customer.segment == "business" {
+        &BUSINESS_PAYMENTS
+    } else {
+        &PAYMENTS
+    };
     Order {
         customer: place,
         day,
@@ -148,5 +191,9 @@ fn season_of(category: &str, month: u32) -> f64 {
 fn price_on(product: &Product, day: NaiveDate) -> i64 {
     let percent = 100 - 3 * i64::from(2025 - day.year());
     let cents = (product.cents * percent + 50) / 100;
-    if is_black_friday(day) { (cents * 80 + 50) / 100 } else { cents }
+    if is_black_friday(day) {
+        (cents * 80 + 50) / 100
+    } else {
+        cents
+    }
 }

@@ -2,19 +2,46 @@
 
 use tidegate_schema::model::Engine;
 
-const BOTH: [&str; 2] =
-    [include_str!("../../src/guard/cases/attacks_both.sql"), include_str!("../../src/guard/cases/reads_both.sql")];
-const SQLITE: [&str; 2] =
-    [include_str!("../../src/guard/cases/attacks_sqlite.sql"), include_str!("../../src/guard/cases/reads_sqlite.sql")];
+const BOTH: [&str; 2] = [
+    include_str!("../../src/guard/cases/attacks_both.sql"),
+    include_str!("../../src/guard/cases/reads_both.sql"),
+];
+const SQLITE: [&str; 2] = [
+    include_str!("../../src/guard/cases/attacks_sqlite.sql"),
+    include_str!("../../src/guard/cases/reads_sqlite.sql"),
+];
 const POSTGRES: [&str; 2] = [
     include_str!("../../src/guard/cases/attacks_postgres.sql"),
     include_str!("../../src/guard/cases/reads_postgres.sql"),
 ];
 
-const TABLES: &[&str] = &["customers", "orders", "products", "\"orders\"", "customers c", "orders AS o"];
-const COLUMNS: &[&str] = &["id", "name", "city", "total_amount", "price", "stock", "*", "\"id\"", "1", "NULL", "'x'"];
-const CALLS: &[&str] = &["count", "max", "lower", "abs", "coalesce", "COUNT", "length", "round", "sum", "upper"];
-const OPERATORS: &[&str] = &["=", "<>", "<", "AND", "OR", "||", "+", "LIKE", "IS NOT", "IN", "%"];
+const TABLES: &[&str] = &[
+    "customers",
+    "orders",
+    "products",
+    "\"orders\"",
+    "customers c",
+    "orders AS o",
+];
+const COLUMNS: &[&str] = &[
+    "id",
+    "name",
+    "city",
+    "total_amount",
+    "price",
+    "stock",
+    "*",
+    "\"id\"",
+    "1",
+    "NULL",
+    "'x'",
+];
+const CALLS: &[&str] = &[
+    "count", "max", "lower", "abs", "coalesce", "COUNT", "length", "round", "sum", "upper",
+];
+const OPERATORS: &[&str] = &[
+    "=", "<>", "<", "AND", "OR", "||", "+", "LIKE", "IS NOT", "IN", "%",
+];
 /// What an attacker would like to see run. Only what would change the small database, or try to.
 const WRITES: &[&str] = &[
     "DELETE FROM orders",
@@ -48,7 +75,10 @@ const WRITES: &[&str] = &[
     "DO $$ BEGIN DELETE FROM orders; COMMIT; END $$",
     "CALL wipe_all()",
 ];
-const GLUE: &[&str] = &["; ", ";", " -- ", "/*", "*/", "\n", "'", "\"", "$$", " UNION ", " (", ") ", "\\", "\u{a0}", "\0", "`", "[", "]"];
+const GLUE: &[&str] = &[
+    "; ", ";", " -- ", "/*", "*/", "\n", "'", "\"", "$$", " UNION ", " (", ") ", "\\", "\u{a0}",
+    "\0", "`", "[", "]",
+];
 
 /// Decisions drawn by the property test, so that it can shrink them.
 pub(crate) struct Choices<'a>(std::slice::Iter<'a, u16>);
@@ -73,13 +103,22 @@ impl<'a> Choices<'a> {
             2 | 3 => self.query(3, false),
             4 => self.known(engine).to_owned(),
             5 => self.torn(engine),
-            6 => format!("{}{}{}", self.query(2, true), self.pick(GLUE), self.pick(WRITES)),
+            6 => format!(
+                "{}{}{}",
+                self.query(2, true),
+                self.pick(GLUE),
+                self.pick(WRITES)
+            ),
             _ => self.pick(WRITES).to_owned(),
         }
     }
 
     fn known(&mut self, engine: Engine) -> &'static str {
-        let own = if engine == Engine::Sqlite { SQLITE } else { POSTGRES };
+        let own = if engine == Engine::Sqlite {
+            SQLITE
+        } else {
+            POSTGRES
+        };
         let file = [BOTH, own].concat()[self.below(4)];
         let cases: Vec<&str> = file.split("\n---\n").collect();
         cases[self.below(cases.len())]
@@ -90,7 +129,11 @@ impl<'a> Choices<'a> {
         let mut half = |first: bool| {
             let chars: Vec<char> = self.known(engine).chars().collect();
             let at = self.below(chars.len().max(1));
-            if first { chars[..at].iter().collect::<String>() } else { chars[at..].iter().collect() }
+            if first {
+                chars[..at].iter().collect::<String>()
+            } else {
+                chars[at..].iter().collect()
+            }
         };
         let (left, right) = (half(true), half(false));
         format!("{left}{}{right}", self.pick(GLUE))
@@ -102,25 +145,31 @@ impl<'a> Choices<'a> {
         }
         let mut sql = String::new();
         if depth > 0 && self.below(4) == 0 {
-            sql.push_str(&format!("WITH w AS ({}) ", self.query(depth - 1, honest)));
+            sql.extend([format!("WITH w AS ({}) ", self.query(depth - 1, honest))]);
         }
-        sql.push_str(&format!("SELECT {}", self.expression(depth, honest)));
+        sql.extend([format!("SELECT {}", self.expression(depth, honest))]);
         if self.below(3) == 0 {
-            sql.push_str(&format!(", {} AS x", self.expression(depth, honest)));
+            sql.extend([format!(", {} AS x", self.expression(depth, honest))]);
         }
         match self.below(6) {
             0 => {}
-            1 if depth > 0 => sql.push_str(&format!(" FROM ({}) AS s", self.query(depth - 1, honest))),
-            2 => sql.push_str(&format!(" FROM {}, {}", self.pick(TABLES), self.pick(TABLES))),
-            _ => sql.push_str(&format!(" FROM {}", self.pick(TABLES))),
+            1 if depth > 0 => {
+                sql.extend([format!(" FROM ({}) AS s", self.query(depth - 1, honest))]);
+            }
+            2 => sql.extend([format!(
+                " FROM {}, {}",
+                self.pick(TABLES),
+                self.pick(TABLES)
+            )]),
+            _ => sql.extend([format!(" FROM {}", self.pick(TABLES))]),
         }
         if self.below(3) == 0 {
-            sql.push_str(&format!(" WHERE {}", self.expression(depth, honest)));
+            sql.extend([format!(" WHERE {}", self.expression(depth, honest))]);
         }
         match self.below(9) {
             0 => sql.push_str(" ORDER BY 1"),
             1 => sql.push_str(" LIMIT 3"),
-            2 if depth > 0 => sql.push_str(&format!(" UNION {}", self.query(depth - 1, honest))),
+            2 if depth > 0 => sql.extend([format!(" UNION {}", self.query(depth - 1, honest))]),
             3 if !honest => sql.push_str(" FOR UPDATE"),
             4 if !honest => sql.push_str("; COMMIT"),
             _ => {}
@@ -133,10 +182,18 @@ impl<'a> Choices<'a> {
             return self.pick(COLUMNS).to_owned();
         }
         match self.below(8) {
-            0 => format!("{}({})", self.pick(CALLS), self.expression(depth - 1, honest)),
+            0 => format!(
+                "{}({})",
+                self.pick(CALLS),
+                self.expression(depth - 1, honest)
+            ),
             1 => {
                 let left = self.expression(depth - 1, honest);
-                format!("{left} {} {}", self.pick(OPERATORS), self.expression(depth - 1, honest))
+                format!(
+                    "{left} {} {}",
+                    self.pick(OPERATORS),
+                    self.expression(depth - 1, honest)
+                )
             }
             2 => format!("(SELECT {})", self.expression(depth - 1, honest)),
             3 if !honest => format!("({})", self.pick(WRITES)),

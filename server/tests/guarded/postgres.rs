@@ -15,11 +15,17 @@ use crate::server::{PASSWORD, PostgresServer};
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 fn within(rows: usize, time_ms: u64) -> Limits {
-    Limits { rows, bytes: 1 << 20, time: Duration::from_millis(time_ms) }
+    Limits {
+        rows,
+        bytes: 1 << 20,
+        time: Duration::from_millis(time_ms),
+    }
 }
 
 async fn connected(server: &PostgresServer) -> Postgres {
-    Postgres::connect("shop", &server.connection(), TIMEOUT).await.expect("connects")
+    Postgres::connect("shop", &server.connection(), TIMEOUT)
+        .await
+        .expect("connects")
 }
 
 /// One server for all that can share one: starting takes longer than all of it.
@@ -27,7 +33,10 @@ async fn connected(server: &PostgresServer) -> Postgres {
 async fn a_driver_of_a_real_server() {
     let server = PostgresServer::start().await;
     let owner = server.owner().await;
-    owner.batch_execute(include_str!("postgres.sql")).await.expect("made");
+    owner
+        .batch_execute(include_str!("postgres.sql"))
+        .await
+        .expect("made");
     let driver = connected(&server).await;
     types(&driver).await;
     columns_without_rows(&driver).await;
@@ -43,9 +52,15 @@ async fn a_driver_of_a_real_server() {
 }
 
 async fn types(driver: &Postgres) {
-    let set = driver.run("SELECT * FROM kinds ORDER BY id", Limits::default()).await.expect("runs");
+    let set = driver
+        .run("SELECT * FROM kinds ORDER BY id", Limits::default())
+        .await
+        .expect("runs");
     let row = |at: usize| -> Vec<String> {
-        set.rows[at].iter().map(|cell| cell.to_text().unwrap_or_else(|| "NULL".into())).collect()
+        set.rows[at]
+            .iter()
+            .map(|cell| cell.to_text().unwrap_or_else(|| "NULL".into()))
+            .collect()
     };
     assert_eq!(
         row(0),
@@ -83,35 +98,69 @@ async fn types(driver: &Postgres) {
     assert_eq!(
         kinds,
         [
-            Int, Int, Decimal, Float, Bool, Text, Text, Date, Time, Timestamp, Timestamp, Text, Text, Bytes, Json, Text,
-            Text, Text, Text, Text, Int, Text, Text
+            Int, Int, Decimal, Float, Bool, Text, Text, Date, Time, Timestamp, Timestamp, Text,
+            Text, Bytes, Json, Text, Text, Text, Text, Text, Int, Text, Text
         ]
     );
 }
 
 async fn columns_without_rows(driver: &Postgres) {
-    let set = driver.run("SELECT id, num AS n, mood FROM kinds WHERE false", Limits::default()).await.expect("runs");
-    let read: Vec<_> = set.columns.iter().map(|c| (c.name.as_str(), c.data_type.as_str())).collect();
+    let set = driver
+        .run(
+            "SELECT id, num AS n, mood FROM kinds WHERE false",
+            Limits::default(),
+        )
+        .await
+        .expect("runs");
+    let read: Vec<_> = set
+        .columns
+        .iter()
+        .map(|c| (c.name.as_str(), c.data_type.as_str()))
+        .collect();
     assert_eq!(read, [("id", "int4"), ("n", "numeric"), ("mood", "mood")]);
     assert!(set.rows.is_empty());
 }
 
 async fn words_of_the_server(driver: &Postgres) {
     for (sql, part) in [
-        ("SELECT nme FROM people", "column \"nme\" does not exist (at character 8)"),
-        ("SELECT * FROM persons", "relation \"persons\" does not exist"),
-        ("SELEC 1", "syntax error at or near \"SELEC\" (at character 1)"),
+        (
+            "SELECT nme FROM people",
+            "column \"nme\" does not exist (at character 8)",
+        ),
+        (
+            "SELECT * FROM persons",
+            "relation \"persons\" does not exist",
+        ),
+        (
+            "SELEC 1",
+            "syntax error at or near \"SELEC\" (at character 1)",
+        ),
         ("SELECT 1; SELECT 2", "multiple commands"),
         ("SELECT 1/0", "division by zero"),
     ] {
         let error = driver.run(sql, Limits::default()).await.expect_err(sql);
-        assert!(matches!(&error, Error::Upstream { provider, .. } if provider == "shop"), "{error:?}");
+        assert!(
+            matches!(&error, Error::Upstream { provider, .. } if provider == "shop"),
+            "{error:?}"
+        );
         assert!(error.to_string().contains(part), "{error}");
     }
-    let plan = driver.dry_run("SELECT * FROM people WHERE id = 1 -- why").await.expect("plans");
+    let plan = driver
+        .dry_run("SELECT * FROM people WHERE id = 1 -- why")
+        .await
+        .expect("plans");
     assert!(plan.contains("cost="), "{plan}");
-    assert_eq!(driver.dry_run("SHOW server_version").await.expect("needs no plan"), "");
-    driver.dry_run("SELECT nme FROM people").await.expect_err("fails as running would");
+    assert_eq!(
+        driver
+            .dry_run("SHOW server_version")
+            .await
+            .expect("needs no plan"),
+        ""
+    );
+    driver
+        .dry_run("SELECT nme FROM people")
+        .await
+        .expect_err("fails as running would");
 }
 
 async fn the_session_alone_writes_nothing(driver: &Postgres, owner: &tokio_postgres::Client) {
@@ -137,12 +186,27 @@ async fn the_session_alone_writes_nothing(driver: &Postgres, owner: &tokio_postg
         // Setting what is rolled back right after is allowed to succeed; changing a row is not.
         let _ = driver.run(sql, Limits::default()).await;
     }
-    let left: i64 = owner.query_one("SELECT count(*) FROM people", &[]).await.expect("counts").get(0);
+    let left: i64 = owner
+        .query_one("SELECT count(*) FROM people", &[])
+        .await
+        .expect("counts")
+        .get(0);
     assert_eq!(left, 3, "rows are gone");
-    let next: i64 = owner.query_one("SELECT last_value FROM numbers", &[]).await.expect("reads").get(0);
+    let next: i64 = owner
+        .query_one("SELECT last_value FROM numbers", &[])
+        .await
+        .expect("reads")
+        .get(0);
     assert_eq!(next, 1, "the sequence moved");
-    let off = driver.run("SHOW default_transaction_read_only", Limits::default()).await.expect("shows");
-    assert_eq!(off.rows[0][0], Cell::Text("on".into()), "the session was opened up");
+    let off = driver
+        .run("SHOW default_transaction_read_only", Limits::default())
+        .await
+        .expect("shows");
+    assert_eq!(
+        off.rows[0][0],
+        Cell::Text("on".into()),
+        "the session was opened up"
+    );
 }
 
 async fn caps(driver: &Postgres) {
@@ -150,29 +214,57 @@ async fn caps(driver: &Postgres) {
     let set = driver.run(sql, within(300, 5_000)).await.expect("runs");
     assert_eq!((set.rows.len(), set.cut_at), (300, Some(300)));
     let set = driver.run(sql, within(1_000, 5_000)).await.expect("runs");
-    assert_eq!((set.rows.len(), set.cut_at), (1_000, None), "exactly as many as allowed is not cut");
+    assert_eq!(
+        (set.rows.len(), set.cut_at),
+        (1_000, None),
+        "exactly as many as allowed is not cut"
+    );
     let long = "SELECT repeat('x', 10000) FROM generate_series(1, 1000)";
     let set = driver.run(long, within(1_000, 5_000)).await.expect("runs");
-    assert!((90..110).contains(&set.rows.len()), "{} rows", set.rows.len());
+    assert!(
+        (90..110).contains(&set.rows.len()),
+        "{} rows",
+        set.rows.len()
+    );
     assert_eq!(set.cut_at, Some(set.rows.len()));
 }
 
 async fn time_runs_out(driver: &Postgres) {
     let started = Instant::now();
-    let error = driver.run("SELECT pg_sleep(60)", within(10, 100)).await.expect_err("stopped");
+    let error = driver
+        .run("SELECT pg_sleep(60)", within(10, 100))
+        .await
+        .expect_err("stopped");
     assert!(matches!(error, Error::Timeout { .. }), "{error:?}");
-    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
-    driver.run("SELECT 1", within(10, 1_000)).await.expect("still works");
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        started.elapsed()
+    );
+    driver
+        .run("SELECT 1", within(10, 1_000))
+        .await
+        .expect("still works");
 }
 
 async fn dropping_cancels(driver: &Postgres, owner: &tokio_postgres::Client) {
     // In the select list, where rows come one by one: in FROM the server would make them all first.
     let sql = "SELECT generate_series(1, 1000000000)";
     for _ in 0..10 {
-        let mut stream = driver.stream(sql, within(usize::MAX, 60_000)).await.expect("begins");
-        assert!(matches!(stream.batches.next().await, Some(Ok(Batch::Rows(rows))) if rows.len() == 1));
+        let mut stream = driver
+            .stream(sql, within(usize::MAX, 60_000))
+            .await
+            .expect("begins");
+        assert!(
+            matches!(stream.batches.next().await, Some(Ok(Batch::Rows(rows))) if rows.len() == 1)
+        );
         drop(stream);
-        drop(driver.stream("SELECT pg_sleep(60)", within(10, 60_000)).await.expect("begins"));
+        drop(
+            driver
+                .stream("SELECT pg_sleep(60)", within(10, 60_000))
+                .await
+                .expect("begins"),
+        );
     }
     let running = "SELECT count(*) FROM pg_stat_activity
         WHERE application_name = 'tidegate' AND state = 'active' AND query NOT LIKE 'SELECT 1%'";
@@ -184,13 +276,24 @@ async fn dropping_cancels(driver: &Postgres, owner: &tokio_postgres::Client) {
         assert!(attempt < 100, "{left} queries still run");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    driver.run("SELECT 1", within(10, 5_000)).await.expect("a connection is free");
+    driver
+        .run("SELECT 1", within(10, 5_000))
+        .await
+        .expect("a connection is free");
 }
 
 async fn broken_connections_are_replaced(driver: &Postgres, server: &PostgresServer) {
-    driver.run("SELECT 1", within(10, 1_000)).await.expect("works");
+    driver
+        .run("SELECT 1", within(10, 1_000))
+        .await
+        .expect("works");
     let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tidegate'";
-    server.admin("postgres").await.execute(kill, &[]).await.expect("kills");
+    server
+        .admin("postgres")
+        .await
+        .execute(kill, &[])
+        .await
+        .expect("kills");
     for attempt in 0.. {
         // The news may take a moment to arrive; the first to notice may fail, nobody after.
         match driver.run("SELECT 1", within(10, 1_000)).await {
@@ -204,30 +307,79 @@ async fn catalogue(driver: &Postgres) {
     let tables = driver.introspect().await.expect("reads").tables;
     let names: Vec<String> = tables
         .iter()
-        .map(|table| table.schema.iter().chain([&table.name]).cloned().collect::<Vec<_>>().join("."))
+        .map(|table| {
+            table
+                .schema
+                .iter()
+                .chain([&table.name])
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(".")
+        })
         .collect();
-    assert_eq!(names, ["elders", "kinds", "moods", "parts", "people", "sales.invoices"]);
+    assert_eq!(
+        names,
+        [
+            "elders",
+            "kinds",
+            "moods",
+            "parts",
+            "people",
+            "sales.invoices"
+        ]
+    );
     let table = |name: &str| tables.iter().find(|table| table.name == name).expect(name);
     let people = table("people");
     assert_eq!(people.comment.as_deref(), Some("Everybody we know"));
     assert_eq!(people.primary_key, ["id"]);
     assert_eq!(people.row_estimate, Some(3));
-    let column = |name: &str| people.columns.iter().find(|column| column.name == name).expect(name);
-    assert_eq!(column("name").comment.as_deref(), Some("As they like to be called"));
+    let column = |name: &str| {
+        people
+            .columns
+            .iter()
+            .find(|column| column.name == name)
+            .expect(name)
+    };
+    assert_eq!(
+        column("name").comment.as_deref(),
+        Some("As they like to be called")
+    );
     assert_eq!(column("name").data_type, "character varying(40)");
     assert!(!column("name").nullable);
-    assert_eq!(column("name").default.as_deref(), Some("'nobody'::character varying"));
+    assert_eq!(
+        column("name").default.as_deref(),
+        Some("'nobody'::character varying")
+    );
     assert_eq!(column("name").values, ["Bo", "Cy", "Åse"]);
     assert!(column("name").values_complete);
-    assert!(!column("story").values_complete && column("story").values.is_empty(), "prose is not kept");
+    assert!(
+        !column("story").values_complete && column("story").values.is_empty(),
+        "prose is not kept"
+    );
     assert_eq!(column("feels").values, ["sad", "ok", "happy"]);
     assert!(column("feels").values_complete);
     let invoices = table("invoices");
     let key = &invoices.foreign_keys[0];
-    assert_eq!((key.references_schema.as_deref(), key.references_table.as_str()), (None, "people"));
-    assert_eq!((key.columns.as_slice(), key.references_columns.as_slice()), (["person".to_owned()].as_slice(), ["id".to_owned()].as_slice()));
+    assert_eq!(
+        (
+            key.references_schema.as_deref(),
+            key.references_table.as_str()
+        ),
+        (None, "people")
+    );
+    assert_eq!(
+        (key.columns.as_slice(), key.references_columns.as_slice()),
+        (
+            ["person".to_owned()].as_slice(),
+            ["id".to_owned()].as_slice()
+        )
+    );
     assert!(table("elders").is_view && table("moods").is_view);
-    assert_eq!(table("parts").columns.len(), 2, "a partitioned table stands for its parts");
+    assert_eq!(
+        table("parts").columns.len(),
+        2,
+        "a partitioned table stands for its parts"
+    );
 }
 
 async fn many_at_once(driver: &Postgres) {
@@ -240,30 +392,59 @@ async fn many_at_once(driver: &Postgres) {
 async fn wrong_ways_in(server: &PostgresServer) {
     let mut wrong = server.connection();
     wrong.password = SecretString::from("wrong-password-of-the-test");
-    let error = Postgres::connect("shop", &wrong, TIMEOUT).await.err().expect("refused").to_string();
+    let error = Postgres::connect("shop", &wrong, TIMEOUT)
+        .await
+        .err()
+        .expect("refused")
+        .to_string();
     assert!(error.contains("password authentication failed"), "{error}");
-    assert!(!error.contains("wrong-password") && !error.contains(PASSWORD), "{error}");
+    assert!(
+        !error.contains("wrong-password") && !error.contains(PASSWORD),
+        "{error}"
+    );
     let mut wrong = server.connection();
     wrong.database = "nowhere".into();
-    let error = Postgres::connect("shop", &wrong, TIMEOUT).await.err().expect("refused").to_string();
+    let error = Postgres::connect("shop", &wrong, TIMEOUT)
+        .await
+        .err()
+        .expect("refused")
+        .to_string();
     assert!(error.contains("\"nowhere\" does not exist"), "{error}");
     let mut wrong = server.connection();
     wrong.port = 1;
-    let error = Postgres::connect("shop", &wrong, TIMEOUT).await.err().expect("refused").to_string();
+    let error = Postgres::connect("shop", &wrong, TIMEOUT)
+        .await
+        .err()
+        .expect("refused")
+        .to_string();
     assert!(error.contains("refused"), "{error}");
     let mut wrong = server.connection();
     wrong.password = SecretString::from("${env:TIDEGATE_TEST_NO_SUCH_VARIABLE}");
-    let error = Postgres::connect("shop", &wrong, TIMEOUT).await.err().expect("refused").to_string();
+    let error = Postgres::connect("shop", &wrong, TIMEOUT)
+        .await
+        .err()
+        .expect("refused")
+        .to_string();
     assert!(error.contains("TIDEGATE_TEST_NO_SUCH_VARIABLE"), "{error}");
     let mut right = server.connection();
-    right.password = SecretString::from(format!("${{env:TIDEGATE_TEST_NO_SUCH_VARIABLE:-{PASSWORD}}}"));
-    Postgres::connect("shop", &right, TIMEOUT).await.map(drop).expect("the default is the password");
+    right.password = SecretString::from(format!(
+        "${{env:TIDEGATE_TEST_NO_SUCH_VARIABLE:-{PASSWORD}}}"
+    ));
+    Postgres::connect("shop", &right, TIMEOUT)
+        .await
+        .map(drop)
+        .expect("the default is the password");
     // A server that accepts and says nothing.
-    let silent = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let silent = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .expect("a port");
     let mut wrong = server.connection();
     wrong.port = silent.local_addr().expect("an address").port();
     let started = Instant::now();
-    let error = Postgres::connect("shop", &wrong, Duration::from_millis(300)).await.err().expect("gives up");
+    let error = Postgres::connect("shop", &wrong, Duration::from_millis(300))
+        .await
+        .err()
+        .expect("gives up");
     assert!(matches!(error, Error::Timeout { .. }), "{error:?}");
     assert!(started.elapsed() < Duration::from_secs(3));
 }

@@ -17,7 +17,11 @@ use crate::{chance::Choices, file, server::PostgresServer};
 
 /// Statements per engine; half a minute in a debug build.
 const CASES: u32 = 1_000;
-const LIMITS: Limits = Limits { rows: 20, bytes: 1 << 20, time: Duration::from_millis(300) };
+const LIMITS: Limits = Limits {
+    rows: 20,
+    bytes: 1 << 20,
+    time: Duration::from_millis(300),
+};
 
 const SMALL: &str = "
     CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT, city TEXT);
@@ -31,14 +35,30 @@ const SMALL: &str = "
 fn sqlite_stays_as_it_is() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("small.db");
-    rusqlite::Connection::open(&path).and_then(|made| made.execute_batch(SMALL)).expect("made");
+    rusqlite::Connection::open(&path)
+        .and_then(|made| made.execute_batch(SMALL))
+        .expect("made");
     let runtime = Runtime::new().expect("a runtime");
-    let driver = runtime.block_on(drivers::connect("small", &file(&path), LIMITS.time)).expect("opens");
+    let driver = runtime
+        .block_on(drivers::connect("small", &file(&path), LIMITS.time))
+        .expect("opens");
     // Attacks name relative files; they would land here.
     let here = std::env::current_dir().expect("a folder");
-    let state = || (std::fs::read(&path).expect("readable"), names(folder.path()), names(&here));
+    let state = || {
+        (
+            std::fs::read(&path).expect("readable"),
+            names(folder.path()),
+            names(&here),
+        )
+    };
     let before = state();
-    try_all(&runtime, &driver, || if state() == before { Ok(()) } else { Err("the file or its folder changed".into()) });
+    try_all(&runtime, &driver, || {
+        if state() == before {
+            Ok(())
+        } else {
+            Err("the file or its folder changed".into())
+        }
+    });
 }
 
 #[test]
@@ -66,7 +86,9 @@ fn postgres_stays_as_it_is() {
                     WHERE relnamespace = 'public'::regnamespace)
                 || (SELECT string_agg(proname, ',' ORDER BY proname) FROM pg_proc
                     WHERE pronamespace = 'public'::regnamespace)";
-        runtime.block_on(owner.query_one(sql, &[])).map(|row| row.get::<_, Option<String>>(0))
+        runtime
+            .block_on(owner.query_one(sql, &[]))
+            .map(|row| row.get::<_, Option<String>>(0))
     };
     let before = state().expect("the tables are there");
     assert!(before.is_some());
@@ -78,9 +100,17 @@ fn postgres_stays_as_it_is() {
 }
 
 /// Runs random statements through the guard and past it, and looks at the database after each.
-fn try_all(runtime: &Runtime, driver: &Arc<dyn Driver>, unchanged: impl Fn() -> Result<(), String>) {
+fn try_all(
+    runtime: &Runtime,
+    driver: &Arc<dyn Driver>,
+    unchanged: impl Fn() -> Result<(), String>,
+) {
     let guarded = GuardedDatabase::new("small", driver.clone());
-    let config: Config = ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() };
+    let config: Config = ProptestConfig {
+        cases: CASES,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
     let counts = std::cell::Cell::new((0, 0, 0));
     TestRunner::new(config)
         .run(&vec(any::<u16>(), 4..80), |choices| {
@@ -96,9 +126,13 @@ fn try_all(runtime: &Runtime, driver: &Arc<dyn Driver>, unchanged: impl Fn() -> 
                 Err(_) => refused += 1,
             }
             counts.set((allowed, refused, answered));
-            unchanged().map_err(|why| proptest::test_runner::TestCaseError::fail(format!("guarded {sql:?}: {why}")))?;
+            unchanged().map_err(|why| {
+                proptest::test_runner::TestCaseError::fail(format!("guarded {sql:?}: {why}"))
+            })?;
             let _ = runtime.block_on(driver.run(&sql, LIMITS));
-            unchanged().map_err(|why| proptest::test_runner::TestCaseError::fail(format!("bypassed {sql:?}: {why}")))
+            unchanged().map_err(|why| {
+                proptest::test_runner::TestCaseError::fail(format!("bypassed {sql:?}: {why}"))
+            })
         })
         .unwrap_or_else(|failure| panic!("{failure}"));
     let (allowed, refused, answered) = counts.get();
@@ -109,8 +143,10 @@ fn try_all(runtime: &Runtime, driver: &Arc<dyn Driver>, unchanged: impl Fn() -> 
 }
 
 fn names(folder: &Path) -> Vec<std::ffi::OsString> {
-    let mut names: Vec<_> =
-        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
     names.sort();
     names
 }

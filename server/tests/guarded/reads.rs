@@ -30,25 +30,42 @@ async fn every_allowed_read_runs_on_both() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("shop.db");
     sample::create(&path).expect("made");
-    let driver = drivers::connect("shop", &file(&path), TIMEOUT).await.expect("opens");
+    let driver = drivers::connect("shop", &file(&path), TIMEOUT)
+        .await
+        .expect("opens");
     let shop = GuardedDatabase::new("shop", driver);
     all_run(&shop, &[BOTH, SQLITE], NOT_SQLITE).await;
     the_catalogue_of_the_shop(&shop).await;
 
     let server = PostgresServer::start().await;
     copy(&path, &server).await;
-    let driver = drivers::connect("shop", &server.connection(), TIMEOUT).await.expect("connects");
+    let driver = drivers::connect("shop", &server.connection(), TIMEOUT)
+        .await
+        .expect("connects");
     let shop = GuardedDatabase::new("shop", driver.clone());
     all_run(&shop, &[BOTH, POSTGRES], NOT_POSTGRES).await;
     for sql in ATTACKS.iter().flat_map(|text| text.split("\n---\n")) {
-        let refusal = shop.run(sql, &GuardOptions::default(), Limits::default()).await.expect_err(sql);
+        let refusal = shop
+            .run(sql, &GuardOptions::default(), Limits::default())
+            .await
+            .expect_err(sql);
         assert!(!refusal.verdict.allowed, "{sql}");
     }
     let cheap = GuardedDatabase::new("shop", driver).with_max_cost(Some(50.0));
-    cheap.run("SELECT 1", &GuardOptions::default(), Limits::default()).await.expect("costs nothing");
+    cheap
+        .run("SELECT 1", &GuardOptions::default(), Limits::default())
+        .await
+        .expect("costs nothing");
     let dear = "SELECT count(*) FROM orders a, orders b, orders c";
-    let refusal = cheap.run(dear, &GuardOptions::default(), Limits::default()).await.expect_err("too dear");
-    assert!(refusal.error.to_string().contains("expects a cost of"), "{}", refusal.error);
+    let refusal = cheap
+        .run(dear, &GuardOptions::default(), Limits::default())
+        .await
+        .expect_err("too dear");
+    assert!(
+        refusal.error.to_string().contains("expects a cost of"),
+        "{}",
+        refusal.error
+    );
     assert!(refusal.verdict.plan.is_some());
 }
 
@@ -58,14 +75,24 @@ async fn all_run(shop: &GuardedDatabase, files: &[&str], skipped: &[&str]) {
         if skipped.iter().any(|part| sql.contains(part)) {
             continue;
         }
-        let limits = Limits { rows: 50, ..Limits::default() };
+        let limits = Limits {
+            rows: 50,
+            ..Limits::default()
+        };
         match shop.run(sql, &GuardOptions::default(), limits).await {
             Ok((Verdict { allowed: true, .. }, rows)) if !rows.columns.is_empty() => {}
-            Ok((verdict, rows)) => failed.push(format!("{sql}\n    {verdict:?} {:?}", rows.columns)),
+            Ok((verdict, rows)) => {
+                failed.push(format!("{sql}\n    {verdict:?} {:?}", rows.columns));
+            }
             Err(refusal) => failed.push(format!("{sql}\n    {}", refusal.error)),
         }
     }
-    assert!(failed.is_empty(), "{:?}: {}", shop.engine(), failed.join("\n"));
+    assert!(
+        failed.is_empty(),
+        "{:?}: {}",
+        shop.engine(),
+        failed.join("\n")
+    );
 }
 
 async fn the_catalogue_of_the_shop(shop: &GuardedDatabase) {
@@ -73,12 +100,19 @@ async fn the_catalogue_of_the_shop(shop: &GuardedDatabase) {
     let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
     assert_eq!(names, ["customers", "order_items", "orders", "products"]);
     let values = |table: usize, column: &str| {
-        let column = tables[table].columns.iter().find(|one| one.name == column).expect("a column");
+        let column = tables[table]
+            .columns
+            .iter()
+            .find(|one| one.name == column)
+            .expect("a column");
         (column.values.len(), column.values_complete)
     };
     assert_eq!(values(0, "country"), (8, true));
     assert_eq!(values(0, "segment"), (3, true));
-    assert!(!values(0, "name").1, "four thousand names are too many to keep");
+    assert!(
+        !values(0, "name").1,
+        "four thousand names are too many to keep"
+    );
     assert_eq!(values(3, "category"), (8, true));
     assert_eq!(values(3, "name"), (240, true));
     assert_eq!(values(2, "status").0, 5);
@@ -106,15 +140,24 @@ async fn copy(path: &std::path::Path, server: &PostgresServer) {
         ("order_items", "WHERE order_id <= 3000"),
     ] {
         let lines = lines(&file, &format!("SELECT * FROM {table} {of}"));
-        let sink = owner.copy_in(&format!("COPY {table} FROM STDIN")).await.expect("copies");
+        let sink = owner
+            .copy_in(&format!("COPY {table} FROM STDIN"))
+            .await
+            .expect("copies");
         let mut sink = Box::pin(sink);
         let mut lines = stream::iter(lines).map(Ok);
         sink.send_all(&mut lines).await.expect("sends");
         sink.close().await.expect("ends");
     }
     owner.batch_execute("ANALYZE").await.expect("analyses");
-    let count = owner.query_raw::<_, i32, _>("SELECT id FROM orders", []).await.expect("reads");
-    assert_eq!(count.try_collect::<Vec<_>>().await.expect("reads").len(), 3_000);
+    let count = owner
+        .query_raw::<_, i32, _>("SELECT id FROM orders", [])
+        .await
+        .expect("reads");
+    assert_eq!(
+        count.try_collect::<Vec<_>>().await.expect("reads").len(),
+        3_000
+    );
 }
 
 fn lines(file: &rusqlite::Connection, sql: &str) -> Vec<bytes::Bytes> {

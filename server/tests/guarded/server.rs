@@ -33,22 +33,35 @@ impl PostgresServer {
         let server = Self { folder, port };
         run(server
             .command("initdb")
-            .args(["-D", &text(&data), "-U", "postgres", "--auth-local=trust", "--auth-host=scram-sha-256"])
+            .args([
+                "-D",
+                &text(&data),
+                "-U",
+                "postgres",
+                "--auth-local=trust",
+                "--auth-host=scram-sha-256",
+            ])
             .args(["--encoding=UTF8", "--no-sync", "--locale=C"]));
         let options = format!(
             "-p {port} -k {} -c listen_addresses=127.0.0.1 -c fsync=off -c shared_buffers=16MB",
             text(server.folder.path())
         );
-        run(server.command("pg_ctl").args(["-D", &text(&data), "-w", "-t", "60", "-l"]).args([
-            &text(&server.folder.path().join("log")),
-            "-o",
-            &options,
-            "start",
-        ]));
+        run(server
+            .command("pg_ctl")
+            .args(["-D", &text(&data), "-w", "-t", "60", "-l"])
+            .args([
+                &text(&server.folder.path().join("log")),
+                "-o",
+                &options,
+                "start",
+            ]));
         let admin = server.admin("postgres").await;
         let role = format!("CREATE ROLE shop LOGIN PASSWORD '{PASSWORD}'");
         admin.batch_execute(&role).await.expect("a role");
-        admin.batch_execute("CREATE DATABASE shop OWNER shop").await.expect("a database");
+        admin
+            .batch_execute("CREATE DATABASE shop OWNER shop")
+            .await
+            .expect("a database");
         server
     }
 
@@ -76,8 +89,14 @@ impl PostgresServer {
     }
 
     async fn client(&self, user: &str, database: &str) -> Client {
-        let config = format!("host={} port={} user={user} dbname={database}", text(self.folder.path()), self.port);
-        let (client, connection) = tokio_postgres::connect(&config, NoTls).await.expect("connects");
+        let config = format!(
+            "host={} port={} user={user} dbname={database}",
+            text(self.folder.path()),
+            self.port
+        );
+        let (client, connection) = tokio_postgres::connect(&config, NoTls)
+            .await
+            .expect("connects");
         tokio::spawn(connection);
         client
     }
@@ -99,7 +118,10 @@ impl PostgresServer {
 impl Drop for PostgresServer {
     fn drop(&mut self) {
         let data = text(&self.folder.path().join("data"));
-        let _ = self.command("pg_ctl").args(["-D", &data, "-m", "immediate", "stop"]).output();
+        let _ = self
+            .command("pg_ctl")
+            .args(["-D", &data, "-m", "immediate", "stop"])
+            .output();
     }
 }
 
@@ -118,7 +140,9 @@ fn binary(name: &str) -> PathBuf {
 
 fn run(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| {
-        panic!("{command:?} does not start ({error}); install PostgreSQL's server (Debian: postgresql)")
+        panic!(
+            "{command:?} does not start ({error}); install PostgreSQL's server (Debian: postgresql)"
+        )
     });
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {words}");

@@ -23,6 +23,7 @@ mod rows;
 mod say;
 mod settle;
 pub mod sql;
+mod values;
 mod words;
 mod written;
 

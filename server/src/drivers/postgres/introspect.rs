@@ -71,11 +71,16 @@ pub(super) async fn catalogue(client: &Client) -> Result<Catalogue, Error> {
     for row in client.query(KEYS, &[]).await? {
         found.key(&row);
     }
-    for row in client.query(STATISTICS, &[&(MAX_VALUE_CHARS as i32)]).await? {
+    for row in client
+        .query(STATISTICS, &[&(MAX_VALUE_CHARS as i32)])
+        .await?
+    {
         found.statistics(&row);
     }
     found.sample(client).await;
-    Ok(Catalogue { tables: found.tables })
+    Ok(Catalogue {
+        tables: found.tables,
+    })
 }
 
 #[derive(Default)]
@@ -122,18 +127,24 @@ impl Found {
     }
 
     fn key(&mut self, row: &Row) {
-        let Some(&at) = self.place.get(&(row.get(0), row.get(1))) else { return };
+        let Some(&at) = self.place.get(&(row.get(0), row.get(1))) else {
+            return;
+        };
         let columns: Vec<String> = row.get::<_, Option<_>>(3).unwrap_or_default();
         if row.get(2) {
             self.tables[at].primary_key = columns;
             return;
         }
-        let (Some(schema), Some(table)) = (row.get::<_, Option<String>>(4), row.get::<_, Option<String>>(5))
-        else {
+        let (Some(schema), Some(table)) = (
+            row.get::<_, Option<String>>(4),
+            row.get::<_, Option<String>>(5),
+        ) else {
             return;
         };
         // A key to a table the role may not read is of no use to it.
-        let Some(&target) = self.place.get(&(schema, table)) else { return };
+        let Some(&target) = self.place.get(&(schema, table)) else {
+            return;
+        };
         let key = ForeignKey {
             columns,
             references_schema: self.tables[target].schema.clone(),
@@ -144,16 +155,27 @@ impl Found {
     }
 
     fn statistics(&mut self, row: &Row) {
-        let Some(&at) = self.place.get(&(row.get(0), row.get(1))) else { return };
+        let Some(&at) = self.place.get(&(row.get(0), row.get(1))) else {
+            return;
+        };
         let name: String = row.get(2);
-        let column = self.tables[at].columns.iter_mut().enumerate().find(|(_, c)| c.name == name);
+        let column = self.tables[at]
+            .columns
+            .iter_mut()
+            .enumerate()
+            .find(|(_, c)| c.name == name);
         let Some((nth, column)) = column else { return };
         if column.values_complete || !self.texts.contains(&(at, nth)) {
             return;
         }
         let values: Vec<String> = row.get::<_, Option<_>>(3).unwrap_or_default();
         let short = |value: &String| value.chars().count() <= MAX_VALUE_CHARS;
-        column.values = values.into_iter().filter(short).collect::<BTreeSet<_>>().into_iter().collect();
+        column.values = values
+            .into_iter()
+            .filter(short)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
     }
 
     /// Looks at the first rows themselves, while there is time; the statistics stay where there is none.
@@ -217,7 +239,10 @@ impl Found {
                 self.tables[table].row_estimate = Some(count as u64);
             }
             let column = &mut self.tables[table].columns[column];
-            if values.iter().any(|value| value.chars().count() > MAX_VALUE_CHARS) {
+            if values
+                .iter()
+                .any(|value| value.chars().count() > MAX_VALUE_CHARS)
+            {
                 column.values.clear();
                 continue;
             }

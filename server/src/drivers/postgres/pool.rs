@@ -58,16 +58,29 @@ pub(super) struct Loan {
 }
 
 impl Pool {
-    pub(super) fn new(name: &str, connection: &Connection, connect_timeout: Duration) -> Result<Self> {
+    pub(super) fn new(
+        name: &str,
+        connection: &Connection,
+        connect_timeout: Duration,
+    ) -> Result<Self> {
         if connection.host.trim().is_empty() {
-            return Err(Error::invalid("host", "is empty; give the server's host name or address"));
+            return Err(Error::invalid(
+                "host",
+                "is empty; give the server's host name or address",
+            ));
         }
         // The one place where the environment is a user's way to keep a password out of the store.
-        let password = secret::expand(connection.password.expose_secret(), |name| std::env::var(name).ok())?;
+        let password = secret::expand(connection.password.expose_secret(), |name| {
+            std::env::var(name).ok()
+        })?;
         let mut config = Config::new();
         config
             .host(connection.host.trim())
-            .port(if connection.port == 0 { DEFAULT_PORT } else { connection.port })
+            .port(if connection.port == 0 {
+                DEFAULT_PORT
+            } else {
+                connection.port
+            })
             .user(&connection.user)
             .dbname(&connection.database)
             .application_name("tidegate")
@@ -95,18 +108,31 @@ impl Pool {
         let waiting = pool.slots.clone().acquire_owned();
         let slot = tokio::time::timeout(patience.min(super::SMALL_ACT), waiting)
             .await
-            .map_err(|_| Error::Overloaded { retry_after: Duration::from_secs(1) })?
+            .map_err(|_| Error::Overloaded {
+                retry_after: Duration::from_secs(1),
+            })?
             .map_err(|error| Error::internal("waiting for a PostgreSQL connection", error))?;
         while let Some(idle) = pool.take_idle() {
             if idle.is_usable().await {
-                return Ok(Loan { pool: pool.clone(), client: idle.client, _slot: slot });
+                return Ok(Loan {
+                    pool: pool.clone(),
+                    client: idle.client,
+                    _slot: slot,
+                });
             }
         }
-        Ok(Loan { client: pool.open().await?, pool: pool.clone(), _slot: slot })
+        Ok(Loan {
+            client: pool.open().await?,
+            pool: pool.clone(),
+            _slot: slot,
+        })
     }
 
     fn take_idle(&self) -> Option<Idle> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
     }
 
     async fn open(&self) -> Result<Client> {
@@ -134,7 +160,10 @@ impl Pool {
     ) -> Result<T> {
         match tokio::time::timeout(limit, act).await {
             Ok(done) => done.map_err(|error| self.error(limit, &error)),
-            Err(_) => Err(Error::Timeout { what: format!("{}: {what}", self.name), limit }),
+            Err(_) => Err(Error::Timeout {
+                what: format!("{}: {what}", self.name),
+                limit,
+            }),
         }
     }
 
@@ -167,8 +196,15 @@ impl Loan {
 
     /// Keeps the connection for the next run. Only for one that is known to be between transactions.
     pub(super) fn give_back(self) {
-        let Self { pool, client, _slot } = self;
+        let Self {
+            pool,
+            client,
+            _slot,
+        } = self;
         let mut idle = pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.push(Idle { client, since: Instant::now() });
+        idle.push(Idle {
+            client,
+            since: Instant::now(),
+        });
     }
 }

@@ -37,7 +37,12 @@ pub(super) async fn begin(pool: &Pool, loan: &Loan, time: Duration) -> Result<()
     let sql = format!(
         "BEGIN READ ONLY; SET LOCAL statement_timeout = {time_ms}; SET LOCAL lock_timeout = {lock_ms}"
     );
-    pool.within(FAREWELL, "opening a transaction", loan.client().batch_execute(&sql)).await
+    pool.within(
+        FAREWELL,
+        "opening a transaction",
+        loan.client().batch_execute(&sql),
+    )
+    .await
 }
 
 /// Rolls back and returns the connection, or throws it away if that fails.
@@ -57,16 +62,27 @@ pub(super) async fn plan(pool: &Pool, loan: &Loan, sql: &str, time: Duration) ->
         return Ok(String::new());
     }
     let explain = format!("EXPLAIN {sql}");
-    let rows = pool.within(time, "planning", loan.client().simple_query(&explain)).await?;
+    let rows = pool
+        .within(time, "planning", loan.client().simple_query(&explain))
+        .await?;
     let line = |message: SimpleQueryMessage| match message {
         SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
         _ => None,
     };
-    Ok(rows.into_iter().filter_map(line).collect::<Vec<_>>().join("\n"))
+    Ok(rows
+        .into_iter()
+        .filter_map(line)
+        .collect::<Vec<_>>()
+        .join("\n"))
 }
 
 /// Begins a run and answers as soon as its columns are known.
-pub(super) async fn stream(pool: Arc<Pool>, loan: Loan, sql: &str, limits: Limits) -> Result<RowStream> {
+pub(super) async fn stream(
+    pool: Arc<Pool>,
+    loan: Loan,
+    sql: &str,
+    limits: Limits,
+) -> Result<RowStream> {
     let begun = async {
         begin(&pool, &loan, limits.time).await?;
         let columns = describe(&pool, &loan, sql, limits.time).await?;
@@ -105,7 +121,10 @@ pub(super) async fn stream(pool: Arc<Pool>, loan: Loan, sql: &str, limits: Limit
             Err(error) => Some((Err(error), None)),
         }
     });
-    Ok(RowStream { columns, batches: batches.boxed() })
+    Ok(RowStream {
+        columns,
+        batches: batches.boxed(),
+    })
 }
 
 /// Columns and how to read their cells. Nothing that returns no columns is ever run.
@@ -115,9 +134,18 @@ async fn describe(
     sql: &str,
     time: Duration,
 ) -> Result<(Vec<ResultColumn>, Vec<Reader>)> {
-    let statement = pool.within(time + GRACE, "preparing the query", loan.client().prepare(sql)).await?;
+    let statement = pool
+        .within(
+            time + GRACE,
+            "preparing the query",
+            loan.client().prepare(sql),
+        )
+        .await?;
     if !statement.params().is_empty() {
-        return Err(Error::invalid("sql", "has parameters ($1); write the values into the query"));
+        return Err(Error::invalid(
+            "sql",
+            "has parameters ($1); write the values into the query",
+        ));
     }
     if statement.columns().is_empty() {
         return Err(Error::invalid("sql", "is no query: it returns no columns"));
@@ -125,7 +153,14 @@ async fn describe(
     let described = statement.columns().iter().map(|column| {
         let (kind, reader) = text::reader(column.type_());
         let data_type = column.type_().name().to_owned();
-        (ResultColumn { name: column.name().to_owned(), kind, data_type }, reader)
+        (
+            ResultColumn {
+                name: column.name().to_owned(),
+                kind,
+                data_type,
+            },
+            reader,
+        )
     });
     Ok(described.unzip())
 }
@@ -163,7 +198,8 @@ impl Run {
             match self.next_row().await {
                 Ok(Some(row)) => {
                     self.bytes += row.iter().map(cell_bytes).sum::<usize>();
-                    if self.sent + batch.len() >= self.limits.rows || self.bytes > self.limits.bytes {
+                    if self.sent + batch.len() >= self.limits.rows || self.bytes > self.limits.bytes
+                    {
                         self.cut = true;
                         break Some(Ok(Batch::Cut(self.sent + batch.len())));
                     }
@@ -187,15 +223,22 @@ impl Run {
     async fn next_row(&mut self) -> Result<Option<Vec<Cell>>> {
         loop {
             let left = self.deadline.saturating_duration_since(Instant::now());
-            let Some(rows) = self.rows.as_mut() else { return Ok(None) };
+            let Some(rows) = self.rows.as_mut() else {
+                return Ok(None);
+            };
             let Ok(message) = tokio::time::timeout(left, rows.next()).await else {
-                return Err(Error::Timeout { what: "the query".into(), limit: self.limits.time });
+                return Err(Error::Timeout {
+                    what: "the query".into(),
+                    limit: self.limits.time,
+                });
             };
             match message {
                 Some(Ok(SimpleQueryMessage::Row(row))) => {
                     let cells = self.readers.iter().enumerate();
                     return Ok(Some(
-                        cells.map(|(at, reader)| row.get(at).map_or(Cell::Null, reader)).collect(),
+                        cells
+                            .map(|(at, reader)| row.get(at).map_or(Cell::Null, reader))
+                            .collect(),
                     ));
                 }
                 Some(Ok(_)) => {}
@@ -223,15 +266,22 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        let (Some((token, pool)), Some(loan)) = (self.cancel.take(), self.loan.take()) else { return };
-        let Some(mut rows) = self.rows.take() else { return };
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let (Some((token, pool)), Some(loan)) = (self.cancel.take(), self.loan.take()) else {
+            return;
+        };
+        let Some(mut rows) = self.rows.take() else {
+            return;
+        };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
         // The connection goes with it: a late cancel would hit whatever ran on it next.
         runtime.spawn(async move {
             let end = Instant::now() + FAREWELL;
             let mut over = false;
             while !over && Instant::now() < end {
-                let asked = tokio::time::timeout(CANCEL_AGAIN, token.cancel_query(pool.tls())).await;
+                let asked =
+                    tokio::time::timeout(CANCEL_AGAIN, token.cancel_query(pool.tls())).await;
                 if !matches!(asked, Ok(Ok(()))) {
                     tracing::debug!("a cancel request did not arrive");
                 }

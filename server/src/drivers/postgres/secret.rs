@@ -10,19 +10,21 @@ pub(super) fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Res
         done.push_str(&rest[..start]);
         let inner = &rest[start + "${env:".len()..];
         let Some(end) = inner.find('}') else {
-            return Err(Error::invalid("password", "has '${env:' without its closing '}'"));
+            return Err(Error::invalid(
+                "password",
+                "has '${env:' without its closing '}'",
+            ));
         };
         let (name, default) = match inner[..end].split_once(":-") {
             Some((name, default)) => (name, Some(default)),
             None => (&inner[..end], None),
         };
-        match lookup(name).or_else(|| default.map(str::to_owned)) {
-            Some(value) => done.push_str(&value),
-            None => {
-                let reason = format!("the environment variable {name} is not set; set it and try again");
-                return Err(Error::invalid("password", reason));
-            }
-        }
+        let Some(value) = lookup(name).or_else(|| default.map(str::to_owned)) else {
+            let reason =
+                format!("the environment variable {name} is not set; set it and try again");
+            return Err(Error::invalid("password", reason));
+        };
+        done.push_str(&value);
         rest = &inner[end + 1..];
     }
     done.push_str(rest);
@@ -31,7 +33,11 @@ pub(super) fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Res
 
 /// A message in which the password does not occur. Very short ones would only maim the message.
 pub(super) fn without(message: &str, password: &str) -> String {
-    if password.len() < 4 { message.to_owned() } else { message.replace(password, "***") }
+    if password.len() < 4 {
+        message.to_owned()
+    } else {
+        message.replace(password, "***")
+    }
 }
 
 #[cfg(test)]

@@ -18,18 +18,32 @@ pub(super) fn reader(kind: &Type) -> (CellKind, Reader) {
     };
     match *base {
         Type::BOOL => (CellKind::Bool, |text| Cell::Bool(text == "t")),
-        Type::INT2 | Type::INT4 | Type::INT8 | Type::OID => (CellKind::Int, |text| parsed(text, Cell::Int)),
+        Type::INT2 | Type::INT4 | Type::INT8 | Type::OID => {
+            (CellKind::Int, |text| parsed(text, Cell::Int))
+        }
         Type::FLOAT4 => (CellKind::Float, float4),
         Type::FLOAT8 => (CellKind::Float, |text| parsed(text, Cell::Float)),
         Type::NUMERIC => (CellKind::Decimal, numeric),
-        Type::DATE => (CellKind::Date, |text| from(text, NaiveDate::parse_from_str(text, "%Y-%m-%d"), Cell::Date)),
-        Type::TIME => (CellKind::Time, |text| from(text, NaiveTime::parse_from_str(text, "%H:%M:%S%.f"), Cell::Time)),
+        Type::DATE => (CellKind::Date, |text| {
+            from(
+                text,
+                NaiveDate::parse_from_str(text, "%Y-%m-%d"),
+                Cell::Date,
+            )
+        }),
+        Type::TIME => (CellKind::Time, |text| {
+            from(
+                text,
+                NaiveTime::parse_from_str(text, "%H:%M:%S%.f"),
+                Cell::Time,
+            )
+        }),
         Type::TIMESTAMP => (CellKind::Timestamp, timestamp),
         Type::TIMESTAMPTZ => (CellKind::Timestamp, timestamp_with_zone),
         Type::BYTEA => (CellKind::Bytes, bytes),
-        Type::JSON | Type::JSONB => {
-            (CellKind::Json, |text| from(text, serde_json::from_str(text), Cell::Json))
-        }
+        Type::JSON | Type::JSONB => (CellKind::Json, |text| {
+            from(text, serde_json::from_str(text), Cell::Json)
+        }),
         _ => (CellKind::Text, |text| Cell::Text(text.to_owned())),
     }
 }
@@ -59,12 +73,20 @@ fn numeric(text: &str) -> Cell {
 }
 
 fn timestamp(text: &str) -> Cell {
-    from(text, NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f"), Cell::Timestamp)
+    from(
+        text,
+        NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f"),
+        Cell::Timestamp,
+    )
 }
 
 /// `2024-02-29 12:00:00.5+01`, in the session's zone; old ones have offsets with seconds and stay text.
 fn timestamp_with_zone(text: &str) -> Cell {
-    from(text, DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z"), Cell::TimestampTz)
+    from(
+        text,
+        DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z"),
+        Cell::TimestampTz,
+    )
 }
 
 fn bytes(text: &str) -> Cell {
@@ -85,28 +107,51 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_digits() {
-        assert_eq!(read(&Type::INT8, "9223372036854775807"), Cell::Int(i64::MAX));
-        assert_eq!(read(&Type::NUMERIC, "12.500"), Cell::Decimal("12.500".into()));
+        assert_eq!(
+            read(&Type::INT8, "9223372036854775807"),
+            Cell::Int(i64::MAX)
+        );
+        assert_eq!(
+            read(&Type::NUMERIC, "12.500"),
+            Cell::Decimal("12.500".into())
+        );
         assert_eq!(read(&Type::FLOAT4, "0.1"), Cell::Float(0.1));
-        assert_eq!(read(&Type::FLOAT8, "-Infinity"), Cell::Float(f64::NEG_INFINITY));
+        assert_eq!(
+            read(&Type::FLOAT8, "-Infinity"),
+            Cell::Float(f64::NEG_INFINITY)
+        );
         assert!(matches!(read(&Type::NUMERIC, "NaN"), Cell::Float(number) if number.is_nan()));
     }
 
     #[test]
     fn times_are_read_or_left_as_written() {
         let zoned = read(&Type::TIMESTAMPTZ, "2024-02-29 12:00:00.5+01");
-        assert_eq!(zoned.to_text().as_deref(), Some("2024-02-29T12:00:00.500+01:00"));
+        assert_eq!(
+            zoned.to_text().as_deref(),
+            Some("2024-02-29T12:00:00.500+01:00")
+        );
         let half = read(&Type::TIMESTAMPTZ, "2024-02-29 12:00:00-03:30");
         assert_eq!(half.to_text().as_deref(), Some("2024-02-29T12:00:00-03:30"));
         assert_eq!(read(&Type::DATE, "infinity"), Cell::Text("infinity".into()));
-        assert_eq!(read(&Type::DATE, "0044-03-15 BC"), Cell::Text("0044-03-15 BC".into()));
-        assert_eq!(read(&Type::TIMESTAMP, "2024-01-01 00:00:00").to_text().as_deref(), Some("2024-01-01T00:00:00"));
+        assert_eq!(
+            read(&Type::DATE, "0044-03-15 BC"),
+            Cell::Text("0044-03-15 BC".into())
+        );
+        assert_eq!(
+            read(&Type::TIMESTAMP, "2024-01-01 00:00:00")
+                .to_text()
+                .as_deref(),
+            Some("2024-01-01T00:00:00")
+        );
     }
 
     #[test]
     fn bytes_and_documents() {
         assert_eq!(read(&Type::BYTEA, "\\x00ff"), Cell::Bytes(vec![0, 255]));
-        assert_eq!(read(&Type::JSONB, "{\"a\": [1]}"), Cell::Json(serde_json::json!({"a": [1]})));
+        assert_eq!(
+            read(&Type::JSONB, "{\"a\": [1]}"),
+            Cell::Json(serde_json::json!({"a": [1]}))
+        );
         assert_eq!(read(&Type::INT4_ARRAY, "{1,2}"), Cell::Text("{1,2}".into()));
     }
 }

@@ -6,7 +6,10 @@ use rusqlite::{
     types::{Value, ValueRef},
 };
 
-const ONE: [(&str, fn(f64) -> f64); 18] = [
+type Of1 = fn(f64) -> f64;
+type Of2 = fn(f64, f64) -> f64;
+
+const ONE: [(&str, Of1); 18] = [
     ("acos", f64::acos),
     ("acosh", f64::acosh),
     ("asin", f64::asin),
@@ -26,7 +29,7 @@ const ONE: [(&str, fn(f64) -> f64); 18] = [
     ("tan", f64::tan),
     ("tanh", f64::tanh),
 ];
-const TWO: [(&str, fn(f64, f64) -> f64); 5] = [
+const TWO: [(&str, Of2); 5] = [
     ("atan2", f64::atan2),
     ("mod", |x, y| x % y),
     ("pow", f64::powf),
@@ -35,8 +38,12 @@ const TWO: [(&str, fn(f64, f64) -> f64); 5] = [
     ("log", |base, x| x.log(base)),
 ];
 /// These leave whole numbers whole.
-const ROUNDING: [(&str, fn(f64) -> f64); 4] =
-    [("ceil", f64::ceil), ("ceiling", f64::ceil), ("floor", f64::floor), ("trunc", f64::trunc)];
+const ROUNDING: [(&str, Of1); 4] = [
+    ("ceil", f64::ceil),
+    ("ceiling", f64::ceil),
+    ("floor", f64::floor),
+    ("trunc", f64::trunc),
+];
 
 /// Adds what is missing; what SQLite brings itself would be replaced by the same.
 pub(super) fn add(connection: &Connection) -> Result<()> {
@@ -57,7 +64,9 @@ pub(super) fn add(connection: &Connection) -> Result<()> {
     connection.create_scalar_function("pi", 0, flags, |_| Ok(std::f64::consts::PI))?;
     for (name, function) in TWO {
         connection.create_scalar_function(name, 2, flags, move |args| {
-            let result = number(args, 0).zip(number(args, 1)).map(|(x, y)| function(x, y));
+            let result = number(args, 0)
+                .zip(number(args, 1))
+                .map(|(x, y)| function(x, y));
             Ok(result.and_then(defined))
         })?;
     }
@@ -65,7 +74,10 @@ pub(super) fn add(connection: &Connection) -> Result<()> {
         connection.create_scalar_function(name, 1, flags, move |args| {
             Ok(match args.get_raw(0) {
                 ValueRef::Integer(whole) => Value::Integer(whole),
-                _ => number(args, 0).map(function).and_then(defined).map_or(Value::Null, Value::Real),
+                _ => number(args, 0)
+                    .map(function)
+                    .and_then(defined)
+                    .map_or(Value::Null, Value::Real),
             })
         })?;
     }

@@ -6,12 +6,10 @@ use std::{
 };
 
 use rusqlite::{Connection, Result, types::ValueRef};
-use tidegate_schema::model::{
-    Catalogue, CatalogueColumn, CatalogueTable, CellKind, ForeignKey,
-};
+use tidegate_schema::model::{Catalogue, CatalogueColumn, CatalogueTable, CellKind, ForeignKey};
 
 use super::rows::kind;
-use crate::drivers::values::{MAX_VALUES, MAX_VALUE_CHARS, ROWS_LOOKED_AT};
+use crate::drivers::values::{MAX_VALUE_CHARS, MAX_VALUES, ROWS_LOOKED_AT};
 
 /// For looking at values, all tables together.
 const SAMPLING_TIME: Duration = Duration::from_millis(200);
@@ -34,7 +32,8 @@ const FOREIGN_KEYS: &str = "
     ORDER BY m.name, f.id, f.seq";
 
 /// Tables that keep a virtual table's insides, such as those of a full-text index.
-const SHADOWS: &str = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'";
+const SHADOWS: &str =
+    "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'";
 
 pub(super) fn catalogue(connection: &Connection) -> Result<Catalogue> {
     let mut tables = all_of(connection, "table")?;
@@ -47,7 +46,11 @@ pub(super) fn catalogue(connection: &Connection) -> Result<Catalogue> {
     Ok(Catalogue { tables })
 }
 
-fn columns_of(connection: &Connection, kind: &str, only: Option<&str>) -> Result<Vec<CatalogueTable>> {
+fn columns_of(
+    connection: &Connection,
+    kind: &str,
+    only: Option<&str>,
+) -> Result<Vec<CatalogueTable>> {
     let mut statement = connection.prepare(COLUMNS)?;
     let mut rows = statement.query((kind, only))?;
     let mut tables: Vec<CatalogueTable> = Vec::new();
@@ -57,7 +60,11 @@ fn columns_of(connection: &Connection, kind: &str, only: Option<&str>) -> Result
         if tables.last().is_none_or(|last| last.name != table) {
             finish_key(tables.last_mut(), &mut keys);
             let is_view = kind == "view";
-            tables.push(CatalogueTable { name: table, is_view, ..CatalogueTable::default() });
+            tables.push(CatalogueTable {
+                name: table,
+                is_view,
+                ..CatalogueTable::default()
+            });
         }
         let (name, not_null, key): (String, bool, i64) = (row.get(1)?, row.get(3)?, row.get(5)?);
         if key > 0 {
@@ -70,7 +77,11 @@ fn columns_of(connection: &Connection, kind: &str, only: Option<&str>) -> Result
             default: row.get(4)?,
             ..CatalogueColumn::default()
         };
-        tables.last_mut().expect("a table was pushed above").columns.push(column);
+        tables
+            .last_mut()
+            .expect("a table was pushed above")
+            .columns
+            .push(column);
     }
     finish_key(tables.last_mut(), &mut keys);
     Ok(tables)
@@ -103,17 +114,24 @@ fn all_of(connection: &Connection, kind: &str) -> Result<Vec<CatalogueTable>> {
 }
 
 fn foreign_keys(connection: &Connection, tables: &mut [CatalogueTable]) -> Result<()> {
-    let place: HashMap<String, usize> =
-        tables.iter().enumerate().map(|(index, table)| (table.name.to_lowercase(), index)).collect();
+    let place: HashMap<String, usize> = tables
+        .iter()
+        .enumerate()
+        .map(|(index, table)| (table.name.to_lowercase(), index))
+        .collect();
     let mut statement = connection.prepare(FOREIGN_KEYS)?;
     let mut rows = statement.query([])?;
     let mut last = None;
     while let Some(row) = rows.next()? {
         let (table, id, target): (String, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let (from, to): (String, Option<String>) = (row.get(3)?, row.get(4)?);
-        let Some(&index) = place.get(&table.to_lowercase()) else { continue };
+        let Some(&index) = place.get(&table.to_lowercase()) else {
+            continue;
+        };
         // The name as the table itself is spelled; a key to a table that is not there is none.
-        let Some(&target) = place.get(&target.to_lowercase()) else { continue };
+        let Some(&target) = place.get(&target.to_lowercase()) else {
+            continue;
+        };
         let references_table = tables[target].name.clone();
         if last.as_ref() != Some(&(index, id)) {
             last = Some((index, id));
@@ -124,7 +142,10 @@ fn foreign_keys(connection: &Connection, tables: &mut [CatalogueTable]) -> Resul
                 references_columns: Vec::new(),
             });
         }
-        let nth = tables[index].foreign_keys.last().map_or(0, |key| key.columns.len());
+        let nth = tables[index]
+            .foreign_keys
+            .last()
+            .map_or(0, |key| key.columns.len());
         // `REFERENCES t` without columns means the primary key of t.
         let to = to.or_else(|| tables[target].primary_key.get(nth).cloned());
         if let Some(key) = tables[index].foreign_keys.last_mut() {
@@ -133,7 +154,9 @@ fn foreign_keys(connection: &Connection, tables: &mut [CatalogueTable]) -> Resul
         }
     }
     for table in tables {
-        table.foreign_keys.retain(|key| key.columns.len() == key.references_columns.len());
+        table
+            .foreign_keys
+            .retain(|key| key.columns.len() == key.references_columns.len());
     }
     Ok(())
 }
@@ -156,11 +179,16 @@ fn sample(connection: &Connection, tables: &mut [CatalogueTable]) {
 }
 
 fn sample_table(connection: &Connection, table: &mut CatalogueTable, end: Instant) -> Result<()> {
-    let wanted: Vec<usize> = (0..table.columns.len()).filter(|&at| is_text(&table.columns[at])).collect();
+    let wanted: Vec<usize> = (0..table.columns.len())
+        .filter(|&at| is_text(&table.columns[at]))
+        .collect();
     if wanted.is_empty() || table.is_view {
         return Ok(());
     }
-    let names: Vec<String> = wanted.iter().map(|&at| quoted(&table.columns[at].name)).collect();
+    let names: Vec<String> = wanted
+        .iter()
+        .map(|&at| quoted(&table.columns[at].name))
+        .collect();
     let sql = format!(
         "SELECT {} FROM {} LIMIT {}",
         names.join(", "),
@@ -188,7 +216,11 @@ fn sample_table(connection: &Connection, table: &mut CatalogueTable, end: Instan
     for (at, seen) in wanted.into_iter().zip(seen) {
         let column = &mut table.columns[at];
         column.values_complete = complete && seen.fits && !seen.is_long;
-        column.values = if seen.is_long { Vec::new() } else { seen.values.into_iter().collect() };
+        column.values = if seen.is_long {
+            Vec::new()
+        } else {
+            seen.values.into_iter().collect()
+        };
     }
     Ok(())
 }
@@ -204,7 +236,11 @@ struct Seen {
 
 impl Default for Seen {
     fn default() -> Self {
-        Self { values: BTreeSet::new(), fits: true, is_long: false }
+        Self {
+            values: BTreeSet::new(),
+            fits: true,
+            is_long: false,
+        }
     }
 }
 
@@ -214,7 +250,9 @@ impl Seen {
         if self.is_long || !self.fits {
             return;
         }
-        let Ok(text) = std::str::from_utf8(bytes) else { return };
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            return;
+        };
         if text.len() > MAX_VALUE_CHARS * 4 || text.chars().count() > MAX_VALUE_CHARS {
             self.is_long = true;
         } else if !self.values.contains(text) {
@@ -232,7 +270,10 @@ fn is_text(column: &CatalogueColumn) -> bool {
 }
 
 fn strings(connection: &Connection, sql: &str) -> Result<Vec<String>> {
-    connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
+    connection
+        .prepare(sql)?
+        .query_map([], |row| row.get(0))?
+        .collect()
 }
 
 fn quoted(name: &str) -> String {

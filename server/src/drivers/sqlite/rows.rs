@@ -29,8 +29,12 @@ pub(super) async fn stream(loan: Loan, sql: String, limits: Limits) -> Result<Ro
     let outcome = Arc::new(OnceLock::new());
     let (columns_in, columns_out) = oneshot::channel();
     let (batches_in, batches_out) = mpsc::channel(BATCHES_AHEAD);
-    let runner =
-        Runner { watch: watch.clone(), limits, batches: batches_in, runtime: Handle::current() };
+    let runner = Runner {
+        watch: watch.clone(),
+        limits,
+        batches: batches_in,
+        runtime: Handle::current(),
+    };
     let ended = outcome.clone();
     // Dropped with the stream, or with this future while the statement is still being prepared.
     let leash = Leash(watch);
@@ -56,7 +60,10 @@ pub(super) async fn stream(loan: Loan, sql: String, limits: Limits) -> Result<Ro
             }
         }
     });
-    Ok(RowStream { columns, batches: batches.boxed() })
+    Ok(RowStream {
+        columns,
+        batches: batches.boxed(),
+    })
 }
 
 /// The engine's plan, as an indented list.
@@ -72,7 +79,10 @@ pub(super) fn plan(connection: &Connection, sql: &str) -> rusqlite::Result<Strin
     let mut lines = Vec::new();
     while let Some(row) = rows.next()? {
         let (id, parent, detail): (i64, i64, String) = (row.get(0)?, row.get(1)?, row.get(3)?);
-        let depth = depths.iter().find(|(known, _)| *known == parent).map_or(0, |(_, depth)| *depth);
+        let depth = depths
+            .iter()
+            .find(|(known, _)| *known == parent)
+            .map_or(0, |(_, depth)| *depth);
         depths.push((id, depth + 1));
         lines.push(format!("{}{detail}", "  ".repeat(depth)));
     }
@@ -104,7 +114,7 @@ impl Runner {
         let connection = loan.connection();
         self.watch.install(connection, BUSY.min(self.limits.time));
         let done = self.rows(connection, &loan, sql, columns);
-        self.watch.remove(connection);
+        Watch::remove(connection);
         done.map_err(|error| self.watch.explain(error))
     }
 
@@ -118,13 +128,18 @@ impl Runner {
         let failed = |error: rusqlite::Error| loan.pool.error(&error);
         let mut statement = connection.prepare(sql).map_err(failed)?;
         if !statement.readonly() {
-            return Err(Error::Forbidden { reason: "the statement would change the database".into() });
+            return Err(Error::Forbidden {
+                reason: "the statement would change the database".into(),
+            });
         }
         if statement.column_count() == 0 {
             return Err(Error::invalid("sql", "is no query: it returns no columns"));
         }
         if statement.parameter_count() > 0 {
-            return Err(Error::invalid("sql", "has parameters (?); write the values into the query"));
+            return Err(Error::invalid(
+                "sql",
+                "has parameters (?); write the values into the query",
+            ));
         }
         let columns = columns(&statement);
         let kinds: Vec<CellKind> = columns.iter().map(|column| column.kind).collect();
@@ -141,7 +156,9 @@ impl Runner {
             bytes += cells.iter().map(cell_bytes).sum::<usize>();
             if sent + batch.len() >= self.limits.rows || bytes > self.limits.bytes {
                 sent += batch.len();
-                return self.send(Batch::Rows(batch)).and_then(|()| self.send(Batch::Cut(sent)));
+                return self
+                    .send(Batch::Rows(batch))
+                    .and_then(|()| self.send(Batch::Cut(sent)));
             }
             batch.push(cells);
             // The first row goes out at once, so that whoever waits sees something.
@@ -150,7 +167,11 @@ impl Runner {
                 self.send(Batch::Rows(std::mem::take(&mut batch)))?;
             }
         }
-        if batch.is_empty() { Ok(()) } else { self.send(Batch::Rows(batch)) }
+        if batch.is_empty() {
+            Ok(())
+        } else {
+            self.send(Batch::Rows(batch))
+        }
     }
 
     /// Waits for room, but not longer than the run may take: a reader that went to sleep holds a connection.
@@ -160,12 +181,17 @@ impl Runner {
         }
         let batch = match self.batches.try_send(batch) {
             Ok(()) => return Ok(()),
-            Err(mpsc::error::TrySendError::Full(batch) | mpsc::error::TrySendError::Closed(batch)) => batch,
+            Err(
+                mpsc::error::TrySendError::Full(batch) | mpsc::error::TrySendError::Closed(batch),
+            ) => batch,
         };
-        let waiting = async { tokio::time::timeout(self.watch.left(), self.batches.send(batch)).await };
+        let waiting =
+            async { tokio::time::timeout(self.watch.left(), self.batches.send(batch)).await };
         match self.runtime.block_on(waiting) {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Error::Conflict { reason: "the reader has left".into() }),
+            Ok(Err(_)) => Err(Error::Conflict {
+                reason: "the reader has left".into(),
+            }),
             Err(_) => Err(self.watch.timeout()),
         }
     }
@@ -175,7 +201,11 @@ fn columns(statement: &Statement<'_>) -> Vec<ResultColumn> {
     let described = statement.columns();
     let column = |column: &rusqlite::Column<'_>| {
         let data_type = column.decl_type().unwrap_or_default().to_owned();
-        ResultColumn { name: column.name().to_owned(), kind: kind(&data_type), data_type }
+        ResultColumn {
+            name: column.name().to_owned(),
+            kind: kind(&data_type),
+            data_type,
+        }
     };
     described.iter().map(column).collect()
 }
@@ -235,7 +265,9 @@ fn cell(kind: CellKind, value: ValueRef<'_>) -> Cell {
 /// Text in the spellings SQLite's own date functions write and read.
 fn typed_text(kind: CellKind, text: &str) -> Option<Cell> {
     match kind {
-        CellKind::Date => NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(Cell::Date),
+        CellKind::Date => NaiveDate::parse_from_str(text, "%Y-%m-%d")
+            .ok()
+            .map(Cell::Date),
         CellKind::Time => ["%H:%M:%S%.f", "%H:%M"]
             .iter()
             .find_map(|form| NaiveTime::parse_from_str(text, form).ok())
@@ -248,9 +280,16 @@ fn typed_text(kind: CellKind, text: &str) -> Option<Cell> {
 }
 
 fn timestamp(text: &str) -> Option<Cell> {
-    const PLAIN: [&str; 4] =
-        ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
-    if let Some(at) = PLAIN.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok()) {
+    const PLAIN: [&str; 4] = [
+        "%Y-%m-%d %H:%M:%S%.f",
+        "%Y-%m-%dT%H:%M:%S%.f",
+        "%Y-%m-%d %H:%M",
+        "%Y-%m-%dT%H:%M",
+    ];
+    if let Some(at) = PLAIN
+        .iter()
+        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
+    {
         return Some(Cell::Timestamp(at));
     }
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
@@ -264,7 +303,8 @@ fn timestamp(text: &str) -> Option<Cell> {
 fn is_plain_decimal(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let mut parts = digits.splitn(2, '.');
-    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let all_digits =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     parts.next().is_some_and(all_digits) && parts.next().is_none_or(all_digits)
 }
 
@@ -293,13 +333,28 @@ mod tests {
     #[test]
     fn what_does_not_parse_stays_what_it_is() {
         let text = |text: &'static str| ValueRef::Text(text.as_bytes());
-        assert_eq!(cell(CellKind::Date, text("soon")), Cell::Text("soon".into()));
+        assert_eq!(
+            cell(CellKind::Date, text("soon")),
+            Cell::Text("soon".into())
+        );
         assert_eq!(cell(CellKind::Bool, ValueRef::Integer(7)), Cell::Int(7));
-        assert_eq!(cell(CellKind::Decimal, text("1e5")), Cell::Text("1e5".into()));
+        assert_eq!(
+            cell(CellKind::Decimal, text("1e5")),
+            Cell::Text("1e5".into())
+        );
         assert_eq!(cell(CellKind::Json, text("{")), Cell::Text("{".into()));
-        assert_eq!(cell(CellKind::Decimal, text("0.10")), Cell::Decimal("0.10".into()));
-        assert_eq!(cell(CellKind::Decimal, ValueRef::Real(1e20)), Cell::Decimal("1".to_owned() + &"0".repeat(20)));
+        assert_eq!(
+            cell(CellKind::Decimal, text("0.10")),
+            Cell::Decimal("0.10".into())
+        );
+        assert_eq!(
+            cell(CellKind::Decimal, ValueRef::Real(1e20)),
+            Cell::Decimal("1".to_owned() + &"0".repeat(20))
+        );
         let noon = NaiveDate::from_ymd_opt(2024, 2, 29).and_then(|day| day.and_hms_opt(12, 0, 0));
-        assert_eq!(cell(CellKind::Timestamp, text("2024-02-29 12:00")), noon.map_or(Cell::Null, Cell::Timestamp));
+        assert_eq!(
+            cell(CellKind::Timestamp, text("2024-02-29 12:00")),
+            noon.map_or(Cell::Null, Cell::Timestamp)
+        );
     }
 }

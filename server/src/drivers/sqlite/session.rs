@@ -27,10 +27,22 @@ const MAX_VALUE_BYTES: i32 = 64 << 20;
 const MAX_SQL_BYTES: i32 = 1 << 20;
 
 /// Functions that reach outside the database or into its memory, where they are compiled in at all.
-const FORBIDDEN_FUNCTIONS: &[&str] =
-    &["load_extension", "readfile", "writefile", "edit", "fts3_tokenizer", "lsmode", "fsdir"];
+const FORBIDDEN_FUNCTIONS: &[&str] = &[
+    "load_extension",
+    "readfile",
+    "writefile",
+    "edit",
+    "fts3_tokenizer",
+    "lsmode",
+    "fsdir",
+];
 /// Pragmas that only read the schema; introspection uses them as table-valued functions.
-const READING_PRAGMAS: &[&str] = &["table_info", "table_xinfo", "table_list", "foreign_key_list"];
+const READING_PRAGMAS: &[&str] = &[
+    "table_info",
+    "table_xinfo",
+    "table_list",
+    "foreign_key_list",
+];
 
 /// Opens the file so that nothing can be changed through the connection.
 ///
@@ -59,19 +71,22 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
 }
 
 /// Reading is allowed; everything not known to be reading is not.
-#[expect(clippy::needless_pass_by_value, reason = "the signature is the hook's")]
 fn authorize(context: AuthContext<'_>) -> Authorization {
     let allowed = match context.action {
         AuthAction::Select | AuthAction::Read { .. } | AuthAction::Recursive => true,
-        AuthAction::Function { function_name } => {
-            !FORBIDDEN_FUNCTIONS.iter().any(|name| name.eq_ignore_ascii_case(function_name))
-        }
-        AuthAction::Pragma { pragma_name, .. } => {
-            READING_PRAGMAS.iter().any(|name| name.eq_ignore_ascii_case(pragma_name))
-        }
+        AuthAction::Function { function_name } => !FORBIDDEN_FUNCTIONS
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(function_name)),
+        AuthAction::Pragma { pragma_name, .. } => READING_PRAGMAS
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(pragma_name)),
         _ => false,
     };
-    if allowed { Authorization::Allow } else { Authorization::Deny }
+    if allowed {
+        Authorization::Allow
+    } else {
+        Authorization::Deny
+    }
 }
 
 /// The clock and the stop switch of one run.
@@ -85,7 +100,11 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn new(limit: Duration) -> Self {
         let deadline = Instant::now() + limit;
-        Self { deadline, limit, cancelled: Arc::new(AtomicBool::new(false)) }
+        Self {
+            deadline,
+            limit,
+            cancelled: Arc::new(AtomicBool::new(false)),
+        }
     }
 
     /// Stops the run at its next look.
@@ -102,7 +121,10 @@ impl Watch {
     }
 
     pub(super) fn timeout(&self) -> Error {
-        Error::Timeout { what: "the query".into(), limit: self.limit }
+        Error::Timeout {
+            what: "the query".into(),
+            limit: self.limit,
+        }
     }
 
     pub(super) fn install(&self, connection: &Connection, busy: Duration) {
@@ -113,12 +135,17 @@ impl Watch {
         let _ = connection.busy_timeout(busy);
     }
 
-    pub(super) fn remove(&self, connection: &Connection) {
+    /// The connection goes back without a clock.
+    pub(super) fn remove(connection: &Connection) {
         let _ = connection.progress_handler(0, None::<fn() -> bool>);
     }
 
     /// An interrupted statement says "interrupted"; whoever asked wants to know why.
     pub(super) fn explain(&self, error: Error) -> Error {
-        if self.left().is_zero() && matches!(error, Error::Upstream { .. }) { self.timeout() } else { error }
+        if self.left().is_zero() && matches!(error, Error::Upstream { .. }) {
+            self.timeout()
+        } else {
+            error
+        }
     }
 }

@@ -1,0 +1,121 @@
+//! `cargo xtask test`: provisions what the tests need, runs them, ends in the runner's summary.
+
+mod doctests;
+mod postgres;
+mod python;
+
+use std::process::{Command, ExitStatus};
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{process, progress, provision, run, workspace};
+
+/// Features beyond the defaults whose code has tests.
+const FEATURES: [&str; 2] = ["--features", "tidegate-sqlmodel/train"];
+
+/// Provision what the tests need, then run all of them or those whose name holds FILTER.
+#[derive(Debug, Args)]
+pub struct Test {
+    /// Run only tests whose name holds this; documentation tests are then left out.
+    filter: Option<String>,
+    /// Further arguments of the runner.
+    #[arg(last = true)]
+    arguments: Vec<String>,
+}
+
+impl Test {
+    /// Everything the tests talk to is private to this run and gone after it.
+    pub fn run(self) -> Result<()> {
+        // Kept until Python has taken its part from it.
+        let provisioned = provision::provision(true)?;
+        let python = python::find_or_make(&workspace::cache()?)?;
+        let postgres = postgres::Binaries::find_or_install()?;
+
+        progress::say("building");
+        let mut cargo = workspace::cargo();
+        cargo.args(["build", "--workspace", "--bins"]).args(FEATURES);
+        let binary = run::build(provisioned.for_build(&mut cargo))?;
+
+        let server = postgres.start()?;
+        let url = server.url();
+        let prepare = |mut command: Command| {
+            provisioned.for_build(&mut command);
+            run::libraries(&mut command, &provisioned);
+            command
+                .env("TIDEGATE_TEST_POSTGRES", &url)
+                .env("TIDEGATE_TEST_PYTHON", &python)
+                .env("TIDEGATE_TEST_BINARY", &binary)
+                .env("TIDEGATE_ENCODER_DIR", &provisioned.encoder)
+                .env("TIDEGATE_BUILTIN_ENCODER", &provisioned.encoder);
+            command
+        };
+        let mut steps = Vec::new();
+        if self.filter.is_none() {
+            for package in doctests::packages()? {
+                let mut cargo = workspace::cargo();
+                cargo.args(["test", "--doc", "--package", &package]);
+                steps.push(prepare(cargo));
+            }
+        }
+        // Last, so that its summary ends the output.
+        steps.push(prepare(self.runner()));
+
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let outcome = runtime.block_on(async {
+            for step in steps {
+                let status = supervised(step).await?;
+                if !status.success() {
+                    return Ok(status);
+                }
+            }
+            Ok::<_, anyhow::Error>(ExitStatus::default())
+        });
+        server.stop();
+        match outcome? {
+            status if status.success() => Ok(()),
+            // The runner has said what failed; a line of ours after its summary would bury it.
+            status => std::process::exit(status.code().unwrap_or(1)),
+        }
+    }
+
+    fn runner(&self) -> Command {
+        let mut cargo = workspace::cargo();
+        if has_nextest() {
+            cargo.args(["nextest", "run", "--workspace"]).args(FEATURES).args(&self.filter).args(&self.arguments);
+        } else {
+            progress::say("cargo-nextest is not installed; using `cargo test`");
+            cargo.args(["test", "--workspace", "--lib", "--bins", "--tests"]).args(FEATURES).args(&self.filter);
+            if !self.arguments.is_empty() {
+                cargo.arg("--").args(&self.arguments);
+            }
+        }
+        cargo
+    }
+}
+
+fn has_nextest() -> bool {
+    process::output(workspace::cargo().args(["nextest", "--version"])).is_ok()
+}
+
+/// Runs a command to its end; a signal to us is passed on, and the command's end awaited, so that what the
+/// run started is stopped in order.
+async fn supervised(command: Command) -> Result<ExitStatus> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut child = tokio::process::Command::from(command).spawn().context("cargo cannot be started")?;
+    let pid = child.id().map(|id| id.to_string()).unwrap_or_default();
+    let asked = tokio::select! {
+        status = child.wait() => return Ok(status?),
+        // A terminal sends it to the whole group, the runner included.
+        _ = interrupt.recv() => "interrupted",
+        _ = terminate.recv() => {
+            process::output(Command::new("kill").args(["-TERM", &pid]))?;
+            "terminated"
+        }
+    };
+    child.wait().await?;
+    progress::say(asked);
+    bail!("the tests were {asked}");
+}
