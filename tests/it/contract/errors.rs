@@ -108,6 +108,6 @@ async fn every_kind_of_error_has_its_shape_on_every_skin() -> Result<()> {
         );
         writeln!(matrix, "{row}")?;
     }
-    insta::assert_snapshot!("error matrix", matrix);
+    insta::assert_snapshot!("error_matrix", matrix);
     Ok(())
 }
