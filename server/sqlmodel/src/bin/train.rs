@@ -10,6 +10,7 @@ use tidegate_sqlmodel::{
     net::{
         SqlModel,
         model::{Config, Regularisation},
+        search::LENGTH,
     },
     question::Question,
     schema::Schema,
@@ -160,6 +161,9 @@ struct EvalArgs {
     /// Sequences followed at a time.
     #[arg(long, default_value_t = 8)]
     beam: usize,
+    /// Power of the length that scores are divided by.
+    #[arg(long, default_value_t = LENGTH)]
+    lenience: f32,
     /// Show so many wrong answers of every set.
     #[arg(long, default_value_t = 0)]
     show: usize,
@@ -311,7 +315,8 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 fn eval(args: &EvalArgs) -> Result<()> {
     let course = Course::load(&args.domains, args.seed, args.held, None)?;
-    let model = SqlModel::load(&args.encoder, &read(&args.weights)?)?;
+    let model =
+        SqlModel::load(&args.encoder, &read(&args.weights)?)?.with_lenience(args.lenience);
     let report = examine::examine(&model, &args.encoder, &course, args.beam)?;
     println!("{report}");
     for wrong in report.wrong(args.show) {

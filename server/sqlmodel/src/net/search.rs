@@ -27,7 +27,7 @@ pub const ITEMS: usize = 1200;
 /// Schema texts encoded at once.
 const TEXTS: usize = 32;
 /// A longer query may be this much less likely: scores are divided by `choices ^ LENGTH`.
-const LENGTH: f32 = 0.3;
+pub const LENGTH: f32 = 0.3;
 
 /// A trained model, ready to be asked. It may be sent to another thread but not shared: put a lock around it.
 #[derive(Debug)]
@@ -37,6 +37,7 @@ pub struct SqlModel {
     encoder: Tuned,
     tokens: Tokens,
     calibration: Calibration,
+    lenience: f32,
 }
 
 /// A schema with everything that does not depend on the question.
@@ -100,8 +101,8 @@ struct Trail {
 }
 
 impl Trail {
-    fn score(&self) -> f32 {
-        self.total / (self.choices.max(1) as f32).powf(LENGTH)
+    fn score(&self, lenience: f32) -> f32 {
+        self.total / (self.choices.max(1) as f32).powf(lenience)
     }
 }
 
@@ -137,7 +138,13 @@ impl SqlModel {
     ) -> Self {
         let weights = tch::no_grad(|| net.layout.cut(flat, Kind::Float));
         let encoder = encoder.tune(&net.changes, &weights);
-        Self { net, weights, encoder, tokens, calibration }
+        Self { net, weights, encoder, tokens, calibration, lenience: LENGTH }
+    }
+
+    /// The same with another power of the length in place of [`LENGTH`], to find the best one.
+    pub fn with_lenience(mut self, lenience: f32) -> Self {
+        self.lenience = lenience;
+        self
     }
 
     /// Encodes a schema's texts; do this once and keep the result for as long as the schema lasts.
@@ -278,12 +285,13 @@ impl SqlModel {
                     rows.push(row as i64);
                 }
             }
-            done.sort_by(|a, b| b.score().total_cmp(&a.score()));
+            let score = |path: &Trail| path.score(self.lenience);
+            done.sort_by(|a, b| score(b).total_cmp(&score(a)));
             done.truncate(2 * beam);
             // Going on only makes a sequence less likely; length may buy back no more than this.
-            let bar = done.get(beam.min(done.len()).saturating_sub(1)).map_or(f32::MIN, Trail::score);
+            let bar = done.get(beam.min(done.len()).saturating_sub(1)).map_or(f32::MIN, score);
             let hope = next.first().map_or(f32::MIN, |best: &Trail| {
-                best.total / (STEPS as f32 / 2.0).powf(LENGTH)
+                best.total / (STEPS as f32 / 2.0).powf(self.lenience)
             });
             if next.is_empty() || (done.len() >= beam && hope < bar) {
                 break;
@@ -333,7 +341,7 @@ impl SqlModel {
         let mut seen: HashMap<String, usize> = HashMap::new();
         let mut candidates: Vec<Candidate> = Vec::new();
         for path in paths {
-            let (log_probability, score) = (path.total, path.score());
+            let (log_probability, score) = (path.total, path.score(self.lenience));
             let Ok(query) = path.state.into_query() else { continue };
             // Two sequences that mean the same query are one candidate.
             if seen.insert(format!("{query:?}"), candidates.len()).is_none() {

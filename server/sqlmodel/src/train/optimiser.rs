@@ -11,7 +11,7 @@ const SECOND_MOMENT: f64 = 0.98;
 const DECAY: f64 = 0.01;
 const CLIP: f64 = 1.0;
 /// Share of the average kept per step, once many steps are done.
-const AVERAGE: f64 = 0.999;
+const AVERAGE: f64 = 0.995;
 
 /// The weights under training and what goes with them.
 #[derive(Debug)]

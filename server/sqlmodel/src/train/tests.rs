@@ -7,16 +7,17 @@ use tch::{Device, Kind};
 
 use super::{
     about,
-    evaluate::{evaluate, hold},
+    evaluate::{Held, evaluate, hold, read_ahead},
     optimiser::Optimiser,
     prepare::{Task, Workshop},
+    reader::Reader,
 };
 use crate::{
     net::{
         Calibration, SqlModel,
         batch::{Batch, Instance},
         encoder::Encoder,
-        model::{Net, Regularisation},
+        model::{Config, Net, Regularisation},
         tests::{small, tiny_encoder},
         tokens::Tokens,
     },
@@ -151,5 +152,31 @@ fn what_was_learnt_is_answered() {
     assert_eq!(again.steps, 150);
     let far = (&again.flat - &optimiser.flat).abs().max().double_value(&[]);
     assert!(far == 0.0, "{far}");
+    std::fs::remove_dir_all(folder).ok();
+}
+
+#[test]
+fn what_the_encoder_said_before_counts_as_much_as_what_it_says_now() {
+    let folder = tiny_encoder("said");
+    let tokens = Arc::new(Tokens::load(&folder).expect("tokenizer"));
+    let load = || Encoder::load(&folder, Kind::Float, Device::Cpu).expect("encoder");
+    let encoder = load();
+    let net = Net::new(Config { rank: 0, ..small() }, &encoder);
+    let weights = net.layout.cut(&net.layout.initial(1), Kind::Float);
+    let named: Vec<(String, Task)> =
+        tasks().into_iter().map(|task| ("all".to_owned(), task)).collect();
+    let (mut held, _) = hold(&mut Workshop::new(tokens), &named);
+    let how = Regularisation { dropout: 0.0, smoothing: 0.01, usage: 0.1 };
+    let loss = |held: &[Held]| {
+        let instances: Vec<Instance> = held.iter().map(|one| one.instance.clone()).collect();
+        let batch = Batch::gather(&instances, Kind::Float, Device::Cpu).expect("gathers");
+        assert_eq!(batch.known.is_some(), instances[0].vectors.is_some());
+        let merged = encoder.merge(&net.changes, &weights);
+        net.losses(&weights, &merged, &batch, how).total.double_value(&[])
+    };
+    let now = loss(&held);
+    read_ahead(&mut Reader::new(load()), &mut held).expect("reads");
+    let before = loss(&held);
+    assert!((now - before).abs() < 1e-2, "{now} and {before}");
     std::fs::remove_dir_all(folder).ok();
 }
