@@ -122,7 +122,7 @@ async fn add_until_killed(
         let body = json!({"db_type": "sqlite", "db_name": name, "file_path": path, "comment": format!("number {i}")});
         match user.post("/api/v1/chat/db/add", &body).await {
             Ok(reply) if reply.status == 200 && reply.json()["success"] == true => {
-                acknowledged.push(name)
+                acknowledged.push(name);
             }
             _ => break,
         }

@@ -10,6 +10,10 @@ use tidegate_tests::process::Program;
 use crate::support::{eventually, program};
 
 /// The time is only printed here: on a busy machine it says little. `tidegate-bench idle` holds the budget.
+#[expect(
+    clippy::print_stdout,
+    reason = "the measured time is for whoever reads the test's output"
+)]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_answer_comes_before_the_sample_is_made() -> Result<()> {
     let dir = TempDir::new()?;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::sse::{self, Frame};
 
 /// Longest a test waits for one answer.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Someone who calls the server.
 #[derive(Clone)]

@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::client::User;
 
 /// Longest a start may take before the test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A program and the environment it runs in.
 #[derive(Debug, Clone)]

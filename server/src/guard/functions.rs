@@ -15,7 +15,10 @@ static POSTGRES: Names = LazyLock::new(|| names(include_str!("functions/postgres
 
 /// The words of a list; a line that begins with a hash is a comment.
 fn names(list: &'static str) -> HashSet<&'static str> {
-    list.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace).collect()
+    list.lines()
+        .filter(|line| !line.starts_with('#'))
+        .flat_map(str::split_whitespace)
+        .collect()
 }
 
 /// Whether a function of this name may be called.

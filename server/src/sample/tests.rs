@@ -1,3 +1,5 @@
+//! The sample is the same everywhere and believable.
+
 use std::collections::HashSet;
 
 use super::*;

@@ -223,17 +223,14 @@ impl World {
         let mut expected =
             json!({"status": case.response.status, "content_type": case.response.content_type});
         let mut got = json!({"status": reply.status, "content_type": reply.header("content-type")});
-        match &case.response.stream {
-            Some(stream) => {
-                expected["stream"] = json!({
-                    "bare": stream.bare, "first": stream.first, "last": stream.last, "done": stream.done,
-                });
-                got["stream"] = stream_of(&reply);
-            }
-            None => {
-                expected["body"] = case.response.body.clone().unwrap_or(Value::Null);
-                got["body"] = reply.json();
-            }
+        if let Some(stream) = &case.response.stream {
+            expected["stream"] = json!({
+                "bare": stream.bare, "first": stream.first, "last": stream.last, "done": stream.done,
+            });
+            got["stream"] = stream_of(&reply);
+        } else {
+            expected["body"] = case.response.body.clone().unwrap_or(Value::Null);
+            got["body"] = reply.json();
         }
         Ok((expected, got))
     }

@@ -251,7 +251,10 @@ async fn deep_wide_and_repeated_queries_are_refused() -> Result<()> {
             .contains("complex"),
         "{body}"
     );
-    let aliases: String = (0..500).map(|i| format!("a{i}: __typename ")).collect();
+    let aliases = (0..500)
+        .map(|i| format!("a{i}: __typename"))
+        .collect::<Vec<_>>()
+        .join(" ");
     let body = run(&user, &format!("{{ {aliases} }}"), Value::Null).await?;
     assert!(body["errors"].is_array(), "{body}");
     Ok(())

@@ -1,6 +1,7 @@
 //! Whole questions through every surface.
 
 mod cli;
+mod client;
 mod graphql;
 mod openai_python;
 mod pipeline;

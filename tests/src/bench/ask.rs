@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Longest a model may take to load.
-const LOADING: Duration = Duration::from_secs(300);
+const LOADING: Duration = Duration::from_mins(5);
 
 /// Asks every question and prints what came of it.
 pub async fn run(

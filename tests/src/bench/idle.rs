@@ -125,7 +125,7 @@ async fn first_answer(program: &Program) -> Result<(Duration, Server)> {
             return Ok((started.elapsed(), server));
         }
         anyhow::ensure!(
-            started.elapsed() < Duration::from_secs(60),
+            started.elapsed() < Duration::from_mins(1),
             "no answer within 60 s"
         );
         tokio::time::sleep(Duration::from_millis(2)).await;
@@ -135,18 +135,14 @@ async fn first_answer(program: &Program) -> Result<(Duration, Server)> {
 /// Waits until `/ready` says so; nothing when a model fails to load.
 async fn ready(server: &Server) -> Result<Option<Duration>> {
     let started = Instant::now();
-    while started.elapsed() < Duration::from_secs(120) {
+    while started.elapsed() < Duration::from_mins(2) {
         let reply = server.anonymous().get("/ready").await?;
         let body = reply.json();
         if body["ready"] == true {
             return Ok(Some(started.elapsed()));
         }
-        for model in body["models"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter(|m| m["state"] == "failed")
-        {
+        let mut models = body["models"].as_array().into_iter().flatten();
+        if let Some(model) = models.find(|model| model["state"] == "failed") {
             say(&format!(
                 "  {} could not be loaded: {}",
                 model["name"], model["reason"]

@@ -1,3 +1,5 @@
+//! Features, over small schemas.
+
 use chrono::NaiveDate;
 
 use super::*;

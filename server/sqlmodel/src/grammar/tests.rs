@@ -1,3 +1,5 @@
+//! Encoding and decoding are inverse, and no step leads out of the grammar.
+
 use chrono::NaiveDate;
 
 use super::*;

@@ -27,7 +27,7 @@ pub const ITEMS: usize = 1200;
 /// Schema texts encoded at once.
 const TEXTS: usize = 32;
 /// A longer query may be this much less likely: scores are divided by `choices ^ LENGTH`.
-const LENGTH: f32 = 0.3;
+pub const LENGTH: f32 = 0.3;
 
 /// A trained model, ready to be asked. It may be sent to another thread but not shared: put a lock around it.
 #[derive(Debug)]
@@ -37,6 +37,7 @@ pub struct SqlModel {
     encoder: Tuned,
     tokens: Tokens,
     calibration: Calibration,
+    lenience: f32,
 }
 
 /// A schema with everything that does not depend on the question.
@@ -100,8 +101,8 @@ struct Trail {
 }
 
 impl Trail {
-    fn score(&self) -> f32 {
-        self.total / (self.choices.max(1) as f32).powf(LENGTH)
+    fn score(&self, lenience: f32) -> f32 {
+        self.total / (self.choices.max(1) as f32).powf(lenience)
     }
 }
 
@@ -137,7 +138,20 @@ impl SqlModel {
     ) -> Self {
         let weights = tch::no_grad(|| net.layout.cut(flat, Kind::Float));
         let encoder = encoder.tune(&net.changes, &weights);
-        Self { net, weights, encoder, tokens, calibration }
+        Self {
+            net,
+            weights,
+            encoder,
+            tokens,
+            calibration,
+            lenience: LENGTH,
+        }
+    }
+
+    /// The same with another power of the length in place of [`LENGTH`], to find the best one.
+    pub fn with_lenience(mut self, lenience: f32) -> Self {
+        self.lenience = lenience;
+        self
     }
 
     /// Encodes a schema's texts; do this once and keep the result for as long as the schema lasts.
@@ -147,7 +161,10 @@ impl SqlModel {
         order.sort_by_key(|&at| (pieces.texts[at].len(), at));
         let mut tables: [Vec<f32>; 3] = Default::default();
         for chunk in order.chunks(TEXTS) {
-            let ids: Vec<&[u32]> = chunk.iter().map(|&at| pieces.texts[at].as_slice()).collect();
+            let ids: Vec<&[u32]> = chunk
+                .iter()
+                .map(|&at| pieces.texts[at].as_slice())
+                .collect();
             let texts = Texts::pad(&ids, Device::Cpu);
             let vectors = tch::no_grad(|| {
                 let pooled = pool(&states(&self.encoder, &texts), &texts.mask);
@@ -192,8 +209,12 @@ impl SqlModel {
         tch::no_grad(|| {
             let memory = self.memory(prepared, question, &features)?;
             let outline = Outline::of(&features);
-            let paths =
-                self.search(&memory, &outline, State::new(&prepared.schema, question), beam.max(1))?;
+            let paths = self.search(
+                &memory,
+                &outline,
+                State::new(&prepared.schema, question),
+                beam.max(1),
+            )?;
             let usage = read(&self.net.usage(&self.weights, &memory).sigmoid())?;
             Ok(self.answer(paths, question, &outline, &usage))
         })
@@ -217,7 +238,9 @@ impl SqlModel {
         let part = [(&pieces, features, prepared.rows.clone())];
         let items = items(&part, texts, (Kind::Float, Device::Cpu));
         let spans = items.pool.bmm(&states(&self.encoder, &items.questions));
-        Ok(self.net.encode(&self.weights, &items, &spans, &vectors, 0.0))
+        Ok(self
+            .net
+            .encode(&self.weights, &items, &spans, &vectors, 0.0))
     }
 
     fn search(
@@ -243,10 +266,14 @@ impl SqlModel {
             for (row, path) in open.iter().enumerate() {
                 let legal = outline.legal(&path.state.legal());
                 let scores = &scores[row];
-                let highest =
-                    legal.iter().map(|&at| scores[usize::from(at)]).fold(f32::MIN, f32::max);
-                let sum: f32 =
-                    legal.iter().map(|&at| (scores[usize::from(at)] - highest).exp()).sum();
+                let highest = legal
+                    .iter()
+                    .map(|&at| scores[usize::from(at)])
+                    .fold(f32::MIN, f32::max);
+                let sum: f32 = legal
+                    .iter()
+                    .map(|&at| (scores[usize::from(at)] - highest).exp())
+                    .sum();
                 let whole = highest + sum.ln();
                 let free = usize::from(legal.len() > 1);
                 for &at in &legal {
@@ -261,7 +288,9 @@ impl SqlModel {
                 if next.len() >= beam {
                     break;
                 }
-                let Some(step) = outline.step(usize::from(output)) else { continue };
+                let Some(step) = outline.step(usize::from(output)) else {
+                    continue;
+                };
                 let mut path = open[row].clone();
                 if path.state.advance(step).is_err() {
                     continue;
@@ -278,12 +307,15 @@ impl SqlModel {
                     rows.push(row as i64);
                 }
             }
-            done.sort_by(|a, b| b.score().total_cmp(&a.score()));
+            let score = |path: &Trail| path.score(self.lenience);
+            done.sort_by(|a, b| score(b).total_cmp(&score(a)));
             done.truncate(2 * beam);
             // Going on only makes a sequence less likely; length may buy back no more than this.
-            let bar = done.get(beam.min(done.len()).saturating_sub(1)).map_or(f32::MIN, Trail::score);
+            let bar = done
+                .get(beam.min(done.len()).saturating_sub(1))
+                .map_or(f32::MIN, score);
             let hope = next.first().map_or(f32::MIN, |best: &Trail| {
-                best.total / (STEPS as f32 / 2.0).powf(LENGTH)
+                best.total / (STEPS as f32 / 2.0).powf(self.lenience)
             });
             if next.is_empty() || (done.len() >= beam && hope < bar) {
                 break;
@@ -304,10 +336,14 @@ impl SqlModel {
     ) -> Result<Vec<Vec<f32>>, NetError> {
         let rows = open.len() as i64;
         let codes: Vec<i64> = open.iter().map(|path| path.next.code).collect();
-        let pointed: Vec<i64> =
-            open.iter().map(|path| path.next.item.unwrap_or(0) as i64).collect();
-        let points: Vec<f32> =
-            open.iter().map(|path| if path.next.item.is_some() { 1.0 } else { 0.0 }).collect();
+        let pointed: Vec<i64> = open
+            .iter()
+            .map(|path| path.next.item.unwrap_or(0) as i64)
+            .collect();
+        let points: Vec<f32> = open
+            .iter()
+            .map(|path| if path.next.item.is_some() { 1.0 } else { 0.0 })
+            .collect();
         let scores = self.net.decode(
             &self.weights,
             memory,
@@ -333,11 +369,21 @@ impl SqlModel {
         let mut seen: HashMap<String, usize> = HashMap::new();
         let mut candidates: Vec<Candidate> = Vec::new();
         for path in paths {
-            let (log_probability, score) = (path.total, path.score());
-            let Ok(query) = path.state.into_query() else { continue };
+            let (log_probability, score) = (path.total, path.score(self.lenience));
+            let Ok(query) = path.state.into_query() else {
+                continue;
+            };
             // Two sequences that mean the same query are one candidate.
-            if seen.insert(format!("{query:?}"), candidates.len()).is_none() {
-                candidates.push(Candidate { query, log_probability, score, steps: path.steps });
+            if seen
+                .insert(format!("{query:?}"), candidates.len())
+                .is_none()
+            {
+                candidates.push(Candidate {
+                    query,
+                    log_probability,
+                    score,
+                    steps: path.steps,
+                });
             }
         }
         let signals = match (candidates.first(), best) {
@@ -345,19 +391,28 @@ impl SqlModel {
                 total: first.log_probability,
                 mean: first.log_probability / choices.max(1) as f32,
                 weakest,
-                gap: candidates
-                    .get(1)
-                    .map_or(10.0, |second| first.log_probability - second.log_probability),
+                gap: candidates.get(1).map_or(10.0, |second| {
+                    first.log_probability - second.log_probability
+                }),
                 ..coverage(&first.steps, question, outline, usage)
             },
-            _ => Signals { total: -20.0, mean: -5.0, weakest: -10.0, ..Signals::default() },
+            _ => Signals {
+                total: -20.0,
+                mean: -5.0,
+                weakest: -10.0,
+                ..Signals::default()
+            },
         };
         let confidence = if candidates.is_empty() {
             0.0
         } else {
             self.calibration.confidence(&signals)
         };
-        Answer { candidates, signals, confidence }
+        Answer {
+            candidates,
+            signals,
+            confidence,
+        }
     }
 }
 

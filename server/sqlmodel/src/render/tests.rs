@@ -1,3 +1,5 @@
+//! SQL texts of query forms, per dialect.
+
 use chrono::NaiveDate;
 
 use super::*;

@@ -11,7 +11,7 @@ const SECOND_MOMENT: f64 = 0.98;
 const DECAY: f64 = 0.01;
 const CLIP: f64 = 1.0;
 /// Share of the average kept per step, once many steps are done.
-const AVERAGE: f64 = 0.999;
+const AVERAGE: f64 = 0.995;
 
 /// The weights under training and what goes with them.
 #[derive(Debug)]
@@ -138,6 +138,9 @@ mod tests {
             optimiser.step(rate(0.1, step, 10, step as f64 / 400.0));
         }
         let point = Vec::<f32>::try_from(optimiser.flat.detach()).unwrap_or_default();
-        assert!(point.iter().all(|value| (value - 2.0).abs() < 0.01), "{point:?}");
+        assert!(
+            point.iter().all(|value| (value - 2.0).abs() < 0.01),
+            "{point:?}"
+        );
     }
 }

@@ -1,3 +1,5 @@
+//! The SQLite driver against real files.
+
 use futures::StreamExt;
 use secrecy::SecretString;
 use tidegate_schema::model::{Cell, CellKind};

@@ -1,3 +1,5 @@
+//! SQL read into the query form, and refused where the form has no place for it.
+
 use super::*;
 use crate::{
     fixtures::{column, library, library_rows, rows, table},
