@@ -61,13 +61,6 @@ pub(super) struct Cache {
     length: usize,
 }
 
-impl Cache {
-    /// Tokens it holds.
-    pub(super) fn len(&self) -> usize {
-        self.length
-    }
-}
-
 /// Reads tensors by name and shape.
 struct Source<'a> {
     checkpoint: &'a Checkpoint,

@@ -123,7 +123,6 @@ fn decoders_score_as_transformers_does() {
             [&ids[..5], &ids[5..6], &ids[6..]].iter().map(|part| decoder.forward(part, &mut cache).expect("runs")).collect();
         let off = farthest(&scores(&decoder, &Tensor::cat(&parts, 0)), &wanted);
         assert!(off <= 1e-4, "{name} in pieces: {off} away");
-        assert_eq!(cache.len(), ids.len());
     }
 }
 
