@@ -53,7 +53,8 @@ pub(super) struct Decoder {
     head: Option<Tensor>,
 }
 
-/// Keys and values of a sequence so far.
+/// Keys and values of a sequence so far; at first there are none.
+#[derive(Default)]
 pub(super) struct Cache {
     /// Per layer, `[1, heads, room, head width]`.
     layers: Vec<(Tensor, Tensor)>,
@@ -141,11 +142,6 @@ impl Decoder {
             kind,
             device,
         })
-    }
-
-    /// An empty sequence.
-    pub(super) fn cache(&self) -> Cache {
-        Cache { layers: Vec::new(), room: 0, length: 0 }
     }
 
     /// Runs `ids`, which follow what `cache` holds, and keeps their keys and values there. Gives the last hidden

@@ -48,8 +48,8 @@ pub(super) struct Generation {
 
 impl Generation {
     /// Begins.
-    pub(super) fn new(plan: Plan, decoder: &Decoder) -> Self {
-        Self { plan, run: 0, next: None, made: 0, cache: decoder.cache(), text: Detokeniser::default() }
+    pub(super) fn new(plan: Plan) -> Self {
+        Self { plan, run: 0, next: None, made: 0, cache: Cache::default(), text: Detokeniser::default() }
     }
 
     /// Tokens used so far.
@@ -59,15 +59,14 @@ impl Generation {
 
     /// Runs a part of the prompt, or makes one token.
     pub(super) fn step(&mut self, decoder: &Decoder, tokens: &Tokens, ends: &[u32]) -> Result<Progress> {
-        let states = match self.next {
-            Some(id) => decoder.forward(&[id], &mut self.cache),
-            None => {
-                let until = (self.run + PREFILL).min(self.plan.prompt.len());
-                let part = self.run..until;
-                self.run = until;
-                decoder.forward(&self.plan.prompt[part], &mut self.cache)
-            }
-        }?;
+        let states = if let Some(id) = self.next {
+            decoder.forward(&[id], &mut self.cache)?
+        } else {
+            let until = (self.run + PREFILL).min(self.plan.prompt.len());
+            let part = self.run..until;
+            self.run = until;
+            decoder.forward(&self.plan.prompt[part], &mut self.cache)?
+        };
         if self.run < self.plan.prompt.len() {
             return Ok(Progress { text: String::new(), finish: None });
         }
