@@ -3,8 +3,12 @@
 use std::{env, fmt::Write as _, fs, path::PathBuf};
 
 /// Files `cargo xtask graphiql` provisions.
-const GRAPHIQL: [&str; 4] =
-    ["graphiql.min.js", "graphiql.min.css", "react.production.min.js", "react-dom.production.min.js"];
+const GRAPHIQL: [&str; 4] = [
+    "graphiql.min.js",
+    "graphiql.min.css",
+    "react.production.min.js",
+    "react-dom.production.min.js",
+];
 
 fn main() {
     embed_graphiql();
@@ -24,10 +28,15 @@ fn embed_graphiql() {
         for file in GRAPHIQL {
             let path = dir.join(file);
             println!("cargo:rerun-if-changed={}", path.display());
-            let _ = writeln!(code, "    ({file:?}, include_bytes!({:?})),", path.display().to_string());
+            let _ = writeln!(
+                code,
+                "    ({file:?}, include_bytes!({:?})),",
+                path.display().to_string()
+            );
         }
     }
     code.push_str("];\n");
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("graphiql.rs");
+    let out =
+        PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("graphiql.rs");
     fs::write(out, code).expect("OUT_DIR can be written");
 }

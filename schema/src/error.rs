@@ -86,17 +86,27 @@ pub enum Error {
 impl Error {
     /// A [`Error::NotFound`] without a hint.
     pub fn not_found(what: &'static str, name: impl fmt::Display) -> Self {
-        Self::NotFound { what, name: name.to_string(), hint: None }
+        Self::NotFound {
+            what,
+            name: name.to_string(),
+            hint: None,
+        }
     }
 
     /// A [`Error::Invalid`].
     pub fn invalid(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::Invalid { field: field.into(), reason: reason.into() }
+        Self::Invalid {
+            field: field.into(),
+            reason: reason.into(),
+        }
     }
 
     /// An [`Error::Upstream`].
     pub fn upstream(provider: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Upstream { provider: provider.into(), message: message.into() }
+        Self::Upstream {
+            provider: provider.into(),
+            message: message.into(),
+        }
     }
 
     /// An [`Error::Internal`] with its cause.
@@ -104,7 +114,10 @@ impl Error {
         doing: impl Into<String>,
         cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self::Internal { doing: doing.into(), cause: Some(Arc::from(cause.into())) }
+        Self::Internal {
+            doing: doing.into(),
+            cause: Some(Arc::from(cause.into())),
+        }
     }
 
     /// A stable lower-case name of the kind, for `extensions.code`, logs and metrics.
@@ -126,7 +139,9 @@ impl Error {
 
     /// The whole chain of causes, for the log only.
     pub fn log_chain(&self) -> String {
-        let Self::Internal { doing, cause } = self else { return self.to_string() };
+        let Self::Internal { doing, cause } = self else {
+            return self.to_string();
+        };
         let mut text = doing.clone();
         let mut next: Option<&dyn std::error::Error> =
             cause.as_ref().map(|c| c.as_ref() as &dyn std::error::Error);
@@ -147,7 +162,10 @@ impl fmt::Display for Error {
                 hint.as_ref().map_or(Ok(()), |hint| write!(f, "; {hint}"))
             }
             Self::AlreadyExists { what, name } => {
-                write!(f, "a {what} named '{name}' exists already; choose another name")
+                write!(
+                    f,
+                    "a {what} named '{name}' exists already; choose another name"
+                )
             }
             Self::Invalid { field, reason } => write!(f, "{field}: {reason}"),
             Self::Unauthenticated { reason }
@@ -155,7 +173,11 @@ impl fmt::Display for Error {
             | Self::Conflict { reason } => f.write_str(reason),
             Self::Unsupported { what } => f.write_str(what),
             Self::Overloaded { retry_after } => {
-                write!(f, "too much work in hand; try again in {} s", retry_after.as_secs().max(1))
+                write!(
+                    f,
+                    "too much work in hand; try again in {} s",
+                    retry_after.as_secs().max(1)
+                )
             }
             Self::Upstream { provider, message } => write!(f, "{provider}: {message}"),
             Self::Timeout { what, limit } => {

@@ -98,7 +98,9 @@ impl PostgresServer {
     }
 
     fn hold(programs: &std::path::Path) -> Result<Self, Failure> {
-        let port = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let port = std::net::TcpListener::bind(("127.0.0.1", 0))?
+            .local_addr()?
+            .port();
         let mut command = if is_root()? {
             // The server refuses to run as root.
             let mut command = Command::new("runuser");
@@ -116,14 +118,24 @@ impl PostgresServer {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
-        let stdin = child.stdin.take().ok_or("the shell has no standard input")?;
-        let stdout = child.stdout.take().ok_or("the shell has no standard output")?;
+        let stdin = child
+            .stdin
+            .take()
+            .ok_or("the shell has no standard input")?;
+        let stdout = child
+            .stdout
+            .take()
+            .ok_or("the shell has no standard output")?;
         let mut said = String::new();
         for line in BufReader::new(stdout).lines() {
             let line = line?;
             if line.starts_with("ready ") {
                 let base = format!("postgres://{USER}@127.0.0.1:{port}");
-                return Ok(Self { base, port: Some(port), hold: Some((stdin, child)) });
+                return Ok(Self {
+                    base,
+                    port: Some(port),
+                    hold: Some((stdin, child)),
+                });
             }
             said.push_str(&line);
             said.push('\n');
@@ -151,7 +163,10 @@ impl PostgresServer {
     pub async fn database(self: &Arc<Self>) -> Result<TestDatabase, Failure> {
         let name = format!("tidegate_test_{}", uuid::Uuid::new_v4().simple());
         run(&self.url("postgres"), &format!("CREATE DATABASE {name}")).await?;
-        Ok(TestDatabase { name, server: Arc::clone(self) })
+        Ok(TestDatabase {
+            name,
+            server: Arc::clone(self),
+        })
     }
 }
 
@@ -205,7 +220,9 @@ impl Drop for TestDatabase {
         );
         // On a thread of its own: a runtime cannot be entered from within another.
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
             runtime.block_on(run(&url, &drop))
         });
         if let Ok(Err(error)) = thread.join() {
@@ -234,7 +251,10 @@ fn programs() -> Result<PathBuf, Failure> {
         .flatten()
         .flatten()
         .filter_map(|entry| {
-            Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin")))
+            Some((
+                entry.file_name().to_str()?.parse().ok()?,
+                entry.path().join("bin"),
+            ))
         })
         .collect();
     installed.sort();

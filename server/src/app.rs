@@ -84,7 +84,8 @@ impl App {
             stopping: CancellationToken::new(),
             config,
         }));
-        app.registry.load_configured(&app.config, &data_dir, &app.tasks)?;
+        app.registry
+            .load_configured(&app.config, &data_dir, &app.tasks)?;
         Ok(app)
     }
 
@@ -98,7 +99,9 @@ impl App {
         if !self.config.data.sample {
             return Ok(());
         }
-        self.datasources().ensure_sample(&self.data_dir()?.join("shop.db")).await?;
+        self.datasources()
+            .ensure_sample(&self.data_dir()?.join("shop.db"))
+            .await?;
         Ok(())
     }
 
@@ -112,8 +115,14 @@ impl App {
         self.stopping.cancel();
         self.tasks.close();
         let grace = Duration::from_secs(self.config.server.shutdown_seconds);
-        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
-            tracing::warn!(seconds = grace.as_secs(), "running turns did not end in time");
+        if tokio::time::timeout(grace, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                seconds = grace.as_secs(),
+                "running turns did not end in time"
+            );
         }
     }
 

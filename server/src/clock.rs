@@ -12,14 +12,21 @@ pub struct Clock {
 
 impl Clock {
     /// The machine's clock.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the clock"
+    )]
     pub fn system() -> Self {
-        Self { now: Arc::new(Utc::now) }
+        Self {
+            now: Arc::new(Utc::now),
+        }
     }
 
     /// A clock that stands still.
     pub fn fixed(at: DateTime<Utc>) -> Self {
-        Self { now: Arc::new(move || at) }
+        Self {
+            now: Arc::new(move || at),
+        }
     }
 
     /// Now.

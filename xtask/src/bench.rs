@@ -16,6 +16,9 @@ pub struct Bench {
 impl Bench {
     /// Builds and runs the measuring program.
     pub fn run(self) -> Result<()> {
-        run::release(&["--package", "tidegate-tests", "--bin", "tidegate-bench"], &self.arguments)
+        run::release(
+            &["--package", "tidegate-tests", "--bin", "tidegate-bench"],
+            &self.arguments,
+        )
     }
 }

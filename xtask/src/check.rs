@@ -13,12 +13,19 @@ impl Check {
     /// Runs every check; the first that fails ends it and names the remedy.
     pub fn run(self) -> Result<()> {
         progress::say("format");
-        process::run(workspace::cargo().args(["fmt", "--all", "--check"])).context("run `cargo fmt --all`")?;
+        process::run(workspace::cargo().args(["fmt", "--all", "--check"]))
+            .context("run `cargo fmt --all`")?;
         progress::say("tidy");
         tidy::Tidy {}.run()?;
         progress::say("lints");
         process::run(workspace::cargo().args([
-            "clippy", "--workspace", "--all-targets", "--no-default-features", "--", "--deny", "warnings",
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--no-default-features",
+            "--",
+            "--deny",
+            "warnings",
         ]))
         .context("clippy has something to say above")?;
         progress::say("generated files");

@@ -2,7 +2,10 @@
 //!
 //! Everything the product needs beyond Rust is found or provisioned here, so that a fresh checkout needs two
 //! commands: `cargo xtask run` and `cargo xtask test`.
-#![expect(clippy::disallowed_methods, reason = "a build tool reads the environment and ends the process itself")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a build tool reads the environment and ends the process itself"
+)]
 
 mod bench;
 mod check;

@@ -14,7 +14,9 @@ use crate::progress;
 /// Runs a command with our own input and output; an error unless it ends well.
 pub fn run(command: &mut Command) -> Result<()> {
     let shown = shown(command);
-    let status = command.status().with_context(|| format!("`{shown}` cannot be started"))?;
+    let status = command
+        .status()
+        .with_context(|| format!("`{shown}` cannot be started"))?;
     ensure!(status.success(), "`{shown}` ended with {status}");
     Ok(())
 }
@@ -22,7 +24,10 @@ pub fn run(command: &mut Command) -> Result<()> {
 /// Runs a command and returns what it printed; an error with its complaint unless it ends well.
 pub fn output(command: &mut Command) -> Result<String> {
     let shown = shown(command);
-    let out = command.stdin(Stdio::null()).output().with_context(|| format!("`{shown}` cannot be started"))?;
+    let out = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("`{shown}` cannot be started"))?;
     if !out.status.success() {
         let words = String::from_utf8_lossy(&out.stderr);
         let last: Vec<&str> = words.lines().rev().take(12).collect();
@@ -34,7 +39,9 @@ pub fn output(command: &mut Command) -> Result<String> {
 
 /// The program as it would be typed, short.
 fn shown(command: &Command) -> String {
-    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    let program = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or(command.get_program());
     let mut text = program.to_string_lossy().into_owned();
     for argument in command.get_args().take(8) {
         text.push(' ');
@@ -49,7 +56,9 @@ fn shown(command: &Command) -> String {
 /// A program on the search path.
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(program))
+        .find(|file| file.is_file())
 }
 
 /// Whether we may install packages.
@@ -71,10 +80,15 @@ pub fn ensure_installed(what: &str, there: impl Fn() -> bool, packages: &[&str])
     progress::say(&format!("installing {what} ({wanted})"));
     let apt = |arguments: &[&OsStr]| {
         let mut command = Command::new("apt-get");
-        command.env("DEBIAN_FRONTEND", "noninteractive").args(["-qq", "-o", "DPkg::Lock::Timeout=300"]).args(arguments);
+        command
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(["-qq", "-o", "DPkg::Lock::Timeout=300"])
+            .args(arguments);
         output(&mut command)
     };
-    let mut install: Vec<&OsStr> = ["install", "-y", "--no-install-recommends"].map(OsStr::new).to_vec();
+    let mut install: Vec<&OsStr> = ["install", "-y", "--no-install-recommends"]
+        .map(OsStr::new)
+        .to_vec();
     install.extend(packages.iter().map(OsStr::new));
     // The package lists of a fresh image are empty or old.
     apt(&[OsStr::new("update")])?;

@@ -17,5 +17,7 @@ pub fn bytes(what: &str, total: u64) -> ProgressBar {
     }
     let style = ProgressStyle::with_template("xtask: {msg} {bar:30} {bytes}/{total_bytes} {eta}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(total).with_style(style).with_message(what.to_owned())
+    ProgressBar::new(total)
+        .with_style(style)
+        .with_message(what.to_owned())
 }

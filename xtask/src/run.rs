@@ -37,7 +37,11 @@ impl Run {
         let binary = build(provisioned.for_build(&mut cargo))?;
         let mut server = Command::new(&binary);
         server.env("TIDEGATE_BUILTIN_ENCODER", &provisioned.encoder);
-        if self.arguments.first().is_none_or(|first| first.starts_with('-')) {
+        if self
+            .arguments
+            .first()
+            .is_none_or(|first| first.starts_with('-'))
+        {
             server.arg("serve");
         }
         let error = server.args(&self.arguments).exec();
@@ -52,7 +56,10 @@ pub fn build(cargo: &mut Command) -> Result<PathBuf> {
         .stdout(Stdio::piped())
         .spawn()
         .context("cargo cannot be started")?;
-    let messages = child.stdout.take().context("cargo's messages cannot be read")?;
+    let messages = child
+        .stdout
+        .take()
+        .context("cargo's messages cannot be read")?;
     let mut binary = None;
     for line in BufReader::new(messages).lines() {
         if let Some(found) = executable(&line?) {
@@ -70,15 +77,22 @@ fn executable(message: &str) -> Option<PathBuf> {
     let ours = message["reason"] == "compiler-artifact"
         && message["target"]["name"] == "tidegate"
         && message["profile"]["test"] == false;
-    ours.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
+    ours.then(|| message["executable"].as_str().map(PathBuf::from))
+        .flatten()
 }
 
 /// Runs a release executable of the workspace with what local models need, through cargo.
 pub fn release(cargo_arguments: &[&str], arguments: &[String]) -> Result<()> {
     let provisioned = provision::provision(false)?;
     let mut cargo = workspace::cargo();
-    cargo.args(["run", "--release"]).args(cargo_arguments).arg("--").args(arguments);
-    provisioned.for_build(&mut cargo).env("TIDEGATE_BUILTIN_ENCODER", &provisioned.encoder);
+    cargo
+        .args(["run", "--release"])
+        .args(cargo_arguments)
+        .arg("--")
+        .args(arguments);
+    provisioned
+        .for_build(&mut cargo)
+        .env("TIDEGATE_BUILTIN_ENCODER", &provisioned.encoder);
     libraries(&mut cargo, &provisioned);
     process::run(&mut cargo)
 }
@@ -107,7 +121,10 @@ mod tests {
             })
             .to_string()
         };
-        assert_eq!(executable(&message(false, "tidegate")), Some(PathBuf::from("/build/tidegate")));
+        assert_eq!(
+            executable(&message(false, "tidegate")),
+            Some(PathBuf::from("/build/tidegate"))
+        );
         assert_eq!(executable(&message(true, "tidegate")), None);
         assert_eq!(executable(&message(false, "xtask")), None);
         assert_eq!(executable("not json"), None);

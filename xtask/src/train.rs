@@ -16,7 +16,14 @@ pub struct Train {
 impl Train {
     /// Builds and runs the trainer.
     pub fn run(self) -> Result<()> {
-        let package = ["--package", "tidegate-sqlmodel", "--features", "train", "--bin", "tidegate-train"];
+        let package = [
+            "--package",
+            "tidegate-sqlmodel",
+            "--features",
+            "train",
+            "--bin",
+            "tidegate-train",
+        ];
         run::release(&package, &self.arguments)
     }
 }

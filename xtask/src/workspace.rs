@@ -12,9 +12,12 @@ use anyhow::{Context as _, Result};
 /// The repository's root.
 pub fn root() -> PathBuf {
     // Cargo sets the variable for `cargo xtask`; the compiled-in value serves a binary started by hand.
-    let manifest = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let manifest =
+        env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     let manifest = PathBuf::from(manifest);
-    manifest.parent().map_or(manifest.clone(), Path::to_path_buf)
+    manifest
+        .parent()
+        .map_or(manifest.clone(), Path::to_path_buf)
 }
 
 /// The cargo that runs us, in the repository's root.
@@ -23,7 +26,11 @@ pub fn cargo() -> Command {
     let mut command = Command::new(program);
     command.current_dir(root());
     // Cargo describes the running package to us in these; a nested cargo must find out for itself.
-    for name in ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PKG_NAME"] {
+    for name in [
+        "CARGO_MANIFEST_DIR",
+        "CARGO_MANIFEST_PATH",
+        "CARGO_PKG_NAME",
+    ] {
         command.env_remove(name);
     }
     command
@@ -37,7 +44,8 @@ pub fn cache() -> Result<PathBuf> {
     if let Some(dir) = set("XDG_CACHE_HOME") {
         return Ok(PathBuf::from(dir).join("tidegate"));
     }
-    let home = set("HOME").context("neither XDG_CACHE_HOME nor HOME is set; set TIDEGATE_CACHE_DIR to a directory")?;
+    let home = set("HOME")
+        .context("neither XDG_CACHE_HOME nor HOME is set; set TIDEGATE_CACHE_DIR to a directory")?;
     Ok(PathBuf::from(home).join(".cache/tidegate"))
 }
 

@@ -8,16 +8,28 @@ use tidegate_client::{Tidegate, TurnEvent, TurnRequest};
 async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let datasource = arguments.next().unwrap_or_else(|| "shop".to_owned());
-    let question =
-        arguments.next().unwrap_or_else(|| "how many orders per city in 2024, top 5?".to_owned());
-    let server = std::env::var("TIDEGATE_URL").unwrap_or_else(|_| "http://127.0.0.1:5670".to_owned());
+    let question = arguments
+        .next()
+        .unwrap_or_else(|| "how many orders per city in 2024, top 5?".to_owned());
+    let server =
+        std::env::var("TIDEGATE_URL").unwrap_or_else(|_| "http://127.0.0.1:5670".to_owned());
     let key = std::env::var("TIDEGATE_KEY").ok();
 
     let tidegate = Tidegate::new(&server, key.as_deref())?;
-    for source in tidegate.rest.list_datasources_v1().send().await?.into_inner().data.unwrap_or_default() {
+    for source in tidegate
+        .rest
+        .list_datasources_v1()
+        .send()
+        .await?
+        .into_inner()
+        .data
+        .unwrap_or_default()
+    {
         println!("{} ({})", source.db_name, source.db_type);
     }
-    let mut events = tidegate.turn(&TurnRequest::about(&datasource, &question)).await?;
+    let mut events = tidegate
+        .turn(&TurnRequest::about(&datasource, &question))
+        .await?;
     while let Some(event) = events.next().await {
         match event? {
             TurnEvent::Thinking(piece) | TurnEvent::Text(piece) => print!("{piece}"),

@@ -45,7 +45,11 @@ impl Tidegate {
     pub fn new(base_url: &str, key: Option<&str>) -> Result<Self, Error> {
         let http = http_client(key)?;
         let base_url = base_url.trim_end_matches('/').to_owned();
-        Ok(Self { rest: rest::Client::new_with_client(&base_url, http.clone()), http, base_url })
+        Ok(Self {
+            rest: rest::Client::new_with_client(&base_url, http.clone()),
+            http,
+            base_url,
+        })
     }
 
     /// Asks a datasource a question and waits for the answer.
@@ -59,7 +63,9 @@ impl Tidegate {
                 return Ok(asked);
             }
         }
-        Err(Error::Broken("the stream ended before the answer did".to_owned()))
+        Err(Error::Broken(
+            "the stream ended before the answer did".to_owned(),
+        ))
     }
 
     /// Begins a turn and streams what happens.
@@ -79,7 +85,10 @@ impl Tidegate {
 /// # Errors
 /// When the key cannot stand in a header.
 pub fn openai_client(base_url: &str, key: Option<&str>) -> Result<openai::Client, Error> {
-    Ok(openai::Client::new_with_client(base_url.trim_end_matches('/'), http_client(key)?))
+    Ok(openai::Client::new_with_client(
+        base_url.trim_end_matches('/'),
+        http_client(key)?,
+    ))
 }
 
 fn http_client(key: Option<&str>) -> Result<reqwest::Client, Error> {
@@ -87,10 +96,16 @@ fn http_client(key: Option<&str>) -> Result<reqwest::Client, Error> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut headers = HeaderMap::new();
     if let Some(key) = key {
-        let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
-            .map_err(|_| Error::Refused { code: "key".to_owned(), message: "the key cannot stand in a header".to_owned() })?;
+        let mut value =
+            HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| Error::Refused {
+                code: "key".to_owned(),
+                message: "the key cannot stand in a header".to_owned(),
+            })?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }
-    Ok(reqwest::Client::builder().default_headers(headers).connect_timeout(CONNECT).build()?)
+    Ok(reqwest::Client::builder()
+        .default_headers(headers)
+        .connect_timeout(CONNECT)
+        .build()?)
 }

@@ -37,7 +37,12 @@ impl TurnRequest {
 
     /// Something said to the model.
     pub fn chat(text: &str) -> Self {
-        Self { user_input: text.to_owned(), chat_mode: "chat_normal".to_owned(), incremental: true, ..Self::default() }
+        Self {
+            user_input: text.to_owned(),
+            chat_mode: "chat_normal".to_owned(),
+            incremental: true,
+            ..Self::default()
+        }
     }
 
     /// The same, asked of another model.
@@ -75,12 +80,24 @@ pub struct Asked {
 impl Asked {
     /// Reads the text the server shows: words, then perhaps a `chart-view` element.
     pub fn read(view: &str) -> Self {
-        let plain = || Self { text: view.to_owned(), ..Self::default() };
-        let Some((words, rest)) = view.split_once("<chart-view content=\"") else { return plain() };
-        let Some((content, _)) = rest.split_once('"') else { return plain() };
-        let content =
-            content.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
-        let Ok(view) = serde_json::from_str::<View>(&content) else { return plain() };
+        let plain = || Self {
+            text: view.to_owned(),
+            ..Self::default()
+        };
+        let Some((words, rest)) = view.split_once("<chart-view content=\"") else {
+            return plain();
+        };
+        let Some((content, _)) = rest.split_once('"') else {
+            return plain();
+        };
+        let content = content
+            .replace("&quot;", "\"")
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&amp;", "&");
+        let Ok(view) = serde_json::from_str::<View>(&content) else {
+            return plain();
+        };
         Self {
             text: words.trim_end().to_owned(),
             sql: Some(view.sql),
@@ -127,7 +144,11 @@ pub(crate) async fn turn(
     base_url: &str,
     request: &TurnRequest,
 ) -> Result<BoxStream<'static, Result<TurnEvent, Error>>, Error> {
-    let response = http.post(format!("{base_url}/api/v1/chat/completions")).json(request).send().await?;
+    let response = http
+        .post(format!("{base_url}/api/v1/chat/completions"))
+        .json(request)
+        .send()
+        .await?;
     if !response.status().is_success() {
         let status = response.status();
         let failure: Option<Failure> = response.json().await.ok();
@@ -138,13 +159,16 @@ pub(crate) async fn turn(
         });
     }
     let mut said = String::new();
-    let events = response.bytes_stream().eventsource().flat_map(move |event| {
-        let read = match event {
-            Ok(event) => read(&event.data, &mut said),
-            Err(error) => vec![Err(Error::Broken(error.to_string()))],
-        };
-        futures::stream::iter(read)
-    });
+    let events = response
+        .bytes_stream()
+        .eventsource()
+        .flat_map(move |event| {
+            let read = match event {
+                Ok(event) => read(&event.data, &mut said),
+                Err(error) => vec![Err(Error::Broken(error.to_string()))],
+            };
+            futures::stream::iter(read)
+        });
     Ok(events.boxed())
 }
 
@@ -154,11 +178,17 @@ fn read(data: &str, said: &mut String) -> Vec<Result<TurnEvent, Error>> {
         return vec![Ok(TurnEvent::Done(Asked::read(said)))];
     }
     if let Some(message) = data.strip_prefix("[SERVER_ERROR]") {
-        return vec![Err(Error::Refused { code: "SERVER_ERROR".to_owned(), message: message.to_owned() })];
+        return vec![Err(Error::Refused {
+            code: "SERVER_ERROR".to_owned(),
+            message: message.to_owned(),
+        })];
     }
     let Ok(chunk) = serde_json::from_str::<Chunk>(data) else {
         // A request that could not be begun is one bare frame of text.
-        return vec![Err(Error::Refused { code: "refused".to_owned(), message: data.to_owned() })];
+        return vec![Err(Error::Refused {
+            code: "refused".to_owned(),
+            message: data.to_owned(),
+        })];
     };
     let mut events = Vec::new();
     for delta in chunk.choices.into_iter().map(|choice| choice.delta) {
@@ -192,6 +222,8 @@ mod tests {
     fn a_bare_frame_is_a_refusal() {
         let mut said = String::new();
         let events = read("Database config not found for: x", &mut said);
-        assert!(matches!(&events[0], Err(Error::Refused { message, .. }) if message.contains("not found")));
+        assert!(
+            matches!(&events[0], Err(Error::Refused { message, .. }) if message.contains("not found"))
+        );
     }
 }

@@ -51,7 +51,9 @@ impl Caller {
             Act::ManageKeys => "manage keys",
         };
         Err(Error::Forbidden {
-            reason: format!("this key may not {what}; create one that may with `tidegate key create --admin`"),
+            reason: format!(
+                "this key may not {what}; create one that may with `tidegate key create --admin`"
+            ),
         })
     }
 

@@ -112,7 +112,9 @@ impl Role {
 
     /// The role of a stored name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Human, Self::Ai, Self::View, Self::System].into_iter().find(|r| r.name() == name)
+        [Self::Human, Self::Ai, Self::View, Self::System]
+            .into_iter()
+            .find(|r| r.name() == name)
     }
 }
 

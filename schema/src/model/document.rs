@@ -15,10 +15,11 @@ impl Cell {
             Self::Null => Value::Null,
             Self::Bool(value) => Value::Bool(*value),
             Self::Int(value) => Value::from(*value),
-            Self::Float(value) => {
-                Number::from_f64(*value).map_or_else(|| Value::String(value.to_string()), Value::Number)
+            Self::Float(value) => Number::from_f64(*value)
+                .map_or_else(|| Value::String(value.to_string()), Value::Number),
+            Self::Decimal(text) => {
+                exact_number(text).unwrap_or_else(|| Value::String(text.clone()))
             }
-            Self::Decimal(text) => exact_number(text).unwrap_or_else(|| Value::String(text.clone())),
             Self::Json(value) => value.clone(),
             _ => self.to_text().map_or(Value::Null, Value::String),
         }
@@ -32,7 +33,9 @@ fn exact_number(text: &str) -> Option<Value> {
     }
     let number: f64 = text.parse().ok()?;
     let digits = text.chars().filter(char::is_ascii_digit).count();
-    (digits <= 15).then(|| Number::from_f64(number).map(Value::Number)).flatten()
+    (digits <= 15)
+        .then(|| Number::from_f64(number).map(Value::Number))
+        .flatten()
 }
 
 impl ChartKind {
@@ -51,9 +54,17 @@ impl ChartKind {
 
     /// The kind of a name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Table, Self::Line, Self::Bar, Self::Pie, Self::Scatter, Self::Area, Self::Number]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        [
+            Self::Table,
+            Self::Line,
+            Self::Bar,
+            Self::Pie,
+            Self::Scatter,
+            Self::Area,
+            Self::Number,
+        ]
+        .into_iter()
+        .find(|kind| kind.name() == name)
     }
 }
 
@@ -90,8 +101,11 @@ impl RowSet {
             .iter()
             .take(most)
             .map(|row| {
-                let object: Map<String, Value> =
-                    names.iter().cloned().zip(row.iter().map(Cell::to_json)).collect();
+                let object: Map<String, Value> = names
+                    .iter()
+                    .cloned()
+                    .zip(row.iter().map(Cell::to_json))
+                    .collect();
                 Value::Object(object)
             })
             .collect()
@@ -139,8 +153,10 @@ impl Evidence {
 impl Answer {
     /// `{text, sql, chart, problem, columns, rows, evidence}`; the first thousand rows.
     pub fn document(&self) -> Value {
-        let columns: Option<Vec<Value>> =
-            self.result.as_ref().map(|result| result.columns.iter().map(ResultColumn::document).collect());
+        let columns: Option<Vec<Value>> = self
+            .result
+            .as_ref()
+            .map(|result| result.columns.iter().map(ResultColumn::document).collect());
         json!({
             "text": self.text,
             "sql": self.evidence.sql,
@@ -159,7 +175,10 @@ mod tests {
 
     #[test]
     fn numbers_keep_every_digit() {
-        assert_eq!(Cell::Int(9_007_199_254_740_993).to_json().to_string(), "9007199254740993");
+        assert_eq!(
+            Cell::Int(9_007_199_254_740_993).to_json().to_string(),
+            "9007199254740993"
+        );
         assert_eq!(Cell::Decimal("12.50".into()).to_json(), json!(12.5));
         assert_eq!(
             Cell::Decimal("12345678901234567890.123".into()).to_json(),

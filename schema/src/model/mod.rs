@@ -16,10 +16,13 @@ mod verdict;
 
 pub use audit::AuditEntry;
 pub use caller::{Act, Caller};
-pub use catalogue::{Catalogue, ColumnInfo as CatalogueColumn, ForeignKey, TableInfo as CatalogueTable};
+pub use catalogue::{
+    Catalogue, ColumnInfo as CatalogueColumn, ForeignKey, TableInfo as CatalogueTable,
+};
 pub use chart::ChartKind;
 pub use conversation::{
-    ChatMode, Conversation, ConversationFilter, Message, MessageDetail, NewMessage, Page, PageOf, Role, TurnHead,
+    ChatMode, Conversation, ConversationFilter, Message, MessageDetail, NewMessage, Page, PageOf,
+    Role, TurnHead,
 };
 pub use datasource::{Connection, Datasource, DatasourcePatch, Engine, NewDatasource};
 pub use event::{Answer, ChatEvent, Evidence, Stage, StageTime, Usage};

@@ -97,7 +97,10 @@ impl Store {
                 .await?
         });
         let total = self.count_conversations(filter).await?;
-        Ok(PageOf { items: rows.into_iter().map(Conversation::from).collect(), total })
+        Ok(PageOf {
+            items: rows.into_iter().map(Conversation::from).collect(),
+            total,
+        })
     }
 
     /// A page by place, always newest started first. `after` and `before` are the time and id of a conversation
@@ -119,14 +122,18 @@ impl Store {
                 query = query.filter(
                     conversations::created_at
                         .lt(at)
-                        .or(conversations::created_at.eq(at).and(conversations::id.lt(id))),
+                        .or(conversations::created_at
+                            .eq(at)
+                            .and(conversations::id.lt(id))),
                 );
             }
             if let Some((at, id)) = &before {
                 query = query.filter(
                     conversations::created_at
                         .gt(at)
-                        .or(conversations::created_at.eq(at).and(conversations::id.gt(id))),
+                        .or(conversations::created_at
+                            .eq(at)
+                            .and(conversations::id.gt(id))),
                 );
             }
             query = if backwards {
@@ -134,7 +141,11 @@ impl Store {
             } else {
                 query.order((conversations::created_at.desc(), conversations::id.desc()))
             };
-            query.limit(i64::from(limit)).select(Row::as_select()).load(conn).await?
+            query
+                .limit(i64::from(limit))
+                .select(Row::as_select())
+                .load(conn)
+                .await?
         });
         let mut found: Vec<Conversation> = rows.into_iter().map(Conversation::from).collect();
         if backwards {
@@ -145,8 +156,10 @@ impl Store {
 
     /// How many a filter lets through.
     pub async fn count_conversations(&self, filter: &ConversationFilter) -> Result<u64> {
-        let count: i64 =
-            with_read!(self, |conn| filtered!(filter).count().get_result(conn).await?);
+        let count: i64 = with_read!(self, |conn| filtered!(filter)
+            .count()
+            .get_result(conn)
+            .await?);
         Ok(count.unsigned_abs())
     }
 
@@ -166,7 +179,10 @@ impl Store {
     ) -> Result<bool> {
         with_tx!(self, |conn| {
             let cleared = diesel::update(conversations::table.find(id.as_str()))
-                .set((conversations::title.eq(""), conversations::modified_at.eq(stored(now))))
+                .set((
+                    conversations::title.eq(""),
+                    conversations::modified_at.eq(stored(now)),
+                ))
                 .execute(conn)
                 .await?;
             diesel::delete(messages::table.filter(messages::conversation_id.eq(id.as_str())))

@@ -90,7 +90,11 @@ impl Store {
     /// All of them, in the order they were added.
     pub async fn list_datasources(&self) -> Result<Vec<Datasource>> {
         let rows: Vec<Row> = with_read!(self, |conn| {
-            datasources::table.order(datasources::id).select(Row::as_select()).load(conn).await?
+            datasources::table
+                .order(datasources::id)
+                .select(Row::as_select())
+                .load(conn)
+                .await?
         });
         rows.into_iter().map(|row| row.open(&self.sealer)).collect()
     }
@@ -111,7 +115,12 @@ impl Store {
     /// The one of that number.
     pub async fn find_datasource_by_id(&self, id: DatasourceId) -> Result<Option<Datasource>> {
         let row: Option<Row> = with_read!(self, |conn| {
-            datasources::table.find(id.0).select(Row::as_select()).first(conn).await.optional()?
+            datasources::table
+                .find(id.0)
+                .select(Row::as_select())
+                .first(conn)
+                .await
+                .optional()?
         });
         row.map(|row| row.open(&self.sealer)).transpose()
     }
@@ -159,7 +168,10 @@ impl Store {
             .transpose()?;
         let changes = (
             connection,
-            patch.comment.as_ref().map(|comment| datasources::comment.eq(comment)),
+            patch
+                .comment
+                .as_ref()
+                .map(|comment| datasources::comment.eq(comment)),
             datasources::modified_at.eq(stored(now)),
         );
         let row: Option<Row> = with_write!(self, |conn| {

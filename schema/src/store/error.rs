@@ -21,9 +21,9 @@ impl From<QueryError> for Error {
         };
         let message = detail.message();
         match kind {
-            DatabaseErrorKind::UniqueViolation => {
-                Self::Conflict { reason: String::from("the store holds this already") }
-            }
+            DatabaseErrorKind::UniqueViolation => Self::Conflict {
+                reason: String::from("the store holds this already"),
+            },
             DatabaseErrorKind::ForeignKeyViolation => Self::Conflict {
                 reason: String::from(
                     "something this belongs to was deleted meanwhile; read it again",
@@ -35,9 +35,10 @@ impl From<QueryError> for Error {
             }
             _ if message.contains("database is locked") => Self::Overloaded { retry_after: AGAIN },
             // PostgreSQL has no place for U+0000 in text.
-            _ if message.contains("invalid byte sequence for encoding") => {
-                Self::invalid("text", "must not contain the character U+0000; leave it out")
-            }
+            _ if message.contains("invalid byte sequence for encoding") => Self::invalid(
+                "text",
+                "must not contain the character U+0000; leave it out",
+            ),
             _ => Self::internal("using the store", error),
         }
     }
@@ -75,7 +76,10 @@ pub(super) fn or_exists<T>(
 ) -> Result<T> {
     match result {
         Err(QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
-            Err(Error::AlreadyExists { what, name: name.to_owned() })
+            Err(Error::AlreadyExists {
+                what,
+                name: name.to_owned(),
+            })
         }
         other => Ok(other?),
     }

@@ -101,7 +101,9 @@ impl Store {
     /// Revokes a key; `false` if there is none of that id or it was revoked before, whose time stays.
     pub async fn revoke_key(&self, id: &KeyId, now: DateTime<Utc>) -> Result<bool> {
         let update = diesel::update(
-            api_keys::table.find(id.as_str()).filter(api_keys::revoked_at.is_null()),
+            api_keys::table
+                .find(id.as_str())
+                .filter(api_keys::revoked_at.is_null()),
         )
         .set(api_keys::revoked_at.eq(stored(now)));
         let revoked = with_write!(self, |conn| update.execute(conn).await?);

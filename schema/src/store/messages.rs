@@ -41,7 +41,10 @@ impl TryFrom<Row> for Message {
 
     fn try_from(row: Row) -> Result<Self> {
         let role = Role::from_name(&row.role).ok_or_else(|| {
-            Error::internal("reading a message", format!("{} has the role '{}'", row.id, row.role))
+            Error::internal(
+                "reading a message",
+                format!("{} has the role '{}'", row.id, row.role),
+            )
         })?;
         Ok(Self {
             id: MessageId(row.id),
@@ -105,15 +108,23 @@ impl Store {
             let found: Option<(String, String, i32)> =
                 diesel::update(messages::table.find(id.as_str()))
                     .set(messages::content.eq(content))
-                    .returning((messages::conversation_id, messages::role, messages::position))
+                    .returning((
+                        messages::conversation_id,
+                        messages::role,
+                        messages::position,
+                    ))
                     .get_result(conn)
                     .await
                     .optional()?;
-            let Some((conversation, role, position)) = found else { return Ok(false) };
+            let Some((conversation, role, position)) = found else {
+                return Ok(false);
+            };
             if role == Role::Human.name() {
                 let latest: Option<i32> = messages::table
                     .filter(
-                        messages::conversation_id.eq(&conversation).and(messages::role.eq(&role)),
+                        messages::conversation_id
+                            .eq(&conversation)
+                            .and(messages::role.eq(&role)),
                     )
                     .select(diesel::dsl::max(messages::position))
                     .first(conn)

@@ -16,7 +16,10 @@ pub(super) enum Way {
     /// To the newest.
     Up,
     /// Back to an empty database.
-    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests go down"))]
+    #[cfg_attr(
+        not(feature = "testing"),
+        expect(dead_code, reason = "only tests go down")
+    )]
     Down,
 }
 
@@ -39,7 +42,8 @@ pub(super) async fn postgres(conn: PgConn, way: Way) -> Result<()> {
         diesel::sql_query(format!("SELECT pg_advisory_lock({LOCK})")).execute(&mut conn)?;
         migrate(&mut conn, POSTGRES, way)
     });
-    task.await.map_err(|error| Error::internal("migrating the store", error))?
+    task.await
+        .map_err(|error| Error::internal("migrating the store", error))?
 }
 
 fn migrate<DB, C>(conn: &mut C, source: EmbeddedMigrations, way: Way) -> Result<()>
@@ -55,8 +59,10 @@ where
         .map(|migration| migration.name().version().to_string())
         .collect();
     let applied = conn.applied_migrations().map_err(failed)?;
-    if let Some(unknown) =
-        applied.iter().map(ToString::to_string).find(|version| !known.contains(version))
+    if let Some(unknown) = applied
+        .iter()
+        .map(ToString::to_string)
+        .find(|version| !known.contains(version))
     {
         return Err(Error::Conflict {
             reason: format!(

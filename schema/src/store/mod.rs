@@ -176,8 +176,9 @@ impl Store {
                 migrations::sqlite(&mut conn, Way::Down).await
             }
             Place::Postgres(address) => {
-                let conn =
-                    PgConn::establish(address).await.map_err(|e| error::cannot_open(url, &e))?;
+                let conn = PgConn::establish(address)
+                    .await
+                    .map_err(|e| error::cannot_open(url, &e))?;
                 migrations::postgres(conn, Way::Down).await
             }
         }
@@ -208,14 +209,19 @@ impl Store {
 
     async fn proof(&self) -> Result<Option<Vec<u8>>> {
         let query = store_facts::table.find(PROOF).select(store_facts::value);
-        Ok(with_read!(self, |conn| query.first(conn).await.optional()?))
+        Ok(with_read!(self, |conn| query
+            .first(conn)
+            .await
+            .optional()?))
     }
 }
 
 async fn open_sqlite(url: &StoreUrl, path: &Path) -> Result<Pools> {
     let file = path_text(path)?;
     prepare_file(url, path)?;
-    let mut conn = connect_writer(file).await.map_err(|error| error::cannot_open(url, &error))?;
+    let mut conn = connect_writer(file)
+        .await
+        .map_err(|error| error::cannot_open(url, &error))?;
     migrations::sqlite(&mut conn, Way::Up).await?;
     drop(conn);
     let write = bb8::Pool::builder()
@@ -231,11 +237,16 @@ async fn open_sqlite(url: &StoreUrl, path: &Path) -> Result<Pools> {
         .build(sqlite_manager(file, READER_SETTINGS))
         .await;
     let opened = |error| Error::internal("opening the store", error);
-    Ok(Pools::Sqlite { write: write.map_err(opened)?, read: read.map_err(opened)? })
+    Ok(Pools::Sqlite {
+        write: write.map_err(opened)?,
+        read: read.map_err(opened)?,
+    })
 }
 
 async fn open_postgres(url: &StoreUrl, address: &str) -> Result<Pools> {
-    let conn = PgConn::establish(address).await.map_err(|error| error::cannot_open(url, &error))?;
+    let conn = PgConn::establish(address)
+        .await
+        .map_err(|error| error::cannot_open(url, &error))?;
     migrations::postgres(conn, Way::Up).await?;
     let pool = bb8::Pool::builder()
         .max_size(POSTGRES_CONNECTIONS)
@@ -243,7 +254,9 @@ async fn open_postgres(url: &StoreUrl, address: &str) -> Result<Pools> {
         .retry_connection(false)
         .build(AsyncDieselConnectionManager::new(address))
         .await;
-    Ok(Pools::Postgres(pool.map_err(|error| Error::internal("opening the store", error))?))
+    Ok(Pools::Postgres(pool.map_err(|error| {
+        Error::internal("opening the store", error)
+    })?))
 }
 
 fn sqlite_manager(file: &str, settings: &'static str) -> AsyncDieselConnectionManager<SqliteConn> {
@@ -300,10 +313,15 @@ fn prepare_file(url: &StoreUrl, path: &Path) -> Result<()> {
 }
 
 fn path_text(path: &Path) -> Result<&str> {
-    path.to_str().filter(|text| !text.is_empty()).ok_or_else(|| {
-        Error::invalid(
-            "database.url",
-            format!("'{}' is not a path in UTF-8; choose another", path.display()),
-        )
-    })
+    path.to_str()
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| {
+            Error::invalid(
+                "database.url",
+                format!(
+                    "'{}' is not a path in UTF-8; choose another",
+                    path.display()
+                ),
+            )
+        })
 }

@@ -49,7 +49,8 @@ pub fn print_tables() -> Result<String> {
     let failed = |error| Error::internal("printing the tables", error);
     let mut conn = SqliteConnection::establish(":memory:")
         .map_err(|error| Error::internal("printing the tables", error))?;
-    conn.run_pending_migrations(migrations::SQLITE).map_err(failed)?;
+    conn.run_pending_migrations(migrations::SQLITE)
+        .map_err(failed)?;
     let columns: Vec<Column> = diesel::sql_query(COLUMNS).load(&mut conn)?;
     let references: Vec<Reference> = diesel::sql_query(REFERENCES).load(&mut conn)?;
 
@@ -62,15 +63,32 @@ pub fn print_tables() -> Result<String> {
         let mut key: Vec<&Column> = table.iter().filter(|column| column.key > 0).collect();
         key.sort_by_key(|column| column.key);
         let key: Vec<&str> = key.iter().map(|column| column.name.as_str()).collect();
-        _ = writeln!(text, "\ndiesel::table! {{\n    {name} ({}) {{", key.join(", "));
+        _ = writeln!(
+            text,
+            "\ndiesel::table! {{\n    {name} ({}) {{",
+            key.join(", ")
+        );
         for column in table {
-            _ = writeln!(text, "        {} -> {},", column.name, type_of(column, &key)?);
+            _ = writeln!(
+                text,
+                "        {} -> {},",
+                column.name,
+                type_of(column, &key)?
+            );
         }
         text.push_str("    }\n}\n");
         names.push(name.as_str());
     }
-    for Reference { child, parent, column_name } in &references {
-        _ = writeln!(text, "\ndiesel::joinable!({child} -> {parent} ({column_name}));");
+    for Reference {
+        child,
+        parent,
+        column_name,
+    } in &references
+    {
+        _ = writeln!(
+            text,
+            "\ndiesel::joinable!({child} -> {parent} ({column_name}));"
+        );
     }
     text.push_str("\ndiesel::allow_tables_to_appear_in_same_query!(\n");
     for name in names {
@@ -100,5 +118,9 @@ fn type_of(column: &Column, key: &[&str]) -> Result<String> {
             ));
         }
     };
-    Ok(if column.not_null { plain.to_owned() } else { format!("Nullable<{plain}>") })
+    Ok(if column.not_null {
+        plain.to_owned()
+    } else {
+        format!("Nullable<{plain}>")
+    })
 }

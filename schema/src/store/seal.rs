@@ -43,8 +43,9 @@ impl Sealer {
 
     /// A sealer from 64 hexadecimal digits.
     pub fn from_hex(text: &str) -> Result<Self> {
-        let bytes =
-            hex::decode(text.trim()).ok().and_then(|bytes| <[u8; KEY_BYTES]>::try_from(bytes).ok());
+        let bytes = hex::decode(text.trim())
+            .ok()
+            .and_then(|bytes| <[u8; KEY_BYTES]>::try_from(bytes).ok());
         bytes.map(|bytes| Self::from_bytes(&bytes)).ok_or_else(|| {
             Error::invalid(
                 FIELD,
@@ -100,7 +101,13 @@ impl Sealer {
         let nonce: [u8; NONCE_BYTES] = rand::random();
         let sealed = self
             .0
-            .encrypt((&nonce).into(), Payload { msg: secret, aad: place.as_bytes() })
+            .encrypt(
+                (&nonce).into(),
+                Payload {
+                    msg: secret,
+                    aad: place.as_bytes(),
+                },
+            )
             .map_err(|_| Error::internal("sealing a secret", "the cipher refused"))?;
         Ok([&[VERSION], nonce.as_slice(), &sealed].concat())
     }
@@ -112,7 +119,15 @@ impl Sealer {
             return None;
         }
         let (nonce, text) = rest.split_first_chunk::<NONCE_BYTES>()?;
-        self.0.decrypt(nonce.into(), Payload { msg: text, aad: place.as_bytes() }).ok()
+        self.0
+            .decrypt(
+                nonce.into(),
+                Payload {
+                    msg: text,
+                    aad: place.as_bytes(),
+                },
+            )
+            .ok()
     }
 
     /// Seals a password; an empty one is kept as none.
@@ -125,7 +140,8 @@ impl Sealer {
         if text.is_empty() {
             return Ok(None);
         }
-        self.seal(&password_place(datasource), text.as_bytes()).map(Some)
+        self.seal(&password_place(datasource), text.as_bytes())
+            .map(Some)
     }
 
     /// Opens a stored password.
@@ -134,7 +150,9 @@ impl Sealer {
         datasource: &str,
         sealed: Option<&[u8]>,
     ) -> Result<SecretString> {
-        let Some(sealed) = sealed else { return Ok(SecretString::default()) };
+        let Some(sealed) = sealed else {
+            return Ok(SecretString::default());
+        };
         self.unseal(&password_place(datasource), sealed)
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .map(SecretString::from)
@@ -169,7 +187,10 @@ fn create_key_file(path: &Path) -> Result<()> {
     let failed = |error: std::io::Error| {
         Error::invalid(FIELD, format!("{} cannot be made: {error}", path.display()))
     };
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
         fs::create_dir_all(folder).map_err(failed)?;
     }
     let mut beside = path.as_os_str().to_owned();
@@ -235,7 +256,10 @@ mod tests {
     fn a_secret_opens_only_with_its_key_at_its_place_and_unchanged() {
         let sealer = Sealer::from_bytes(&[7; 32]);
         let sealed = sealer.seal("here", b"tide").expect("seals");
-        assert_eq!(sealer.unseal("here", &sealed).as_deref(), Some(b"tide".as_slice()));
+        assert_eq!(
+            sealer.unseal("here", &sealed).as_deref(),
+            Some(b"tide".as_slice())
+        );
         assert_eq!(sealer.unseal("there", &sealed), None);
         assert_eq!(Sealer::from_bytes(&[8; 32]).unseal("here", &sealed), None);
         for at in 0..sealed.len() {
@@ -254,7 +278,9 @@ mod tests {
     #[test]
     fn keys_are_read_as_hex_and_base64() {
         let hex = hex::encode([0xfb; 32]);
-        let sealed = Sealer::from_bytes(&[0xfb; 32]).seal("here", b"tide").expect("seals");
+        let sealed = Sealer::from_bytes(&[0xfb; 32])
+            .seal("here", b"tide")
+            .expect("seals");
         let base64 = base64::engine::general_purpose::STANDARD.encode([0xfb; 32]);
         let url_safe = URL_SAFE_NO_PAD.encode([0xfb; 32]);
         assert_ne!(base64.trim_end_matches('='), url_safe);
@@ -264,7 +290,10 @@ mod tests {
         }
         for text in ["", "abc", &hex[1..], &base64[4..], "zz"] {
             let error = Sealer::from_text(text).expect_err("no key").to_string();
-            assert!(error.starts_with("database.secret_key: must be 32 bytes"), "{error}");
+            assert!(
+                error.starts_with("database.secret_key: must be 32 bytes"),
+                "{error}"
+            );
         }
         assert!(Sealer::from_hex(&base64).is_err());
     }
@@ -276,24 +305,40 @@ mod tests {
 
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("deep").join("secret.key");
-        let sealed =
-            Sealer::from_key_file(&path).expect("made").seal("here", b"tide").expect("seals");
+        let sealed = Sealer::from_key_file(&path)
+            .expect("made")
+            .seal("here", b"tide")
+            .expect("seals");
         let mode = fs::metadata(&path).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(
-            fs::read_dir(folder.path().join("deep")).expect("a folder").count(),
+            fs::read_dir(folder.path().join("deep"))
+                .expect("a folder")
+                .count(),
             1,
             "nothing left beside"
         );
-        assert!(Sealer::from_key_file(&path).expect("read").unseal("here", &sealed).is_some());
+        assert!(
+            Sealer::from_key_file(&path)
+                .expect("read")
+                .unseal("here", &sealed)
+                .is_some()
+        );
 
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("widened");
-        let error = Sealer::from_key_file(&path).expect_err("refused").to_string();
-        assert!(error.contains("0644") && error.contains("chmod 600"), "{error}");
+        let error = Sealer::from_key_file(&path)
+            .expect_err("refused")
+            .to_string();
+        assert!(
+            error.contains("0644") && error.contains("chmod 600"),
+            "{error}"
+        );
 
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("narrowed");
         fs::write(&path, "half").expect("written");
-        let error = Sealer::from_key_file(&path).expect_err("refused").to_string();
+        let error = Sealer::from_key_file(&path)
+            .expect_err("refused")
+            .to_string();
         assert!(error.contains("restore the file"), "{error}");
     }
 
@@ -305,9 +350,16 @@ mod tests {
             let threads: Vec<_> = (0..8)
                 .map(|_| scope.spawn(|| Sealer::from_key_file(&path).expect("a key")))
                 .collect();
-            threads.into_iter().map(|thread| thread.join().expect("ran")).collect()
+            threads
+                .into_iter()
+                .map(|thread| thread.join().expect("ran"))
+                .collect()
         });
         let sealed = sealers[0].seal("here", b"tide").expect("seals");
-        assert!(sealers.iter().all(|sealer| sealer.unseal("here", &sealed).is_some()));
+        assert!(
+            sealers
+                .iter()
+                .all(|sealer| sealer.unseal("here", &sealed).is_some())
+        );
     }
 }

@@ -97,7 +97,9 @@ impl Store {
                     conversations::next_position.eq(conversations::next_position + 1),
                     conversations::next_round.eq(conversations::next_round + 1),
                     conversations::title.eq(&title),
-                    select_param.as_ref().map(|param| conversations::select_param.eq(param)),
+                    select_param
+                        .as_ref()
+                        .map(|param| conversations::select_param.eq(param)),
                     model.as_ref().map(|model| conversations::model.eq(model)),
                     conversations::modified_at.eq(stored(now)),
                 ))
@@ -105,7 +107,9 @@ impl Store {
                 .get_result(conn)
                 .await
                 .optional()?;
-            let Some((next_position, next_round)) = next else { return Err(deleted(id)) };
+            let Some((next_position, next_round)) = next else {
+                return Err(deleted(id));
+            };
             let round = next_round - 1;
             diesel::insert_into(messages::table)
                 .values((
@@ -132,8 +136,10 @@ impl Store {
         let id = conversation.as_str();
         let count = messages.len() as i32;
         let roles: Vec<&str> = messages.iter().map(|message| message.role.name()).collect();
-        let rows: Vec<NewRow> =
-            messages.iter().map(|message| NewRow::of(message, now)).collect::<Result<_>>()?;
+        let rows: Vec<NewRow> = messages
+            .iter()
+            .map(|message| NewRow::of(message, now))
+            .collect::<Result<_>>()?;
         with_tx!(self, |conn| {
             let next: Option<i32> = diesel::update(conversations::table.find(id))
                 .set((
@@ -144,9 +150,15 @@ impl Store {
                 .get_result(conn)
                 .await
                 .optional()?;
-            let Some(next) = next else { return Err(Error::not_found("conversation", id)) };
+            let Some(next) = next else {
+                return Err(Error::not_found("conversation", id));
+            };
             let present: Vec<String> = messages::table
-                .filter(messages::conversation_id.eq(id).and(messages::round.eq(round)))
+                .filter(
+                    messages::conversation_id
+                        .eq(id)
+                        .and(messages::round.eq(round)),
+                )
                 .select(messages::role)
                 .load(conn)
                 .await?;
@@ -188,18 +200,24 @@ impl Store {
         said: &str,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        let detail = MessageDetail { cut: true, ..MessageDetail::default() };
+        let detail = MessageDetail {
+            cut: true,
+            ..MessageDetail::default()
+        };
         let messages = [Role::Ai, Role::View].map(|role| NewMessage {
             role,
             content: said.to_owned(),
             detail: detail.clone(),
         });
-        self.finish_turn(conversation, round, messages.into(), now).await
+        self.finish_turn(conversation, round, messages.into(), now)
+            .await
     }
 }
 
 fn deleted(id: &str) -> Error {
-    Error::Conflict { reason: format!("the conversation '{id}' was deleted meanwhile; ask again") }
+    Error::Conflict {
+        reason: format!("the conversation '{id}' was deleted meanwhile; ask again"),
+    }
 }
 
 #[cfg(test)]

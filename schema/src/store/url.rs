@@ -24,7 +24,9 @@ impl StoreUrl {
     /// Reads `sqlite:PATH`, a plain path, or `postgres://user:password@host:port/database`.
     pub fn parse(text: &str) -> Result<Self> {
         let text = text.trim();
-        let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        let scheme = text
+            .split_once("://")
+            .map(|(scheme, _)| scheme.to_ascii_lowercase());
         match scheme.as_deref() {
             Some("postgres" | "postgresql") => return Ok(Self(Place::Postgres(text.to_owned()))),
             Some("sqlite") | None => {}
@@ -38,8 +40,10 @@ impl StoreUrl {
                 ));
             }
         }
-        let path =
-            text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:")).unwrap_or(text);
+        let path = text
+            .strip_prefix("sqlite://")
+            .or_else(|| text.strip_prefix("sqlite:"))
+            .unwrap_or(text);
         if path.is_empty() || path == ":memory:" {
             return Err(Error::invalid(
                 FIELD,
@@ -65,9 +69,11 @@ impl StoreUrl {
 
     /// An absolute path is never mistaken for a `file:` URI, and survives a change of the working directory.
     fn at(path: &Path) -> Result<Self> {
-        std::path::absolute(path).map(|path| Self(Place::Sqlite(path))).map_err(|error| {
-            Error::invalid(FIELD, format!("'{}' is no path: {error}", path.display()))
-        })
+        std::path::absolute(path)
+            .map(|path| Self(Place::Sqlite(path)))
+            .map_err(|error| {
+                Error::invalid(FIELD, format!("'{}' is no path: {error}", path.display()))
+            })
     }
 }
 
@@ -89,7 +95,9 @@ impl fmt::Debug for StoreUrl {
 /// The address without its password and without its parameters, which may hold another.
 fn without_secrets(url: &str) -> String {
     let url = url.split_once('?').map_or(url, |(address, _)| address);
-    let Some((scheme, rest)) = url.split_once("://") else { return String::from("postgres://…") };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return String::from("postgres://…");
+    };
     // A password with an unescaped `@` or `/` in it: everything before the last `@` is credentials.
     let Some((credentials, place)) = rest.rsplit_once('@') else {
         return format!("{scheme}://{rest}");
@@ -106,14 +114,27 @@ mod tests {
 
     #[test]
     fn paths_and_urls_are_told_apart() {
-        for text in ["sqlite:/data/a.db", "sqlite:///data/a.db", "/data/a.db", " /data/a.db "] {
+        for text in [
+            "sqlite:/data/a.db",
+            "sqlite:///data/a.db",
+            "/data/a.db",
+            " /data/a.db ",
+        ] {
             let url = StoreUrl::parse(text).expect(text);
             assert_eq!(url.sqlite_path(), Some(Path::new("/data/a.db")), "{text}");
         }
         assert!(
-            StoreUrl::parse("a.db").expect("a path").sqlite_path().is_some_and(Path::is_absolute)
+            StoreUrl::parse("a.db")
+                .expect("a path")
+                .sqlite_path()
+                .is_some_and(Path::is_absolute)
         );
-        assert!(StoreUrl::parse("postgresql://u@h/d").expect("a server").sqlite_path().is_none());
+        assert!(
+            StoreUrl::parse("postgresql://u@h/d")
+                .expect("a server")
+                .sqlite_path()
+                .is_none()
+        );
         for text in ["", "sqlite:", "sqlite::memory:", "mysql://h/d"] {
             let error = StoreUrl::parse(text).expect_err(text).to_string();
             assert!(error.starts_with("database.url: "), "{error}");
@@ -131,7 +152,10 @@ mod tests {
             let url = StoreUrl::parse(text).expect("a server");
             let shown = format!("{url} {url:?}");
             assert!(!shown.contains("hush") && !shown.contains("sh@"), "{shown}");
-            assert!(shown.contains("anna") && shown.contains("db.example"), "{shown}");
+            assert!(
+                shown.contains("anna") && shown.contains("db.example"),
+                "{shown}"
+            );
         }
     }
 }

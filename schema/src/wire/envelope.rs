@@ -19,11 +19,21 @@ pub struct Envelope<T> {
 impl<T> Envelope<T> {
     /// A success.
     pub fn success(data: T) -> Self {
-        Self { success: true, err_code: None, err_msg: None, data: Some(data) }
+        Self {
+            success: true,
+            err_code: None,
+            err_msg: None,
+            data: Some(data),
+        }
     }
 
     /// A failure.
     pub fn failure(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { success: false, err_code: Some(code.into()), err_msg: Some(message.into()), data: None }
+        Self {
+            success: false,
+            err_code: Some(code.into()),
+            err_msg: Some(message.into()),
+            data: None,
+        }
     }
 }

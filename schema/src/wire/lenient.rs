@@ -13,7 +13,9 @@ pub fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error>
         _ => None,
     };
     number.and_then(|n| u16::try_from(n).ok()).ok_or_else(|| {
-        D::Error::custom("Input should be a valid integer, unable to parse as a port between 0 and 65535")
+        D::Error::custom(
+            "Input should be a valid integer, unable to parse as a port between 0 and 65535",
+        )
     })
 }
 

@@ -23,11 +23,17 @@ pub fn display_name(chart: ChartKind) -> &'static str {
 
 /// An answer's document as the pages show it: words, then a `chart-view` element with SQL and rows.
 pub fn view_markup(document: &Value) -> String {
-    let text = document.get("text").and_then(Value::as_str).unwrap_or_default();
+    let text = document
+        .get("text")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let Some(sql) = document.get("sql").and_then(Value::as_str) else {
         return text.to_owned();
     };
-    let chart = document.get("chart").and_then(Value::as_str).and_then(ChartKind::from_name);
+    let chart = document
+        .get("chart")
+        .and_then(Value::as_str)
+        .and_then(ChartKind::from_name);
     let names: Vec<&str> = document
         .get("columns")
         .and_then(Value::as_array)
@@ -42,15 +48,27 @@ pub fn view_markup(document: &Value) -> String {
         .flatten()
         .filter_map(Value::as_array)
         .map(|row| {
-            let object: Map<String, Value> =
-                unique(&names).into_iter().zip(row.iter().cloned()).collect();
+            let object: Map<String, Value> = unique(&names)
+                .into_iter()
+                .zip(row.iter().cloned())
+                .collect();
             Value::Object(object)
         })
         .collect();
-    let content = json!({"type": display_name(chart.unwrap_or(ChartKind::Table)), "sql": sql, "data": data});
-    let failed = document.get("problem").is_some_and(|problem| !problem.is_null());
-    let words = if failed { format!("<span style=\"color:red\">ERROR!</span>{text}") } else { text.to_owned() };
-    format!("{words}\n<chart-view content=\"{}\" />", escape(&content.to_string()))
+    let content =
+        json!({"type": display_name(chart.unwrap_or(ChartKind::Table)), "sql": sql, "data": data});
+    let failed = document
+        .get("problem")
+        .is_some_and(|problem| !problem.is_null());
+    let words = if failed {
+        format!("<span style=\"color:red\">ERROR!</span>{text}")
+    } else {
+        text.to_owned()
+    };
+    format!(
+        "{words}\n<chart-view content=\"{}\" />",
+        escape(&content.to_string())
+    )
 }
 
 /// Column names with a number behind a repeated one, so that no cell is lost in an object.
@@ -70,7 +88,10 @@ fn unique(names: &[&str]) -> Vec<String> {
 
 /// XML attribute escaping.
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 /// Encodes a turn for `/api/v1/chat/completions`.
@@ -86,7 +107,14 @@ pub struct V1Encoder {
 impl V1Encoder {
     /// An encoder; `id` goes into every frame.
     pub fn new(incremental: bool, id: String) -> Self {
-        Self { incremental, id, model: String::new(), thinking: String::new(), said: String::new(), sent_role: false }
+        Self {
+            incremental,
+            id,
+            model: String::new(),
+            thinking: String::new(),
+            said: String::new(),
+            sent_role: false,
+        }
     }
 
     /// The frames of one event, each a whole `data:` line with its blank line; empty when it has none.
@@ -98,11 +126,19 @@ impl V1Encoder {
             }
             ChatEvent::Thinking(piece) => {
                 self.thinking.push_str(piece);
-                if self.incremental { self.delta("reasoning_content", piece) } else { self.whole() }
+                if self.incremental {
+                    self.delta("reasoning_content", piece)
+                } else {
+                    self.whole()
+                }
             }
             ChatEvent::Text(piece) => {
                 self.said.push_str(piece);
-                if self.incremental { self.delta("content", piece) } else { self.whole() }
+                if self.incremental {
+                    self.delta("content", piece)
+                } else {
+                    self.whole()
+                }
             }
             ChatEvent::Done(answer) => self.finish(answer),
             ChatEvent::Error(error) => Self::failure(error, self.incremental),
@@ -127,7 +163,10 @@ impl V1Encoder {
             self.said.clone()
         } else {
             // Q-005: reasoning stands in the content, in a fence of six back-ticks.
-            format!("``````vis-thinking\n{}\n``````\n{}", self.thinking, self.said)
+            format!(
+                "``````vis-thinking\n{}\n``````\n{}",
+                self.thinking, self.said
+            )
         };
         self.whole_frame(&content)
     }
@@ -138,11 +177,18 @@ impl V1Encoder {
             model: &self.model,
             choices: [WholeChoice {
                 index: 0,
-                message: WholeMessage { role: "assistant", content, reasoning_content: None },
+                message: WholeMessage {
+                    role: "assistant",
+                    content,
+                    reasoning_content: None,
+                },
             }],
             usage: Empty {},
         };
-        format!("data: {}\n\n", serde_json::to_string(&frame).unwrap_or_default())
+        format!(
+            "data: {}\n\n",
+            serde_json::to_string(&frame).unwrap_or_default()
+        )
     }
 
     fn delta(&mut self, field: &str, piece: &str) -> String {
@@ -170,8 +216,14 @@ impl V1Encoder {
             return self.whole();
         }
         // What the view has beyond the text already sent: the chart.
-        let rest = view.strip_prefix(&self.said).map_or_else(|| format!("\n{view}"), str::to_owned);
-        let mut frames = if rest.is_empty() { String::new() } else { self.delta("content", &rest) };
+        let rest = view
+            .strip_prefix(&self.said)
+            .map_or_else(|| format!("\n{view}"), str::to_owned);
+        let mut frames = if rest.is_empty() {
+            String::new()
+        } else {
+            self.delta("content", &rest)
+        };
         let end = json!({
             "id": self.id,
             "object": "chat.completion.chunk",
@@ -211,7 +263,10 @@ mod tests {
             }),
             chart: Some(ChartKind::Bar),
             problem: None,
-            evidence: Evidence { sql: Some("SELECT \"a\" < 2".to_owned()), ..Evidence::default() },
+            evidence: Evidence {
+                sql: Some("SELECT \"a\" < 2".to_owned()),
+                ..Evidence::default()
+            },
             usage: Usage::default(),
         }
     }
@@ -229,18 +284,32 @@ mod tests {
     #[test]
     fn whole_frames_carry_the_text_so_far_and_no_marker() {
         let mut encoder = V1Encoder::new(false, "i".to_owned());
-        encoder.encode(&ChatEvent::Started { conversation: "c".into(), round: 1, model: "m".to_owned() });
+        encoder.encode(&ChatEvent::Started {
+            conversation: "c".into(),
+            round: 1,
+            model: "m".to_owned(),
+        });
         encoder.encode(&ChatEvent::Text("Hello ".to_owned()));
         let frame = encoder.encode(&ChatEvent::Text("world".to_owned()));
-        assert!(frame.starts_with("data: {\"id\":\"i\",\"model\":\"m\",\"choices\":[{\"index\":0,\"message\""));
+        assert!(frame.starts_with(
+            "data: {\"id\":\"i\",\"model\":\"m\",\"choices\":[{\"index\":0,\"message\""
+        ));
         assert!(frame.contains("\"content\":\"Hello world\""));
-        assert!(!encoder.encode(&ChatEvent::Done(Box::new(answer()))).contains("[DONE]"));
+        assert!(
+            !encoder
+                .encode(&ChatEvent::Done(Box::new(answer())))
+                .contains("[DONE]")
+        );
     }
 
     #[test]
     fn incremental_frames_are_deltas_and_end_in_done() {
         let mut encoder = V1Encoder::new(true, "i".to_owned());
-        assert!(encoder.encode(&ChatEvent::Text("Sales per city".to_owned())).contains("\"content\":\"Sales per city\""));
+        assert!(
+            encoder
+                .encode(&ChatEvent::Text("Sales per city".to_owned()))
+                .contains("\"content\":\"Sales per city\"")
+        );
         let end = encoder.encode(&ChatEvent::Done(Box::new(answer())));
         assert!(end.contains("chart-view"));
         assert!(end.ends_with("data: [DONE]\n\n"));
@@ -250,6 +319,9 @@ mod tests {
     fn a_failure_after_the_first_byte_has_a_frame() {
         let mut encoder = V1Encoder::new(true, "i".to_owned());
         let frame = encoder.encode(&ChatEvent::Error(Error::upstream("m", "gone\naway")));
-        assert_eq!(frame, "data: [SERVER_ERROR]m: gone away\n\ndata: [DONE]\n\n");
+        assert_eq!(
+            frame,
+            "data: [SERVER_ERROR]m: gone away\n\ndata: [DONE]\n\n"
+        );
     }
 }

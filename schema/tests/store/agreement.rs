@@ -30,10 +30,14 @@ fn declared() -> Vec<String> {
     let mut table = "";
     let mut columns = Vec::new();
     for line in TABLES.lines().map(str::trim) {
-        if let Some((name, _)) = line.strip_suffix(") {").and_then(|line| line.split_once(" (")) {
+        if let Some((name, _)) = line
+            .strip_suffix(") {")
+            .and_then(|line| line.split_once(" ("))
+        {
             table = name;
-        } else if let Some((name, kind)) =
-            line.strip_suffix(',').and_then(|line| line.split_once(" -> "))
+        } else if let Some((name, kind)) = line
+            .strip_suffix(',')
+            .and_then(|line| line.split_once(" -> "))
         {
             columns.push(format!("{table}.{name} -> {kind}"));
         }
@@ -45,7 +49,9 @@ fn declared() -> Vec<String> {
 async fn tables_are_what_the_postgres_migrations_make() {
     let place = Place::postgres().await;
     drop(place.open().await);
-    let mut conn = AsyncPgConnection::establish(&place.address()).await.unwrap();
+    let mut conn = AsyncPgConnection::establish(&place.address())
+        .await
+        .unwrap();
     let columns: Vec<Column> = diesel::sql_query(
         "SELECT table_name::text, column_name::text AS name, data_type::text, is_nullable::text \
          FROM information_schema.columns \

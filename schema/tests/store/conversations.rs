@@ -17,7 +17,10 @@ on_both!(
 );
 
 fn ids(conversations: &[Conversation]) -> Vec<&str> {
-    conversations.iter().map(|conversation| conversation.id.as_str()).collect()
+    conversations
+        .iter()
+        .map(|conversation| conversation.id.as_str())
+        .collect()
 }
 
 async fn filters_and_pages(place: Place) {
@@ -43,13 +46,35 @@ async fn filters_and_pages(place: Place) {
     assert_eq!((ids(&listed.items), listed.total), (vec!["c5", "c4"], 5));
     let listed = store.list_conversations(&all, page(3, 2)).await.unwrap();
     assert_eq!((ids(&listed.items), listed.total), (vec!["c1"], 5));
-    let listed = store.list_conversations(&all, page(u32::MAX, u32::MAX)).await.unwrap();
-    assert_eq!((listed.items.len(), listed.total), (0, 5), "a page beyond the last is empty");
-    assert_eq!(store.list_conversations(&all, page(0, 9)).await.unwrap().items.len(), 5);
-
-    let anna = ConversationFilter { user: Some("anna".into()), ..all.clone() };
+    let listed = store
+        .list_conversations(&all, page(u32::MAX, u32::MAX))
+        .await
+        .unwrap();
     assert_eq!(
-        ids(&store.list_conversations(&anna, page(1, 9)).await.unwrap().items),
+        (listed.items.len(), listed.total),
+        (0, 5),
+        "a page beyond the last is empty"
+    );
+    assert_eq!(
+        store
+            .list_conversations(&all, page(0, 9))
+            .await
+            .unwrap()
+            .items
+            .len(),
+        5
+    );
+
+    let anna = ConversationFilter {
+        user: Some("anna".into()),
+        ..all.clone()
+    };
+    assert_eq!(
+        ids(&store
+            .list_conversations(&anna, page(1, 9))
+            .await
+            .unwrap()
+            .items),
         ["c5", "c2", "c1"]
     );
     let narrow = ConversationFilter {
@@ -57,16 +82,43 @@ async fn filters_and_pages(place: Place) {
         sys_code: Some("x".into()),
         ..anna.clone()
     };
-    assert_eq!(ids(&store.list_conversations(&narrow, page(1, 9)).await.unwrap().items), ["c5"]);
+    assert_eq!(
+        ids(&store
+            .list_conversations(&narrow, page(1, 9))
+            .await
+            .unwrap()
+            .items),
+        ["c5"]
+    );
     assert_eq!(store.count_conversations(&narrow).await.unwrap(), 1);
-    let one = ConversationFilter { id: Some("c3".into()), ..all };
-    assert_eq!(ids(&store.list_conversations(&one, page(1, 9)).await.unwrap().items), ["c3"]);
-    let none = ConversationFilter { user: Some("bo".into()), ..one };
+    let one = ConversationFilter {
+        id: Some("c3".into()),
+        ..all
+    };
+    assert_eq!(
+        ids(&store
+            .list_conversations(&one, page(1, 9))
+            .await
+            .unwrap()
+            .items),
+        ["c3"]
+    );
+    let none = ConversationFilter {
+        user: Some("bo".into()),
+        ..one
+    };
     assert_eq!(store.count_conversations(&none).await.unwrap(), 1);
-    let none = ConversationFilter { id: Some("c1".into()), ..none };
+    let none = ConversationFilter {
+        id: Some("c1".into()),
+        ..none
+    };
     assert_eq!(store.count_conversations(&none).await.unwrap(), 0);
 
-    let found = store.find_conversation(&"c2".into()).await.unwrap().unwrap();
+    let found = store
+        .find_conversation(&"c2".into())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(
         found,
         Conversation {
@@ -82,7 +134,13 @@ async fn filters_and_pages(place: Place) {
             modified_at: kept(2),
         }
     );
-    assert!(store.find_conversation(&"c9".into()).await.unwrap().is_none());
+    assert!(
+        store
+            .find_conversation(&"c9".into())
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 async fn pages_by_place_meet_every_row_once(place: Place) {
@@ -90,23 +148,47 @@ async fn pages_by_place_meet_every_row_once(place: Place) {
     // Three at a time share an instant, and ids differ in case, where collations disagree.
     for number in 0..13_i64 {
         let letter = if number % 2 == 0 { 'a' } else { 'B' };
-        ask(&store, head(&format!("{letter}{number:02}")), "?", number / 3).await;
+        ask(
+            &store,
+            head(&format!("{letter}{number:02}")),
+            "?",
+            number / 3,
+        )
+        .await;
     }
     let all = ConversationFilter::default();
-    let everything = store.scan_conversations(&all, None, None, 100, false).await.unwrap();
+    let everything = store
+        .scan_conversations(&all, None, None, 100, false)
+        .await
+        .unwrap();
     assert_eq!(everything.len(), 13);
     assert!(everything.windows(2).all(|pair| {
         (pair[0].created_at, pair[0].id.as_str()) > (pair[1].created_at, pair[1].id.as_str())
     }));
-    let listed = store.list_conversations(&all, Page { number: 1, size: 100 }).await.unwrap();
-    assert_eq!(listed.items, everything, "both kinds of pages have one order");
+    let listed = store
+        .list_conversations(
+            &all,
+            Page {
+                number: 1,
+                size: 100,
+            },
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        listed.items, everything,
+        "both kinds of pages have one order"
+    );
 
     let place_of =
         |conversation: &Conversation| Some((conversation.created_at, conversation.id.clone()));
     let mut forwards: Vec<Conversation> = Vec::new();
     loop {
         let after = forwards.last().and_then(place_of);
-        let page = store.scan_conversations(&all, after, None, 4, false).await.unwrap();
+        let page = store
+            .scan_conversations(&all, after, None, 4, false)
+            .await
+            .unwrap();
         assert!(page.len() <= 4);
         if page.is_empty() {
             break;
@@ -118,7 +200,10 @@ async fn pages_by_place_meet_every_row_once(place: Place) {
     let mut backwards: Vec<Conversation> = Vec::new();
     loop {
         let before = backwards.first().and_then(place_of);
-        let mut page = store.scan_conversations(&all, None, before, 5, true).await.unwrap();
+        let mut page = store
+            .scan_conversations(&all, None, before, 5, true)
+            .await
+            .unwrap();
         if page.is_empty() {
             break;
         }
@@ -128,7 +213,13 @@ async fn pages_by_place_meet_every_row_once(place: Place) {
     assert_eq!(backwards, everything);
 
     let between = store
-        .scan_conversations(&all, place_of(&everything[2]), place_of(&everything[9]), 100, false)
+        .scan_conversations(
+            &all,
+            place_of(&everything[2]),
+            place_of(&everything[9]),
+            100,
+            false,
+        )
         .await
         .unwrap();
     assert_eq!(between, everything[3..9]);
@@ -136,7 +227,10 @@ async fn pages_by_place_meet_every_row_once(place: Place) {
 
 async fn finish(store: &Store, id: &ConversationId, round: i32, answer: &str, seconds: i64) {
     let messages = vec![message(Role::Ai, answer), message(Role::View, answer)];
-    store.finish_turn(id, round, messages, at(seconds)).await.unwrap();
+    store
+        .finish_turn(id, round, messages, at(seconds))
+        .await
+        .unwrap();
 }
 
 async fn messages_of_several(place: Place) {
@@ -145,10 +239,14 @@ async fn messages_of_several(place: Place) {
         let id = ask(&store, head(name), &format!("{name}?"), 0).await;
         finish(&store, &id, 1, &format!("{name}!"), 1).await;
     }
-    let found =
-        store.list_messages_of(&["c".into(), "a".into(), "none".into(), "a".into()]).await.unwrap();
-    let found: Vec<(&str, i32, &str)> =
-        found.iter().map(|m| (m.conversation.as_str(), m.index, m.content.as_str())).collect();
+    let found = store
+        .list_messages_of(&["c".into(), "a".into(), "none".into(), "a".into()])
+        .await
+        .unwrap();
+    let found: Vec<(&str, i32, &str)> = found
+        .iter()
+        .map(|m| (m.conversation.as_str(), m.index, m.content.as_str()))
+        .collect();
     let expected = [
         ("a", 0, "a?"),
         ("a", 1, "a!"),
@@ -160,8 +258,10 @@ async fn messages_of_several(place: Place) {
     assert_eq!(found, expected);
     assert!(store.list_messages_of(&[]).await.unwrap().is_empty());
     // More than fit in one statement.
-    let many: Vec<ConversationId> =
-        (0..2500).map(|n| format!("x{n}").into()).chain(["b".into()]).collect();
+    let many: Vec<ConversationId> = (0..2500)
+        .map(|n| format!("x{n}").into())
+        .chain(["b".into()])
+        .collect();
     assert_eq!(store.list_messages_of(&many).await.unwrap().len(), 3);
 }
 
@@ -171,38 +271,95 @@ async fn editing_a_message(place: Place) {
     finish(&store, &id, 1, "one", 1).await;
     ask(&store, head("a"), "second?", 2).await;
     let messages = store.list_messages(&id).await.unwrap();
-    assert!(store.update_message(&messages[0].id, "first, again?").await.unwrap());
+    assert!(
+        store
+            .update_message(&messages[0].id, "first, again?")
+            .await
+            .unwrap()
+    );
     let title = store.find_conversation(&id).await.unwrap().unwrap().title;
     assert_eq!(title, "second?", "an older question is not the title");
-    assert!(store.update_message(&messages[3].id, "second, again?").await.unwrap());
-    assert_eq!(store.find_conversation(&id).await.unwrap().unwrap().title, "second, again?");
+    assert!(
+        store
+            .update_message(&messages[3].id, "second, again?")
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        store.find_conversation(&id).await.unwrap().unwrap().title,
+        "second, again?"
+    );
     assert!(store.update_message(&messages[2].id, "two").await.unwrap());
-    assert_eq!(store.find_conversation(&id).await.unwrap().unwrap().title, "second, again?");
-    let texts: Vec<String> =
-        store.list_messages(&id).await.unwrap().into_iter().map(|m| m.content).collect();
+    assert_eq!(
+        store.find_conversation(&id).await.unwrap().unwrap().title,
+        "second, again?"
+    );
+    let texts: Vec<String> = store
+        .list_messages(&id)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|m| m.content)
+        .collect();
     assert_eq!(texts, ["first, again?", "one", "two", "second, again?"]);
-    assert!(!store.update_message(&MessageId::from("none"), "x").await.unwrap());
+    assert!(
+        !store
+            .update_message(&MessageId::from("none"), "x")
+            .await
+            .unwrap()
+    );
 }
 
 async fn clearing_and_deleting(place: Place) {
     let store = place.open().await;
-    let (a, b) = (ask(&store, head("a"), "a?", 0).await, ask(&store, head("b"), "b?", 0).await);
+    let (a, b) = (
+        ask(&store, head("a"), "a?", 0).await,
+        ask(&store, head("b"), "b?", 0).await,
+    );
     assert!(store.clear_conversation(&a, at(3)).await.unwrap());
     assert!(store.list_messages(&a).await.unwrap().is_empty());
     let head_of_a = store.find_conversation(&a).await.unwrap().unwrap();
-    assert_eq!((head_of_a.title.as_str(), head_of_a.modified_at), ("", kept(3)));
-    let late = store.finish_turn(&a, 1, vec![message(Role::Ai, "late")], at(4)).await.unwrap_err();
-    assert_eq!(late.kind(), "conflict", "a turn does not end in a cleared conversation");
-    assert_eq!(store.begin_turn(head("a"), message(Role::Human, "next?"), at(5)).await.unwrap(), 2);
-    assert!(!store.clear_conversation(&"none".into(), at(6)).await.unwrap());
+    assert_eq!(
+        (head_of_a.title.as_str(), head_of_a.modified_at),
+        ("", kept(3))
+    );
+    let late = store
+        .finish_turn(&a, 1, vec![message(Role::Ai, "late")], at(4))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        late.kind(),
+        "conflict",
+        "a turn does not end in a cleared conversation"
+    );
+    assert_eq!(
+        store
+            .begin_turn(head("a"), message(Role::Human, "next?"), at(5))
+            .await
+            .unwrap(),
+        2
+    );
+    assert!(
+        !store
+            .clear_conversation(&"none".into(), at(6))
+            .await
+            .unwrap()
+    );
 
-    assert_eq!(store.list_messages(&b).await.unwrap().len(), 1, "others are left alone");
+    assert_eq!(
+        store.list_messages(&b).await.unwrap().len(),
+        1,
+        "others are left alone"
+    );
     assert!(store.delete_conversation(&b).await.unwrap());
     assert!(store.find_conversation(&b).await.unwrap().is_none());
     assert!(store.list_messages(&b).await.unwrap().is_empty());
     assert!(!store.delete_conversation(&b).await.unwrap());
     assert_eq!(
-        store.begin_turn(head("b"), message(Role::Human, "b?"), at(7)).await.unwrap(),
+        store
+            .begin_turn(head("b"), message(Role::Human, "b?"), at(7))
+            .await
+            .unwrap(),
         1,
         "a new one"
     );

@@ -50,7 +50,10 @@ async fn every_act(place: Place) {
     assert!(store.list_datasources().await.unwrap().is_empty());
     assert!(store.find_datasource("sales").await.unwrap().is_none());
 
-    let sales = store.insert_datasource(server("sales", "hush"), at(0)).await.unwrap();
+    let sales = store
+        .insert_datasource(server("sales", "hush"), at(0))
+        .await
+        .unwrap();
     let shop = store.insert_datasource(file("shop"), at(1)).await.unwrap();
     assert!(sales.id < shop.id);
     assert_eq!(sales.created_at, kept(0));
@@ -58,7 +61,11 @@ async fn every_act(place: Place) {
     let found = store.find_datasource("sales").await.unwrap().unwrap();
     assert_eq!(found.connection.engine, Engine::Postgres);
     assert_eq!(
-        (found.connection.host.as_str(), found.connection.port, found.connection.user.as_str()),
+        (
+            found.connection.host.as_str(),
+            found.connection.port,
+            found.connection.user.as_str()
+        ),
         ("db.example", 65535, "anna")
     );
     assert_eq!(found.connection.password.expose_secret(), "hush");
@@ -68,27 +75,59 @@ async fn every_act(place: Place) {
         ("Sales, été 2024 ✓", Some("anna"))
     );
     let found = store.find_datasource_by_id(shop.id).await.unwrap().unwrap();
-    assert_eq!((found.name.as_str(), found.connection.path.as_str()), ("shop", "/data/shop.db"));
+    assert_eq!(
+        (found.name.as_str(), found.connection.path.as_str()),
+        ("shop", "/data/shop.db")
+    );
     assert_eq!(found.connection.password.expose_secret(), "");
-    assert!(store.find_datasource_by_id(DatasourceId(shop.id.0 + 1)).await.unwrap().is_none());
+    assert!(
+        store
+            .find_datasource_by_id(DatasourceId(shop.id.0 + 1))
+            .await
+            .unwrap()
+            .is_none()
+    );
     assert!(
         store.find_datasource("SALES").await.unwrap().is_none(),
         "names are told apart by case"
     );
 
-    let taken = store.insert_datasource(file("sales"), at(2)).await.unwrap_err();
+    let taken = store
+        .insert_datasource(file("sales"), at(2))
+        .await
+        .unwrap_err();
     assert!(
         matches!(&taken, Error::AlreadyExists { what: "datasource", name } if name == "sales"),
         "{taken:?}"
     );
 
-    let patch = DatasourcePatch { connection: None, comment: Some("new".into()) };
-    let changed = store.update_datasource("sales", patch, at(5)).await.unwrap().unwrap();
-    assert_eq!((changed.comment.as_str(), changed.connection.host.as_str()), ("new", "db.example"));
+    let patch = DatasourcePatch {
+        connection: None,
+        comment: Some("new".into()),
+    };
+    let changed = store
+        .update_datasource("sales", patch, at(5))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (changed.comment.as_str(), changed.connection.host.as_str()),
+        ("new", "db.example")
+    );
     assert_eq!(changed.connection.password.expose_secret(), "hush");
-    assert_eq!((changed.created_at, changed.modified_at), (kept(0), kept(5)));
-    let patch = DatasourcePatch { connection: Some(file("").connection), comment: None };
-    let changed = store.update_datasource("sales", patch, at(6)).await.unwrap().unwrap();
+    assert_eq!(
+        (changed.created_at, changed.modified_at),
+        (kept(0), kept(5))
+    );
+    let patch = DatasourcePatch {
+        connection: Some(file("").connection),
+        comment: None,
+    };
+    let changed = store
+        .update_datasource("sales", patch, at(6))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(changed.connection.engine, Engine::Sqlite);
     assert_eq!(
         changed.connection.password.expose_secret(),
@@ -97,11 +136,20 @@ async fn every_act(place: Place) {
     );
     assert_eq!(changed.comment, "new");
     assert!(
-        store.update_datasource("none", DatasourcePatch::default(), at(7)).await.unwrap().is_none()
+        store
+            .update_datasource("none", DatasourcePatch::default(), at(7))
+            .await
+            .unwrap()
+            .is_none()
     );
 
-    let names: Vec<String> =
-        store.list_datasources().await.unwrap().into_iter().map(|d| d.name).collect();
+    let names: Vec<String> = store
+        .list_datasources()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|d| d.name)
+        .collect();
     assert_eq!(names, ["sales", "shop"]);
     assert!(store.delete_datasource("sales").await.unwrap());
     assert!(!store.delete_datasource("sales").await.unwrap());
@@ -110,8 +158,14 @@ async fn every_act(place: Place) {
 
 async fn a_password_is_sealed(place: Place) {
     let store = place.open().await;
-    store.insert_datasource(server("one", "hush-hush-hush"), at(0)).await.unwrap();
-    store.insert_datasource(server("two", "other"), at(0)).await.unwrap();
+    store
+        .insert_datasource(server("one", "hush-hush-hush"), at(0))
+        .await
+        .unwrap();
+    store
+        .insert_datasource(server("two", "other"), at(0))
+        .await
+        .unwrap();
     if let Place::Sqlite(folder) = &place {
         for entry in std::fs::read_dir(folder.path()).unwrap() {
             let bytes = std::fs::read(entry.unwrap().path()).unwrap();
@@ -124,10 +178,20 @@ async fn a_password_is_sealed(place: Place) {
                 WHERE name = 'one'";
     place.execute(swap).await;
     let error = store.find_datasource("one").await.unwrap_err().to_string();
-    assert!(error.starts_with("database.secret_key: ") && error.contains("'one'"), "{error}");
+    assert!(
+        error.starts_with("database.secret_key: ") && error.contains("'one'"),
+        "{error}"
+    );
     assert!(store.list_datasources().await.is_err(), "never garbage");
     assert_eq!(
-        store.find_datasource("two").await.unwrap().unwrap().connection.password.expose_secret(),
+        store
+            .find_datasource("two")
+            .await
+            .unwrap()
+            .unwrap()
+            .connection
+            .password
+            .expose_secret(),
         "other"
     );
 }

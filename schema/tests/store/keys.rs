@@ -4,7 +4,10 @@ use tidegate_schema::model::{ApiKey, AuditEntry, NewApiKey};
 
 use crate::place::{Place, at, kept, on_both};
 
-on_both!(keys_are_found_listed_and_revoked, the_audit_log_keeps_what_was_judged);
+on_both!(
+    keys_are_found_listed_and_revoked,
+    the_audit_log_keeps_what_was_judged
+);
 
 fn key(id: &str, hash: &str, datasources: Option<Vec<String>>, seconds: i64) -> NewApiKey {
     NewApiKey {
@@ -22,9 +25,15 @@ async fn keys_are_found_listed_and_revoked(place: Place) {
     let store = place.open().await;
     assert!(!store.has_active_keys().await.unwrap());
     let grants = Some(vec!["shop".to_owned(), "a\"b,c".to_owned()]);
-    let one = store.insert_key(key("one", "h1", grants.clone(), 1)).await.unwrap();
+    let one = store
+        .insert_key(key("one", "h1", grants.clone(), 1))
+        .await
+        .unwrap();
     let two = store.insert_key(key("two", "h2", None, 0)).await.unwrap();
-    let none = store.insert_key(key("three", "h3", Some(Vec::new()), 2)).await.unwrap();
+    let none = store
+        .insert_key(key("three", "h3", Some(Vec::new()), 2))
+        .await
+        .unwrap();
     assert_eq!(
         one,
         ApiKey {
@@ -38,14 +47,27 @@ async fn keys_are_found_listed_and_revoked(place: Place) {
             revoked_at: None,
         }
     );
-    assert_eq!(none.datasources, Some(Vec::new()), "a grant of nothing is not a grant of all");
+    assert_eq!(
+        none.datasources,
+        Some(Vec::new()),
+        "a grant of nothing is not a grant of all"
+    );
     assert!(two.admin && two.datasources.is_none());
-    let again = store.insert_key(key("four", "h1", None, 3)).await.unwrap_err();
+    let again = store
+        .insert_key(key("four", "h1", None, 3))
+        .await
+        .unwrap_err();
     assert_eq!(again.kind(), "already_exists");
 
-    assert_eq!(store.find_key_by_hash("h1").await.unwrap(), Some(one.clone()));
+    assert_eq!(
+        store.find_key_by_hash("h1").await.unwrap(),
+        Some(one.clone())
+    );
     assert_eq!(store.find_key_by_hash("h9").await.unwrap(), None);
-    assert_eq!(store.list_keys().await.unwrap(), [two.clone(), one.clone(), none.clone()]);
+    assert_eq!(
+        store.list_keys().await.unwrap(),
+        [two.clone(), one.clone(), none.clone()]
+    );
 
     assert!(store.revoke_key(&one.id, at(10)).await.unwrap());
     assert!(!store.revoke_key(&one.id, at(20)).await.unwrap());
@@ -67,16 +89,29 @@ async fn the_audit_log_keeps_what_was_judged(place: Place) {
         datasource: "shop".into(),
         sql: format!("SELECT {number}"),
         allowed: number % 2 == 0,
-        reason: if number % 2 == 0 { String::new() } else { "only queries may run".into() },
+        reason: if number % 2 == 0 {
+            String::new()
+        } else {
+            "only queries may run".into()
+        },
         rows: i64::from(i32::MAX) + number,
         elapsed_ms: number,
     };
     for number in 0..5 {
         store.record_query(entry(number)).await.unwrap();
     }
-    assert_eq!(store.list_audit(3).await.unwrap(), [entry(4), entry(3), entry(2)]);
+    assert_eq!(
+        store.list_audit(3).await.unwrap(),
+        [entry(4), entry(3), entry(2)]
+    );
     assert_eq!(store.list_audit(u32::MAX).await.unwrap().len(), 5);
-    let odd = AuditEntry { sql: "SELECT '\0'".into(), ..entry(9) };
+    let odd = AuditEntry {
+        sql: "SELECT '\0'".into(),
+        ..entry(9)
+    };
     store.record_query(odd).await.unwrap();
-    assert_eq!(store.list_audit(1).await.unwrap()[0].sql, "SELECT '\u{FFFD}'");
+    assert_eq!(
+        store.list_audit(1).await.unwrap()[0].sql,
+        "SELECT '\u{FFFD}'"
+    );
 }

@@ -33,7 +33,9 @@ fn writer() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let url = StoreUrl::parse(&address).unwrap();
-        let store = Store::open(&url, Sealer::from_bytes(&[7; 32])).await.unwrap();
+        let store = Store::open(&url, Sealer::from_bytes(&[7; 32]))
+            .await
+            .unwrap();
         let mut writers = tokio::task::JoinSet::new();
         for writer in 0..4 {
             // Two to a conversation.
@@ -63,9 +65,16 @@ async fn write(store: Store, conversation: String, writer: String) {
         };
         let answer = vec![
             message(Role::Ai, &name),
-            NewMessage { role: Role::View, content: view(&name), detail },
+            NewMessage {
+                role: Role::View,
+                content: view(&name),
+                detail,
+            },
         ];
-        store.finish_turn(&conversation.as_str().into(), round, answer, at(turn)).await.unwrap();
+        store
+            .finish_turn(&conversation.as_str().into(), round, answer, at(turn))
+            .await
+            .unwrap();
         say(&format!("answered {conversation} {round} {name}"));
     }
 }
@@ -86,7 +95,13 @@ type Acknowledged = Vec<(bool, String, i32, String)>;
 /// Lets a writer live for so many acknowledgements, then kills it.
 fn live_and_die(address: &str, run: usize, acknowledgements: usize) -> Acknowledged {
     let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "kill::writer", "--ignored", "--nocapture", "--test-threads=1"])
+        .args([
+            "--exact",
+            "kill::writer",
+            "--ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ])
         .env(ADDRESS, address)
         .env(RUN, run.to_string())
         .stdout(Stdio::piped())
@@ -137,19 +152,28 @@ async fn a_killed_writer_leaves_whole_turns(place: Place) {
                 "no gap and no double"
             );
             for message in messages {
-                rounds.entry((conversation.to_owned(), message.round)).or_default().push(message);
+                rounds
+                    .entry((conversation.to_owned(), message.round))
+                    .or_default()
+                    .push(message);
             }
         }
         for (place, messages) in &rounds {
             let roles: Vec<Role> = messages.iter().map(|m| m.role).collect();
             let whole = [Role::Human, Role::Ai, Role::View];
-            assert!(roles == whole || roles == whole[..1], "{place:?} is half there: {roles:?}");
+            assert!(
+                roles == whole || roles == whole[..1],
+                "{place:?} is half there: {roles:?}"
+            );
             let name = &messages[0].content;
             if let [_, ai, shown] = &messages[..] {
                 assert_eq!((&ai.content, &shown.content), (name, &view(name)));
                 let evidence = shown.detail.evidence.as_ref().unwrap();
                 assert_eq!(evidence["name"].as_str(), Some(name.as_str()));
-                assert_eq!(evidence["padding"].as_str().map(str::len), Some(ANSWER_BYTES));
+                assert_eq!(
+                    evidence["padding"].as_str().map(str::len),
+                    Some(ANSWER_BYTES)
+                );
             }
         }
         for (answered, conversation, round, name) in &acknowledged {
@@ -159,12 +183,20 @@ async fn a_killed_writer_leaves_whole_turns(place: Place) {
                 assert_eq!(messages.len(), 3, "{name} was answered");
             }
         }
-        let mut names: Vec<&String> =
-            rounds.values().map(|messages| &messages[0].content).collect();
+        let mut names: Vec<&String> = rounds
+            .values()
+            .map(|messages| &messages[0].content)
+            .collect();
         names.sort_unstable();
         let all = names.len();
         names.dedup();
         assert_eq!(names.len(), all, "a question is stored once");
     }
-    assert!(acknowledged.iter().filter(|(answered, ..)| *answered).count() > 40);
+    assert!(
+        acknowledged
+            .iter()
+            .filter(|(answered, ..)| *answered)
+            .count()
+            > 40
+    );
 }

@@ -1,6 +1,9 @@
 //! The store on both backends. Every test has a database of its own.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails to arrange has failed")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that fails to arrange has failed"
+)]
 
 mod agreement;
 mod conversations;

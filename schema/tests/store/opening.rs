@@ -34,7 +34,12 @@ async fn another_key_is_refused(place: Place) {
         matches!(&error, Error::Invalid { field, .. } if field == "database.secret_key"),
         "{error:?}"
     );
-    assert!(error.to_string().contains("is not the key this store was made with"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("is not the key this store was made with"),
+        "{error}"
+    );
     place.open().await.health().await.unwrap();
 }
 
@@ -57,7 +62,9 @@ async fn every_migration_goes_down_and_up(place: Place) {
     drop(store);
     Store::revert(&place.url()).await.unwrap();
     // Nothing of ours is left in the way.
-    place.execute("CREATE TABLE conversations (x INTEGER); DROP TABLE conversations").await;
+    place
+        .execute("CREATE TABLE conversations (x INTEGER); DROP TABLE conversations")
+        .await;
     let store = place.open().await;
     assert!(store.list_messages(&"a".into()).await.unwrap().is_empty());
     ask(&store, head("a"), "?", 0).await;
@@ -69,13 +76,20 @@ async fn many_may_open_at_once(place: Place) {
     for task in 0..6 {
         let url = url.clone();
         tasks.spawn(async move {
-            let store = Store::open(&url, Sealer::from_bytes(&[7; 32])).await.unwrap();
+            let store = Store::open(&url, Sealer::from_bytes(&[7; 32]))
+                .await
+                .unwrap();
             ask(&store, head(&format!("c{task}")), "?", task).await;
         });
     }
     tasks.join_all().await;
     assert_eq!(
-        place.open().await.count_conversations(&ConversationFilter::default()).await.unwrap(),
+        place
+            .open()
+            .await
+            .count_conversations(&ConversationFilter::default())
+            .await
+            .unwrap(),
         6
     );
 }
@@ -92,7 +106,11 @@ async fn other_errors_say_what_to_do(place: Place) {
     place.execute("DROP TABLE audit_entries").await;
     let error = store.list_audit(1).await.unwrap_err();
     assert_eq!(error.to_string(), "internal error; the log has the details");
-    assert!(error.log_chain().contains("audit_entries"), "{}", error.log_chain());
+    assert!(
+        error.log_chain().contains("audit_entries"),
+        "{}",
+        error.log_chain()
+    );
     store.health().await.unwrap();
 }
 
@@ -108,8 +126,10 @@ async fn what_is_no_store_is_refused() {
     .unwrap();
     let blocked = folder.path().join("garbage.db").join("own.db");
     for path in [garbage, blocked, folder.path().to_owned()] {
-        let error =
-            Store::open(&StoreUrl::sqlite(path.clone()), sealer()).await.unwrap_err().to_string();
+        let error = Store::open(&StoreUrl::sqlite(path.clone()), sealer())
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(error.starts_with("database.url: sqlite:/"), "{error}");
     }
     let url = StoreUrl::parse("postgres://anna:hush@127.0.0.1:1/none").unwrap();
@@ -128,11 +148,18 @@ async fn a_new_file_is_private_and_works_without_many_threads() {
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("deep").join("own.db");
-    let store =
-        Store::open(&StoreUrl::sqlite(path.clone()), Sealer::from_bytes(&[7; 32])).await.unwrap();
+    let store = Store::open(
+        &StoreUrl::sqlite(path.clone()),
+        Sealer::from_bytes(&[7; 32]),
+    )
+    .await
+    .unwrap();
     ask(&store, head("a"), "?", 0).await;
     for file in ["own.db", "own.db-wal"] {
-        let mode = std::fs::metadata(path.with_file_name(file)).unwrap().permissions().mode();
+        let mode = std::fs::metadata(path.with_file_name(file))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
 }

@@ -102,7 +102,11 @@ pub(crate) fn head(conversation: &str) -> TurnHead {
 }
 
 pub(crate) fn message(role: Role, content: &str) -> NewMessage {
-    NewMessage { role, content: content.into(), detail: MessageDetail::default() }
+    NewMessage {
+        role,
+        content: content.into(),
+        detail: MessageDetail::default(),
+    }
 }
 
 /// A conversation of one question.
@@ -113,6 +117,9 @@ pub(crate) async fn ask(
     seconds: i64,
 ) -> ConversationId {
     let id = head.conversation.clone();
-    store.begin_turn(head, message(Role::Human, question), at(seconds)).await.unwrap();
+    store
+        .begin_turn(head, message(Role::Human, question), at(seconds))
+        .await
+        .unwrap();
     id
 }

@@ -2,7 +2,10 @@
 
 use axum::{Json, Router, routing::get};
 use serde_json::{Map, Value, json};
-use utoipa::openapi::{InfoBuilder, License, OpenApi, OpenApiBuilder, security::{Http, HttpAuthScheme, SecurityScheme}};
+use utoipa::openapi::{
+    InfoBuilder, License, OpenApi, OpenApiBuilder,
+    security::{Http, HttpAuthScheme, SecurityScheme},
+};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
@@ -19,18 +22,27 @@ fn document(title: &str, description: &str) -> OpenApi {
         .components
         .get_or_insert_with(Default::default)
         .security_schemes
-        .insert("key".to_owned(), SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)).into());
+        .insert(
+            "key".to_owned(),
+            SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)).into(),
+        );
     document
 }
 
 /// The empty document of the web listener.
 pub(super) fn rest_document() -> OpenApi {
-    document("Tidegate", "Ask your databases in plain words: DB-GPT's REST routes, guarded and with evidence.")
+    document(
+        "Tidegate",
+        "Ask your databases in plain words: DB-GPT's REST routes, guarded and with evidence.",
+    )
 }
 
 /// The empty document of the OpenAI listener.
 pub(super) fn openai_document() -> OpenApi {
-    document("Tidegate, OpenAI surface", "Chat completions and embeddings in OpenAI's dialect.")
+    document(
+        "Tidegate, OpenAI surface",
+        "Chat completions and embeddings in OpenAI's dialect.",
+    )
 }
 
 /// `/openapi.json` and `/docs`.
@@ -61,13 +73,26 @@ pub fn finished(document: OpenApi) -> anyhow::Result<Value> {
 
 /// utoipa writes the payload of `Envelope<T>` out in place: points at the component instead, where one is equal.
 fn share_components(document: &mut Value) {
-    let Some(schemas) = document.pointer("/components/schemas").and_then(Value::as_object).cloned() else { return };
+    let Some(schemas) = document
+        .pointer("/components/schemas")
+        .and_then(Value::as_object)
+        .cloned()
+    else {
+        return;
+    };
     let named: Vec<(String, Value)> = schemas
         .iter()
-        .filter(|(name, schema)| !name.starts_with("Envelope") && schema.get("properties").is_some())
+        .filter(|(name, schema)| {
+            !name.starts_with("Envelope") && schema.get("properties").is_some()
+        })
         .map(|(name, schema)| (name.clone(), schema.clone()))
         .collect();
-    let Some(all) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) else { return };
+    let Some(all) = document
+        .pointer_mut("/components/schemas")
+        .and_then(Value::as_object_mut)
+    else {
+        return;
+    };
     for (name, schema) in all.iter_mut() {
         point_at(schema, &named, name);
     }
@@ -77,24 +102,43 @@ fn point_at(schema: &mut Value, named: &[(String, Value)], owner: &str) {
     match schema {
         Value::Object(object) => {
             for inner in object.values_mut() {
-                match named.iter().find(|(name, known)| name != owner && known == inner) {
-                    Some((name, _)) => *inner = json!({"$ref": format!("#/components/schemas/{name}")}),
+                match named
+                    .iter()
+                    .find(|(name, known)| name != owner && known == inner)
+                {
+                    Some((name, _)) => {
+                        *inner = json!({"$ref": format!("#/components/schemas/{name}")})
+                    }
                     None => point_at(inner, named, owner),
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|inner| point_at(inner, named, owner)),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|inner| point_at(inner, named, owner)),
         _ => {}
     }
 }
 
 /// `data` is null on failure, whatever its type.
 fn nullable_envelopes(document: &mut Value) {
-    let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) else { return };
-    for (_, schema) in schemas.iter_mut().filter(|(name, _)| name.starts_with("Envelope")) {
-        let Some(data) = schema.pointer_mut("/properties/data") else { continue };
-        let nullable = data.get("type").is_some_and(|kind| kind.as_array().is_some_and(|kinds| kinds.contains(&json!("null"))))
-            || data.get("oneOf").is_some();
+    let Some(schemas) = document
+        .pointer_mut("/components/schemas")
+        .and_then(Value::as_object_mut)
+    else {
+        return;
+    };
+    for (_, schema) in schemas
+        .iter_mut()
+        .filter(|(name, _)| name.starts_with("Envelope"))
+    {
+        let Some(data) = schema.pointer_mut("/properties/data") else {
+            continue;
+        };
+        let nullable = data.get("type").is_some_and(|kind| {
+            kind.as_array()
+                .is_some_and(|kinds| kinds.contains(&json!("null")))
+        }) || data.get("oneOf").is_some();
         if !nullable {
             *data = json!({"oneOf": [data.take(), {"type": "null"}]});
         }
@@ -102,20 +146,40 @@ fn nullable_envelopes(document: &mut Value) {
 }
 
 fn declare_responses(document: &mut Value, openai: bool) {
-    let failure = if openai { "#/components/schemas/ErrorBody" } else { "#/components/schemas/Failure" };
-    let failed = |what: &str| {
-        json!({"description": what, "content": {"application/json": {"schema": {"$ref": failure}}}})
+    let failure = if openai {
+        "#/components/schemas/ErrorBody"
+    } else {
+        "#/components/schemas/Failure"
     };
-    let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else { return };
-    for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
-        let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { continue };
-        responses.insert("4XX".to_owned(), failed("The request cannot be met; the message says why."));
+    let failed = |what: &str| json!({"description": what, "content": {"application/json": {"schema": {"$ref": failure}}}});
+    let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else {
+        return;
+    };
+    for operation in paths
+        .values_mut()
+        .filter_map(Value::as_object_mut)
+        .flat_map(Map::values_mut)
+    {
+        let Some(responses) = operation
+            .get_mut("responses")
+            .and_then(Value::as_object_mut)
+        else {
+            continue;
+        };
+        responses.insert(
+            "4XX".to_owned(),
+            failed("The request cannot be met; the message says why."),
+        );
         responses.insert("5XX".to_owned(), failed("A fault on the server's side."));
         for (status, response) in responses.iter_mut() {
             if let Some(response) = response.as_object_mut()
                 && response.get("description").is_none_or(|text| text == "")
             {
-                let text = if status == "200" { "Success." } else { "Failure." };
+                let text = if status == "200" {
+                    "Success."
+                } else {
+                    "Failure."
+                };
                 response.insert("description".to_owned(), json!(text));
             }
         }
@@ -123,7 +187,12 @@ fn declare_responses(document: &mut Value, openai: bool) {
 }
 
 fn add_failure_schema(document: &mut Value) {
-    let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) else { return };
+    let Some(schemas) = document
+        .pointer_mut("/components/schemas")
+        .and_then(Value::as_object_mut)
+    else {
+        return;
+    };
     schemas.insert(
         "Failure".to_owned(),
         json!({

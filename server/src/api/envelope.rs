@@ -28,7 +28,12 @@ pub struct Problem {
 impl Problem {
     /// A failure DB-GPT's clients expect with status 200 and `success: false`.
     pub fn handled(code: &str, message: impl Into<String>) -> Self {
-        Self { status: StatusCode::OK, code: code.to_owned(), message: message.into(), retry_after_seconds: None }
+        Self {
+            status: StatusCode::OK,
+            code: code.to_owned(),
+            message: message.into(),
+            retry_after_seconds: None,
+        }
     }
 }
 
@@ -57,8 +62,14 @@ impl From<Error> for Problem {
             // upstream joins problems as `location:message;`.
             Error::Invalid { field, reason } => format!("{field}:{reason};"),
             // upstream's words for an unknown database, which scripts look for.
-            Error::NotFound { what: "datasource", name, hint } => {
-                let hint = hint.as_ref().map_or(String::new(), |hint| format!("; {hint}"));
+            Error::NotFound {
+                what: "datasource",
+                name,
+                hint,
+            } => {
+                let hint = hint
+                    .as_ref()
+                    .map_or(String::new(), |hint| format!("; {hint}"));
                 format!("Database config not found for: {name}{hint}")
             }
             other => other.to_string(),
@@ -67,15 +78,26 @@ impl From<Error> for Problem {
             Error::Overloaded { retry_after } => Some(retry_after.as_secs().max(1)),
             _ => None,
         };
-        Self { status, code: code.to_owned(), message, retry_after_seconds }
+        Self {
+            status,
+            code: code.to_owned(),
+            message,
+            retry_after_seconds,
+        }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(Envelope::<()>::failure(self.code, self.message))).into_response();
+        let mut response = (
+            self.status,
+            Json(Envelope::<()>::failure(self.code, self.message)),
+        )
+            .into_response();
         if let Some(seconds) = self.retry_after_seconds {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -85,12 +107,20 @@ impl IntoResponse for Problem {
 pub async fn unknown_route(method: Method, uri: Uri) -> Response {
     if method == Method::GET || method == Method::HEAD {
         let message = format!("no route {}; /docs lists every route", uri.path());
-        return (StatusCode::NOT_FOUND, Json(Envelope::<()>::failure("404", message))).into_response();
+        return (
+            StatusCode::NOT_FOUND,
+            Json(Envelope::<()>::failure("404", message)),
+        )
+            .into_response();
     }
     wrong_method().await
 }
 
 /// A known path with another method.
 pub async fn wrong_method() -> Response {
-    (StatusCode::METHOD_NOT_ALLOWED, Json(serde_json::json!({"detail": "Method Not Allowed"}))).into_response()
+    (
+        StatusCode::METHOD_NOT_ALLOWED,
+        Json(serde_json::json!({"detail": "Method Not Allowed"})),
+    )
+        .into_response()
 }

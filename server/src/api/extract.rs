@@ -26,13 +26,23 @@ impl FromRequestParts<App> for Caller {
 
 /// The caller of a request, for every skin.
 pub async fn identify(parts: &Parts, app: &App) -> Result<model::Caller, Error> {
-    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let header = |name: &str| {
+        parts
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
     let bearer = header("authorization").and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
-    let loopback = app.config.web_address().is_ok_and(|address| address.ip().is_loopback());
-    app.keys().identify(bearer, header("user-id"), loopback).await
+    let loopback = app
+        .config
+        .web_address()
+        .is_ok_and(|address| address.ip().is_loopback());
+    app.keys()
+        .identify(bearer, header("user-id"), loopback)
+        .await
 }
 
 /// A JSON body. `Content-Type` is not insisted on: old clients send none.
@@ -54,7 +64,12 @@ pub async fn body_bytes(request: Request, app: &App) -> Result<axum::body::Bytes
     let limit = app.config.server.max_body_bytes;
     axum::body::to_bytes(request.into_body(), limit)
         .await
-        .map_err(|_| Error::invalid("body", format!("could not be read, or is larger than {limit} bytes")))
+        .map_err(|_| {
+            Error::invalid(
+                "body",
+                format!("could not be read, or is larger than {limit} bytes"),
+            )
+        })
 }
 
 /// A JSON text as `T`, with an error that names the place.
@@ -64,9 +79,18 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     }
     let value: Value = serde_json::from_slice(bytes).map_err(|e| {
         let text = String::from_utf8_lossy(bytes);
-        let before: usize = text.split_inclusive('\n').take(e.line().saturating_sub(1)).map(str::len).sum();
+        let before: usize = text
+            .split_inclusive('\n')
+            .take(e.line().saturating_sub(1))
+            .map(str::len)
+            .sum();
         // Where the text ends too early the place is its end, else the character at fault, counted from 0.
-        let offset = before + if e.is_eof() { e.column() } else { e.column().saturating_sub(1) };
+        let offset = before
+            + if e.is_eof() {
+                e.column()
+            } else {
+                e.column().saturating_sub(1)
+            };
         Error::invalid(format!("body.{offset}"), "JSON decode error")
     })?;
     from_value(value)
@@ -81,8 +105,16 @@ fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
     serde_path_to_error::deserialize(&value).map_err(|e| {
         let path = e.path().to_string();
         let message = e.into_inner().to_string();
-        let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
-        let join = |field: &str| if path == "." { format!("body.{field}") } else { format!("body.{path}.{field}") };
+        let missing = message
+            .strip_prefix("missing field `")
+            .and_then(|rest| rest.split('`').next());
+        let join = |field: &str| {
+            if path == "." {
+                format!("body.{field}")
+            } else {
+                format!("body.{path}.{field}")
+            }
+        };
         match missing {
             Some(field) => Error::invalid(join(field), "Field required"),
             None if path == "." => Error::invalid("body", in_words(&message)),
@@ -103,27 +135,43 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
         let text = parts.uri.query().unwrap_or_default();
         let pairs = url::form_urlencoded::parse(text.as_bytes());
         let deserializer = serde_urlencoded::Deserializer::new(pairs);
-        serde_path_to_error::deserialize(deserializer).map(Self).map_err(|e| {
-            let path = e.path().to_string();
-            let message = e.into_inner().to_string();
-            let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
-            match missing {
-                Some(field) => Error::invalid(format!("query.{field}"), "Field required").into(),
-                None => Error::invalid(format!("query.{path}"), in_words(&message)).into(),
-            }
-        })
+        serde_path_to_error::deserialize(deserializer)
+            .map(Self)
+            .map_err(|e| {
+                let path = e.path().to_string();
+                let message = e.into_inner().to_string();
+                let missing = message
+                    .strip_prefix("missing field `")
+                    .and_then(|rest| rest.split('`').next());
+                match missing {
+                    Some(field) => {
+                        Error::invalid(format!("query.{field}"), "Field required").into()
+                    }
+                    None => Error::invalid(format!("query.{path}"), in_words(&message)).into(),
+                }
+            })
     }
 }
 
 /// What was expected, in the words DB-GPT's clients know, rather than in the names of our types.
 fn in_words(message: &str) -> String {
-    let from_text = message.starts_with("invalid type: string") || message.contains("found in string");
-    let expected = message.rsplit_once("expected ").map_or(message, |(_, expected)| expected);
+    let from_text =
+        message.starts_with("invalid type: string") || message.contains("found in string");
+    let expected = message
+        .rsplit_once("expected ")
+        .map_or(message, |(_, expected)| expected);
     let (kind, parsed) = match expected {
         "f32" | "f64" | "invalid float literal" => ("number", Some("a number")),
-        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "usize" | "invalid digit found in string" => {
-            ("integer", Some("an integer"))
-        }
+        "i8"
+        | "i16"
+        | "i32"
+        | "i64"
+        | "u8"
+        | "u16"
+        | "u32"
+        | "u64"
+        | "usize"
+        | "invalid digit found in string" => ("integer", Some("an integer")),
         "a boolean" | "provided string was not `true` or `false`" => ("boolean", None),
         "a string" => ("string", None),
         "a sequence" => ("list", None),
@@ -134,7 +182,9 @@ fn in_words(message: &str) -> String {
         return format!("Input should be a valid {kind} within its range");
     }
     match parsed.filter(|_| from_text) {
-        Some(parsed) => format!("Input should be a valid {kind}, unable to parse string as {parsed}"),
+        Some(parsed) => {
+            format!("Input should be a valid {kind}, unable to parse string as {parsed}")
+        }
         None => format!("Input should be a valid {kind}"),
     }
 }
@@ -152,7 +202,9 @@ mod tests {
     }
 
     fn refused(text: &str) -> String {
-        parse::<Body>(text.as_bytes()).expect_err("refused").to_string()
+        parse::<Body>(text.as_bytes())
+            .expect_err("refused")
+            .to_string()
     }
 
     #[test]
@@ -161,8 +213,14 @@ mod tests {
             refused(r#"{"heat": "hot"}"#),
             "body.heat: Input should be a valid number, unable to parse string as a number"
         );
-        assert_eq!(refused(r#"{"size": true}"#), "body.size: Input should be a valid integer");
-        assert_eq!(refused(r#"{"size": -1}"#), "body.size: Input should be a valid integer within its range");
+        assert_eq!(
+            refused(r#"{"size": true}"#),
+            "body.size: Input should be a valid integer"
+        );
+        assert_eq!(
+            refused(r#"{"size": -1}"#),
+            "body.size: Input should be a valid integer within its range"
+        );
         assert_eq!(refused("[1]"), "body: Input should be a valid dictionary");
     }
 

@@ -9,12 +9,18 @@ use crate::{app::App, workers::registry};
 
 /// Routes of the web listener.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(get_health)).routes(routes!(get_ready)).route("/health", get(get_health))
+    OpenApiRouter::new()
+        .routes(routes!(get_health))
+        .routes(routes!(get_ready))
+        .route("/health", get(get_health))
 }
 
 /// The same for the OpenAI listener.
 pub fn plain_routes() -> Router<App> {
-    Router::new().route("/health", get(get_health)).route("/api/health", get(get_health)).route("/ready", get(get_ready))
+    Router::new()
+        .route("/health", get(get_health))
+        .route("/api/health", get(get_health))
+        .route("/ready", get(get_ready))
 }
 
 /// Alive.
@@ -65,11 +71,26 @@ pub(super) async fn get_ready(State(app): State<App>) -> (StatusCode, Json<Readi
                 registry::State::Loading => ("loading", None),
                 registry::State::Failed(reason) => ("failed", Some(reason)),
             };
-            ModelReadiness { name: metadata.name, state, reason }
+            ModelReadiness {
+                name: metadata.name,
+                state,
+                reason,
+            }
         })
         .collect();
     let store = app.store_answers().await;
     let ready = store && models.iter().all(|model| model.state == "ready");
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, store, models }))
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (
+        status,
+        Json(Readiness {
+            ready,
+            store,
+            models,
+        }),
+    )
 }

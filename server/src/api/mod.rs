@@ -26,7 +26,9 @@ use crate::app::App;
 
 /// Routes of the web listener that stand in `clients/specs/rest.json`.
 pub fn rest_routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(docs::rest_document()).merge(health::routes()).merge(v1::routes())
+    OpenApiRouter::with_openapi(docs::rest_document())
+        .merge(health::routes())
+        .merge(v1::routes())
 }
 
 /// Routes of the OpenAI listener that stand in `clients/specs/openai.json`.
@@ -64,7 +66,10 @@ fn layers(router: Router<App>, app: &App) -> Router<App> {
     let cors = if origins.iter().any(|origin| origin == "*") {
         CorsLayer::permissive()
     } else {
-        let allowed = origins.iter().filter_map(|origin| origin.parse().ok()).collect::<Vec<_>>();
+        let allowed = origins
+            .iter()
+            .filter_map(|origin| origin.parse().ok())
+            .collect::<Vec<_>>();
         CorsLayer::new()
             .allow_origin(AllowOrigin::list(allowed))
             .allow_methods(tower_http::cors::Any)
@@ -73,7 +78,10 @@ fn layers(router: Router<App>, app: &App) -> Router<App> {
     router
         .layer(RequestBodyLimitLayer::new(app.config.server.max_body_bytes))
         .layer(axum::extract::DefaultBodyLimit::disable())
-        .layer(axum::middleware::from_fn_with_state(app.clone(), web::keep_foreign_pages_out))
+        .layer(axum::middleware::from_fn_with_state(
+            app.clone(),
+            web::keep_foreign_pages_out,
+        ))
         .layer(cors)
         .layer(CatchPanicLayer::new())
         .layer(PropagateRequestIdLayer::x_request_id())

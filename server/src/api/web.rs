@@ -29,24 +29,35 @@ pub(super) async fn home() -> Html<&'static str> {
 ///
 /// Without keys the server trusts the machine, not every page open in its browser: a request with a foreign
 /// `Origin` is refused, and on loopback one whose `Host` is no loopback name too (DNS rebinding).
-pub(super) async fn keep_foreign_pages_out(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(super) async fn keep_foreign_pages_out(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Response {
     let allowed = &app.config.server.cors_origins;
     let host = host_of(request.headers(), request.uri());
     if let Some(origin) = text(request.headers(), header::ORIGIN.as_str()) {
         let known = allowed.iter().any(|known| known == "*" || known == origin);
-        let same = origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host.as_deref());
+        let same = origin
+            .split_once("://")
+            .is_some_and(|(_, authority)| Some(authority) == host.as_deref());
         if !known && !same {
             return refuse(&format!(
                 "requests from pages of {origin} are refused; add it to server.cors_origins to allow them"
             ));
         }
     }
-    let loopback = app.config.web_address().is_ok_and(|address| address.ip().is_loopback());
+    let loopback = app
+        .config
+        .web_address()
+        .is_ok_and(|address| address.ip().is_loopback());
     if loopback
         && !app.config.server.open
         && let Some(host) = &host
         && !is_loopback_name(host)
-        && !allowed.iter().any(|origin| origin == "*" || origin.ends_with(&format!("://{host}")))
+        && !allowed
+            .iter()
+            .any(|origin| origin == "*" || origin.ends_with(&format!("://{host}")))
     {
         return refuse(&format!(
             "this server answers on loopback only, not as '{host}'; add its origin to server.cors_origins if a \
@@ -57,7 +68,11 @@ pub(super) async fn keep_foreign_pages_out(State(app): State<App>, request: Requ
 }
 
 fn refuse(message: &str) -> Response {
-    (StatusCode::FORBIDDEN, axum::Json(Envelope::<()>::failure("403", message))).into_response()
+    (
+        StatusCode::FORBIDDEN,
+        axum::Json(Envelope::<()>::failure("403", message)),
+    )
+        .into_response()
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -67,7 +82,10 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn host_of(headers: &HeaderMap, uri: &Uri) -> Option<String> {
     text(headers, header::HOST.as_str())
         .map(str::to_owned)
-        .or_else(|| uri.authority().map(|authority| authority.as_str().to_owned()))
+        .or_else(|| {
+            uri.authority()
+                .map(|authority| authority.as_str().to_owned())
+        })
 }
 
 fn is_loopback_name(host: &str) -> bool {
@@ -76,7 +94,9 @@ fn is_loopback_name(host: &str) -> bool {
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
     };
     name.eq_ignore_ascii_case("localhost")
-        || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        || name
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -85,10 +105,21 @@ mod tests {
 
     #[test]
     fn knows_loopback_names_with_and_without_a_port() {
-        for good in ["localhost", "localhost:5670", "127.0.0.1:80", "127.8.8.8", "[::1]:5670"] {
+        for good in [
+            "localhost",
+            "localhost:5670",
+            "127.0.0.1:80",
+            "127.8.8.8",
+            "[::1]:5670",
+        ] {
             assert!(is_loopback_name(good), "{good}");
         }
-        for bad in ["example.com:5670", "127.0.0.1.example.com", "10.0.0.1:80", ""] {
+        for bad in [
+            "example.com:5670",
+            "127.0.0.1.example.com",
+            "10.0.0.1:80",
+            "",
+        ] {
             assert!(!is_loopback_name(bad), "{bad}");
         }
     }

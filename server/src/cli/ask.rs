@@ -43,7 +43,10 @@ impl Ask {
         if self.json {
             let mut document = answer.document();
             if let Some(object) = document.as_object_mut() {
-                object.insert("conversation".to_owned(), json!(answer.conversation.as_str()));
+                object.insert(
+                    "conversation".to_owned(),
+                    json!(answer.conversation.as_str()),
+                );
             }
             print(&format!("{document:#}\n"));
         } else {
@@ -64,23 +67,35 @@ fn show(answer: &Answer) -> String {
     if let Some(result) = &answer.result {
         let _ = writeln!(text, "{}", table(result));
         if result.rows.len() > MOST_ROWS {
-            let _ = writeln!(text, "{MOST_ROWS} of {} rows shown; --json prints all", result.rows.len());
+            let _ = writeln!(
+                text,
+                "{MOST_ROWS} of {} rows shown; --json prints all",
+                result.rows.len()
+            );
         }
     }
     let evidence = &answer.evidence;
     if let Some(sql) = &evidence.sql {
         let _ = writeln!(text, "\nSQL\n  {}", sql.replace('\n', "\n  "));
         let verdict = match &evidence.verdict {
-            Some(verdict) if verdict.allowed => format!("allowed: {} over {}", verdict.statement, verdict.tables.join(", ")),
+            Some(verdict) if verdict.allowed => format!(
+                "allowed: {} over {}",
+                verdict.statement,
+                verdict.tables.join(", ")
+            ),
             Some(verdict) => format!("refused: {}", verdict.reason),
             None => "not judged".to_owned(),
         };
         let _ = writeln!(text, "Evidence");
         let _ = writeln!(text, "  guard       {verdict}");
         let _ = writeln!(text, "  shown       {}", evidence.tables_shown.join(", "));
-        let cut = evidence.cut_at.map_or(String::new(), |at| format!(", cut at {at}"));
+        let cut = evidence
+            .cut_at
+            .map_or(String::new(), |at| format!(", cut at {at}"));
         let _ = writeln!(text, "  rows        {}{cut}", evidence.rows_read);
-        let confidence = evidence.confidence.map_or(String::new(), |value| format!(", confidence {value:.2}"));
+        let confidence = evidence
+            .confidence
+            .map_or(String::new(), |value| format!(", confidence {value:.2}"));
         let _ = writeln!(text, "  model       {}{confidence}", evidence.model);
         let times: Vec<String> = evidence
             .times
@@ -94,10 +109,15 @@ fn show(answer: &Answer) -> String {
 
 fn table(result: &RowSet) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+        .load_preset(UTF8_FULL_CONDENSED)
+        .set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(result.columns.iter().map(|column| column.name.clone()));
     for row in result.rows.iter().take(MOST_ROWS) {
-        table.add_row(row.iter().map(|cell| cell.to_text().unwrap_or_else(|| "NULL".to_owned())));
+        table.add_row(
+            row.iter()
+                .map(|cell| cell.to_text().unwrap_or_else(|| "NULL".to_owned())),
+        );
     }
     table
 }

@@ -55,26 +55,46 @@ impl Db {
                     owner: None,
                 };
                 let added = datasources.create(&caller(), new).await?;
-                let tables = datasources.catalogue(&caller(), &added.name).await?.tables.len();
-                print(&format!("Added '{}' ({}, {tables} tables).\n", added.name, added.connection.engine.name()));
+                let tables = datasources
+                    .catalogue(&caller(), &added.name)
+                    .await?
+                    .tables
+                    .len();
+                print(&format!(
+                    "Added '{}' ({}, {tables} tables).\n",
+                    added.name,
+                    added.connection.engine.name()
+                ));
             }
             Self::List => {
                 let mut table = Table::new();
-                table.load_preset(UTF8_FULL_CONDENSED).set_header(["name", "engine", "where", "comment"]);
+                table
+                    .load_preset(UTF8_FULL_CONDENSED)
+                    .set_header(["name", "engine", "where", "comment"]);
                 for datasource in datasources.list(&caller()).await? {
                     let connection = datasource.connection;
                     let place = if connection.engine.is_file() {
                         connection.path
                     } else {
-                        format!("{}:{}/{}", connection.host, connection.port, connection.database)
+                        format!(
+                            "{}:{}/{}",
+                            connection.host, connection.port, connection.database
+                        )
                     };
-                    table.add_row([datasource.name, connection.engine.name().to_owned(), place, datasource.comment]);
+                    table.add_row([
+                        datasource.name,
+                        connection.engine.name().to_owned(),
+                        place,
+                        datasource.comment,
+                    ]);
                 }
                 print(&format!("{table}\n"));
             }
             Self::Test { name } => {
                 let found = datasources.get(&caller(), &name).await?;
-                datasources.test(&caller(), &name, &found.connection).await?;
+                datasources
+                    .test(&caller(), &name, &found.connection)
+                    .await?;
                 print(&format!("'{name}' answers.\n"));
             }
             Self::Remove { name } => {
@@ -102,21 +122,27 @@ fn connection(text: &str) -> anyhow::Result<Connection> {
             database: String::new(),
         })
     };
-    let Some((scheme, rest)) = text.split_once(':') else { return file(text) };
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return file(text);
+    };
     match scheme {
         "sqlite" => file(rest.strip_prefix("//").unwrap_or(rest)),
         "postgres" | "postgresql" => {
             // `${env:NAME}` is no URL text: it is taken out before parsing and put back as the password.
             let (plain, secret) = take_secret(text);
-            let url = url::Url::parse(&plain)
-                .map_err(|e| anyhow::anyhow!("url: {e}; write postgres://user:password@host:5432/name"))?;
+            let url = url::Url::parse(&plain).map_err(|e| {
+                anyhow::anyhow!("url: {e}; write postgres://user:password@host:5432/name")
+            })?;
             let decode = |text: &str| {
                 url::form_urlencoded::parse(format!("x={}", text.replace('+', "%2B")).as_bytes())
                     .next()
                     .map_or_else(String::new, |(_, value)| value.into_owned())
             };
             let database = decode(url.path().trim_start_matches('/'));
-            anyhow::ensure!(!database.is_empty(), "url: name the database, as postgres://host/name");
+            anyhow::ensure!(
+                !database.is_empty(),
+                "url: name the database, as postgres://host/name"
+            );
             let password = secret.unwrap_or_else(|| decode(url.password().unwrap_or_default()));
             Ok(Connection {
                 engine: Engine::Postgres,
@@ -134,8 +160,12 @@ fn connection(text: &str) -> anyhow::Result<Connection> {
 }
 
 fn take_secret(text: &str) -> (String, Option<String>) {
-    let Some(start) = text.find("${env:") else { return (text.to_owned(), None) };
-    let Some(length) = text[start..].find('}') else { return (text.to_owned(), None) };
+    let Some(start) = text.find("${env:") else {
+        return (text.to_owned(), None);
+    };
+    let Some(length) = text[start..].find('}') else {
+        return (text.to_owned(), None);
+    };
     let secret = text[start..=start + length].to_owned();
     (text.replace(&secret, "secret"), Some(secret))
 }
@@ -149,7 +179,10 @@ mod tests {
     #[test]
     fn reads_a_postgres_url_with_an_escaped_password() {
         let read = connection("postgres://ann:p%40ss@db.local:5433/sales").expect("a connection");
-        assert_eq!((read.host.as_str(), read.port, read.database.as_str()), ("db.local", 5433, "sales"));
+        assert_eq!(
+            (read.host.as_str(), read.port, read.database.as_str()),
+            ("db.local", 5433, "sales")
+        );
         assert_eq!(read.password.expose_secret(), "p@ss");
     }
 
@@ -161,7 +194,12 @@ mod tests {
 
     #[test]
     fn an_unknown_scheme_names_the_known_ones() {
-        let error = connection("oracle://x/y").expect_err("no driver").to_string();
-        assert_eq!(error, "url: no driver for 'oracle'; supported: sqlite, postgresql");
+        let error = connection("oracle://x/y")
+            .expect_err("no driver")
+            .to_string();
+        assert_eq!(
+            error,
+            "url: no driver for 'oracle'; supported: sqlite, postgresql"
+        );
     }
 }

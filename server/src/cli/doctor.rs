@@ -23,7 +23,11 @@ impl Doctor {
         }
         telemetry::install(&config.log);
         let mut report = Report::default();
-        let torch = if cfg!(feature = "torch") { "built in" } else { "not built in: local models are off; build with default features" };
+        let torch = if cfg!(feature = "torch") {
+            "built in"
+        } else {
+            "not built in: local models are off; build with default features"
+        };
         report.say(cfg!(feature = "torch"), "libtorch", torch);
         let data_dir = config.data_dir()?;
         match writable(&data_dir) {
@@ -31,27 +35,45 @@ impl Doctor {
             Err(error) => report.say(
                 false,
                 "data directory",
-                &format!("{}: {error}; set data.dir or TIDEGATE_DATA_DIR to a place you may write", data_dir.display()),
+                &format!(
+                    "{}: {error}; set data.dir or TIDEGATE_DATA_DIR to a place you may write",
+                    data_dir.display()
+                ),
             ),
         }
-        for (key, address) in [("server.port", Some(config.web_address()?)), ("server.openai_port", config.openai_address()?)] {
+        for (key, address) in [
+            ("server.port", Some(config.web_address()?)),
+            ("server.openai_port", config.openai_address()?),
+        ] {
             let Some(address) = address else { continue };
             match std::net::TcpListener::bind(address) {
                 Ok(_) => report.say(true, key, &format!("{address} is free")),
-                Err(error) => report.say(false, key, &format!("{address}: {error}; a server may be running there already")),
+                Err(error) => report.say(
+                    false,
+                    key,
+                    &format!("{address}: {error}; a server may be running there already"),
+                ),
             }
         }
         match App::start(config, Clock::system()).await {
             Err(error) => report.say(false, "store", &format!("{error:#}")),
             Ok(app) => {
-                report.say(app.store_answers().await, "store", "answers, migrations applied");
+                report.say(
+                    app.store_answers().await,
+                    "store",
+                    "answers, migrations applied",
+                );
                 self.datasources(&app, &mut report).await;
                 self.models(&app, &mut report).await;
                 app.stop().await;
             }
         }
         print(&report.text);
-        anyhow::ensure!(report.failed == 0, "{} of the checks above failed", report.failed);
+        anyhow::ensure!(
+            report.failed == 0,
+            "{} of the checks above failed",
+            report.failed
+        );
         Ok(())
     }
 
@@ -64,7 +86,11 @@ impl Doctor {
             Ok(found) => {
                 for datasource in found {
                     let name = format!("datasource {}", datasource.name);
-                    match app.datasources().test(&caller(), &datasource.name, &datasource.connection).await {
+                    match app
+                        .datasources()
+                        .test(&caller(), &datasource.name, &datasource.connection)
+                        .await
+                    {
                         Ok(()) => report.say(true, &name, "answers"),
                         Err(error) => report.say(false, &name, &error.to_string()),
                     }
@@ -76,13 +102,21 @@ impl Doctor {
     async fn models(&self, app: &App, report: &mut Report) {
         let until = Instant::now() + Duration::from_secs(self.wait);
         while Instant::now() < until
-            && app.models().states().iter().any(|(_, state)| matches!(state, State::Loading))
+            && app
+                .models()
+                .states()
+                .iter()
+                .any(|(_, state)| matches!(state, State::Loading))
         {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let states = app.models().states();
         if states.is_empty() {
-            report.say(false, "models", "none; add one under [[models]] or build with default features");
+            report.say(
+                false,
+                "models",
+                "none; add one under [[models]] or build with default features",
+            );
         }
         for (metadata, state) in states {
             let name = format!("model {}", metadata.name);

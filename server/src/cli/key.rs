@@ -35,9 +35,16 @@ impl Key {
     pub(super) async fn run(self, config: Config) -> anyhow::Result<()> {
         let app = app(config, false).await?;
         match self {
-            Self::Create { name, admin, datasource } => {
+            Self::Create {
+                name,
+                admin,
+                datasource,
+            } => {
                 let datasources = (!datasource.is_empty()).then_some(datasource);
-                let (key, record) = app.keys().create(&caller(), &name, admin, datasources).await?;
+                let (key, record) = app
+                    .keys()
+                    .create(&caller(), &name, admin, datasources)
+                    .await?;
                 print(&format!(
                     "{key}\n\nKeep it: it is not shown again. Send it as `Authorization: Bearer {}…`.\n",
                     record.prefix
@@ -45,18 +52,26 @@ impl Key {
             }
             Self::List => {
                 let mut table = Table::new();
-                table
-                    .load_preset(UTF8_FULL_CONDENSED)
-                    .set_header(["id", "prefix", "name", "may", "datasources", "made", "revoked"]);
+                table.load_preset(UTF8_FULL_CONDENSED).set_header([
+                    "id",
+                    "prefix",
+                    "name",
+                    "may",
+                    "datasources",
+                    "made",
+                    "revoked",
+                ]);
                 for key in app.keys().list(&caller()).await? {
                     table.add_row([
                         key.id.to_string(),
                         key.prefix,
                         key.name,
                         if key.admin { "ask, manage" } else { "ask" }.to_owned(),
-                        key.datasources.map_or("all".to_owned(), |names| names.join(", ")),
+                        key.datasources
+                            .map_or("all".to_owned(), |names| names.join(", ")),
                         key.created_at.format("%Y-%m-%d %H:%M").to_string(),
-                        key.revoked_at.map_or(String::new(), |at| at.format("%Y-%m-%d %H:%M").to_string()),
+                        key.revoked_at
+                            .map_or(String::new(), |at| at.format("%Y-%m-%d %H:%M").to_string()),
                     ]);
                 }
                 print(&format!("{table}\n"));

@@ -84,7 +84,10 @@ pub fn run(cli: Cli) -> ExitCode {
 
 fn with_config(common: &Common, command: Command) -> anyhow::Result<()> {
     let config = load(common)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
     runtime.block_on(async {
         match command {
             Command::Serve(serve) => serve.run(config).await,
@@ -101,9 +104,14 @@ fn with_config(common: &Common, command: Command) -> anyhow::Result<()> {
     })
 }
 
-#[expect(clippy::disallowed_methods, reason = "the command line is where the environment enters the configuration")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line is where the environment enters the configuration"
+)]
 fn load(common: &Common) -> anyhow::Result<Config> {
-    Ok(Config::load(common.config.as_deref(), &|name| std::env::var(name).ok())?)
+    Ok(Config::load(common.config.as_deref(), &|name| {
+        std::env::var(name).ok()
+    })?)
 }
 
 /// Commands that print a result keep the log to warnings unless a filter was set.
@@ -131,12 +139,18 @@ fn caller() -> Caller {
     Caller::local("001")
 }
 
-#[expect(clippy::print_stdout, reason = "the command line's answers go to standard output")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the command line's answers go to standard output"
+)]
 fn print(text: &str) {
     print!("{text}");
 }
 
-#[expect(clippy::print_stderr, reason = "the command line's complaints go to standard error")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the command line's complaints go to standard error"
+)]
 fn complain(text: &str) {
     eprintln!("{text}");
 }

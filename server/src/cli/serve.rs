@@ -71,13 +71,17 @@ impl Serve {
         let sampled = app.clone();
         app.tasks.spawn(async move {
             if let Err(error) = sampled.ensure_sample().await {
-                tracing::error!(error = format!("{error:#}"), "the sample database could not be made");
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "the sample database could not be made"
+                );
             }
             announce(web_address, openai_address);
         });
 
         let web_stop = stop.clone();
-        let web = axum::serve(web, api::web(app.clone())).with_graceful_shutdown(async move { web_stop.cancelled().await });
+        let web = axum::serve(web, api::web(app.clone()))
+            .with_graceful_shutdown(async move { web_stop.cancelled().await });
         let openai_stop = stop.clone();
         let openai_app = app.clone();
         let openai = async move {
@@ -113,9 +117,9 @@ async fn refuse_open_door(app: &App, address: SocketAddr) -> anyhow::Result<()> 
 }
 
 async fn listen(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("{key}: {address} cannot be bound; is another server running there?"))
+    TcpListener::bind(address).await.with_context(|| {
+        format!("{key}: {address} cannot be bound; is another server running there?")
+    })
 }
 
 fn announce(web: SocketAddr, openai: Option<SocketAddr>) {

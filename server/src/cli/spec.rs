@@ -26,8 +26,12 @@ impl Spec {
     /// Prints it.
     pub(super) fn run(self) -> anyhow::Result<()> {
         let text = match self.which {
-            Which::Rest => serde_json::to_string_pretty(&api::docs::finished(api::rest_routes().into_openapi())?)?,
-            Which::Openai => serde_json::to_string_pretty(&api::docs::finished(api::openai_routes().into_openapi())?)?,
+            Which::Rest => serde_json::to_string_pretty(&api::docs::finished(
+                api::rest_routes().into_openapi(),
+            )?)?,
+            Which::Openai => serde_json::to_string_pretty(&api::docs::finished(
+                api::openai_routes().into_openapi(),
+            )?)?,
             Which::Graphql => api::graphql::sdl(),
         };
         print(&text);

@@ -11,7 +11,15 @@ pub const DEFAULTS: &str = include_str!("defaults.toml");
 
 /// Keys of a `[[models]]` table; that list has no default entry to read them from.
 const MODEL_KEYS: [&str; 10] = [
-    "name", "provider", "kind", "base_url", "model", "api_key", "path", "dtype", "device",
+    "name",
+    "provider",
+    "kind",
+    "base_url",
+    "model",
+    "api_key",
+    "path",
+    "dtype",
+    "device",
     "timeout_seconds",
 ];
 
@@ -33,7 +41,11 @@ pub struct ConfigError {
 impl ConfigError {
     /// A key that cannot be accepted.
     pub fn bad(key: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { source_name: String::new(), key: key.into(), reason: reason.into() }
+        Self {
+            source_name: String::new(),
+            key: key.into(),
+            reason: reason.into(),
+        }
     }
 
     fn in_file(mut self, path: &Path) -> Self {
@@ -56,11 +68,13 @@ impl Config {
     /// # Errors
     /// An unreadable file, bad TOML, an unknown key, a value of the wrong type.
     pub fn load(file: Option<&Path>, environment: Environment<'_>) -> Result<Self, ConfigError> {
-        let mut merged: Table =
-            DEFAULTS.parse().map_err(|e: toml::de::Error| ConfigError::bad("defaults", e.to_string()))?;
+        let mut merged: Table = DEFAULTS
+            .parse()
+            .map_err(|e: toml::de::Error| ConfigError::bad("defaults", e.to_string()))?;
         if let Some(path) = file {
-            let text = std::fs::read_to_string(path)
-                .map_err(|e| ConfigError::bad("file", format!("cannot be read: {e}")).in_file(path))?;
+            let text = std::fs::read_to_string(path).map_err(|e| {
+                ConfigError::bad("file", format!("cannot be read: {e}")).in_file(path)
+            })?;
             Self::overlay(&mut merged, &text).map_err(|e| e.in_file(path))?;
         }
         overlay_environment(&mut merged, environment)?;
@@ -74,23 +88,24 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        let mut merged: Table =
-            DEFAULTS.parse().map_err(|e: toml::de::Error| ConfigError::bad("defaults", e.to_string()))?;
+        let mut merged: Table = DEFAULTS
+            .parse()
+            .map_err(|e: toml::de::Error| ConfigError::bad("defaults", e.to_string()))?;
         Self::overlay(&mut merged, text)?;
         Self::checked(Value::Table(merged))
     }
 
     fn overlay(merged: &mut Table, text: &str) -> Result<(), ConfigError> {
-        let given: Table = text
-            .parse()
-            .map_err(|e: toml::de::Error| ConfigError::bad("toml", e.to_string().replace('\n', " ")))?;
+        let given: Table = text.parse().map_err(|e: toml::de::Error| {
+            ConfigError::bad("toml", e.to_string().replace('\n', " "))
+        })?;
         merge(merged, given, "")
     }
 
     fn checked(root: Value) -> Result<Self, ConfigError> {
-        let config: Self = root
-            .try_into()
-            .map_err(|e: toml::de::Error| ConfigError::bad("configuration", e.to_string().replace('\n', " ")))?;
+        let config: Self = root.try_into().map_err(|e: toml::de::Error| {
+            ConfigError::bad("configuration", e.to_string().replace('\n', " "))
+        })?;
         config.check()?;
         Ok(config)
     }
@@ -101,22 +116,40 @@ impl Config {
             return Err(ConfigError::bad("log.format", "must be 'pretty' or 'json'"));
         }
         if !(0.0..=1.0).contains(&self.ask.abstain_below) {
-            return Err(ConfigError::bad("ask.abstain_below", "must lie between 0 and 1"));
+            return Err(ConfigError::bad(
+                "ask.abstain_below",
+                "must lie between 0 and 1",
+            ));
         }
         for (i, model) in self.models.iter().enumerate() {
             let key = |name: &str| format!("models[{i}].{name}");
             if model.name.is_empty() || model.name.contains('@') {
-                return Err(ConfigError::bad(key("name"), "must be set and must not contain '@'"));
+                return Err(ConfigError::bad(
+                    key("name"),
+                    "must be set and must not contain '@'",
+                ));
             }
-            if self.models[..i].iter().any(|other| other.name == model.name) {
-                return Err(ConfigError::bad(key("name"), format!("'{}' is taken by an earlier model", model.name)));
+            if self.models[..i]
+                .iter()
+                .any(|other| other.name == model.name)
+            {
+                return Err(ConfigError::bad(
+                    key("name"),
+                    format!("'{}' is taken by an earlier model", model.name),
+                ));
             }
             match model.provider {
                 super::Provider::Proxy if model.base_url.is_empty() => {
-                    return Err(ConfigError::bad(key("base_url"), "must be set for a proxy model, as https://host/v1"));
+                    return Err(ConfigError::bad(
+                        key("base_url"),
+                        "must be set for a proxy model, as https://host/v1",
+                    ));
                 }
                 super::Provider::Torch if model.path.is_empty() => {
-                    return Err(ConfigError::bad(key("path"), "must be set for a torch model: a Hugging Face directory"));
+                    return Err(ConfigError::bad(
+                        key("path"),
+                        "must be set for a torch model: a Hugging Face directory",
+                    ));
                 }
                 _ => {}
             }
@@ -127,15 +160,26 @@ impl Config {
 
 fn merge(into: &mut Table, from: Table, prefix: &str) -> Result<(), ConfigError> {
     for (key, value) in from {
-        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        let path = if prefix.is_empty() {
+            key.clone()
+        } else {
+            format!("{prefix}.{key}")
+        };
         if path == "models" {
             let Value::Array(models) = &value else {
-                return Err(ConfigError::bad("models", "must be a list of tables: write [[models]]"));
+                return Err(ConfigError::bad(
+                    "models",
+                    "must be a list of tables: write [[models]]",
+                ));
             };
             for (i, model) in models.iter().enumerate() {
                 for name in model.as_table().into_iter().flat_map(Table::keys) {
                     if !MODEL_KEYS.contains(&name.as_str()) {
-                        return Err(unknown(&format!("models[{i}].{name}"), name, MODEL_KEYS.iter().copied()));
+                        return Err(unknown(
+                            &format!("models[{i}].{name}"),
+                            name,
+                            MODEL_KEYS.iter().copied(),
+                        ));
                     }
                 }
             }
@@ -145,8 +189,16 @@ fn merge(into: &mut Table, from: Table, prefix: &str) -> Result<(), ConfigError>
         let known: Vec<String> = into.keys().cloned().collect();
         match (into.get_mut(&key), value) {
             (None, _) => {
-                let extra = if prefix.is_empty() { vec!["models"] } else { vec![] };
-                return Err(unknown(&path, &key, known.iter().map(String::as_str).chain(extra)));
+                let extra = if prefix.is_empty() {
+                    vec!["models"]
+                } else {
+                    vec![]
+                };
+                return Err(unknown(
+                    &path,
+                    &key,
+                    known.iter().map(String::as_str).chain(extra),
+                ));
             }
             (Some(Value::Table(old)), Value::Table(new)) => merge(old, new, &path)?,
             (Some(old), new) => {
@@ -179,19 +231,32 @@ fn unknown<'a>(path: &str, key: &str, known: impl Iterator<Item = &'a str>) -> C
     ConfigError::bad(path, format!("no such key; {hint}"))
 }
 
-fn overlay_environment(merged: &mut Table, environment: Environment<'_>) -> Result<(), ConfigError> {
+fn overlay_environment(
+    merged: &mut Table,
+    environment: Environment<'_>,
+) -> Result<(), ConfigError> {
     for (section, table) in merged.iter_mut() {
         let Value::Table(table) = table else { continue };
         for (key, value) in table.iter_mut() {
             let variable = format!("TIDEGATE_{}_{}", section.to_uppercase(), key.to_uppercase());
-            let Some(text) = environment(&variable) else { continue };
-            let bad = |what: &str| ConfigError::bad(variable.clone(), format!("must be {what}, not '{text}'"));
+            let Some(text) = environment(&variable) else {
+                continue;
+            };
+            let bad = |what: &str| {
+                ConfigError::bad(variable.clone(), format!("must be {what}, not '{text}'"))
+            };
             *value = match value {
-                Value::Boolean(_) => Value::Boolean(text.parse().map_err(|_| bad("true or false"))?),
-                Value::Integer(_) => Value::Integer(text.parse().map_err(|_| bad("a whole number"))?),
+                Value::Boolean(_) => {
+                    Value::Boolean(text.parse().map_err(|_| bad("true or false"))?)
+                }
+                Value::Integer(_) => {
+                    Value::Integer(text.parse().map_err(|_| bad("a whole number"))?)
+                }
                 Value::Float(_) => Value::Float(text.parse().map_err(|_| bad("a number"))?),
                 Value::Array(_) => Value::Array(
-                    text.split(',').map(|part| Value::String(part.trim().to_owned())).collect(),
+                    text.split(',')
+                        .map(|part| Value::String(part.trim().to_owned()))
+                        .collect(),
                 ),
                 _ => Value::String(text),
             };
@@ -201,7 +266,11 @@ fn overlay_environment(merged: &mut Table, environment: Environment<'_>) -> Resu
 }
 
 /// Replaces `${env:NAME}` and `${env:NAME:-default}` inside text values.
-fn substitute(value: &mut Value, path: &str, environment: Environment<'_>) -> Result<(), ConfigError> {
+fn substitute(
+    value: &mut Value,
+    path: &str,
+    environment: Environment<'_>,
+) -> Result<(), ConfigError> {
     match value {
         Value::String(text) => {
             while let Some(start) = text.find("${env:") {
@@ -211,16 +280,25 @@ fn substitute(value: &mut Value, path: &str, environment: Environment<'_>) -> Re
                 let inside = &text[start + 6..start + length];
                 let (name, default) = inside
                     .split_once(":-")
-                    .map_or((inside, None), |(name, default)| (name, Some(default.to_owned())));
+                    .map_or((inside, None), |(name, default)| {
+                        (name, Some(default.to_owned()))
+                    });
                 let Some(found) = environment(name).or(default) else {
-                    return Err(ConfigError::bad(path, format!("the environment variable {name} is not set")));
+                    return Err(ConfigError::bad(
+                        path,
+                        format!("the environment variable {name} is not set"),
+                    ));
                 };
                 text.replace_range(start..=start + length, &found);
             }
         }
         Value::Table(table) => {
             for (key, inner) in table.iter_mut() {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                let path = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
                 substitute(inner, &path, environment)?;
             }
         }
@@ -250,17 +328,30 @@ mod tests {
     #[test]
     fn an_unknown_key_names_the_nearest() {
         let error = Config::from_toml("[server]\nprot = 1").expect_err("unknown key");
-        assert_eq!(error.to_string(), "server.prot: no such key; did you mean 'port'?");
+        assert_eq!(
+            error.to_string(),
+            "server.prot: no such key; did you mean 'port'?"
+        );
         let error = Config::from_toml("[serve]\nport = 1").expect_err("unknown section");
-        assert!(error.to_string().contains("did you mean 'server'"), "{error}");
-        let error = Config::from_toml("[[models]]\nname='x'\nprovider='proxy'\nbase_ur='y'").expect_err("unknown");
-        assert!(error.to_string().contains("did you mean 'base_url'"), "{error}");
+        assert!(
+            error.to_string().contains("did you mean 'server'"),
+            "{error}"
+        );
+        let error = Config::from_toml("[[models]]\nname='x'\nprovider='proxy'\nbase_ur='y'")
+            .expect_err("unknown");
+        assert!(
+            error.to_string().contains("did you mean 'base_url'"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_wrong_type_is_named() {
         let error = Config::from_toml("[server]\nport = 'x'").expect_err("wrong type");
-        assert_eq!(error.to_string(), "server.port: must be a integer, not a string");
+        assert_eq!(
+            error.to_string(),
+            "server.port: must be a integer, not a string"
+        );
     }
 
     #[test]
@@ -280,6 +371,9 @@ mod tests {
     fn a_missing_variable_is_an_error_that_names_the_key() {
         let mut value: Value = Value::String("${env:NOT_SET}".to_owned());
         let error = substitute(&mut value, "models[0].api_key", &|_| None).expect_err("not set");
-        assert_eq!(error.to_string(), "models[0].api_key: the environment variable NOT_SET is not set");
+        assert_eq!(
+            error.to_string(),
+            "models[0].api_key: the environment variable NOT_SET is not set"
+        );
     }
 }

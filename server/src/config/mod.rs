@@ -237,11 +237,18 @@ impl Config {
     }
 
     fn address(&self, port: u16) -> Result<SocketAddr, ConfigError> {
-        let host = if self.server.host == "localhost" { "127.0.0.1" } else { &self.server.host };
+        let host = if self.server.host == "localhost" {
+            "127.0.0.1"
+        } else {
+            &self.server.host
+        };
         let host: std::net::IpAddr = host.trim_matches(['[', ']']).parse().map_err(|_| {
             ConfigError::bad(
                 "server.host",
-                format!("'{}' is not an IP address; 127.0.0.1 is this machine, 0.0.0.0 every interface", self.server.host),
+                format!(
+                    "'{}' is not an IP address; 127.0.0.1 is this machine, 0.0.0.0 every interface",
+                    self.server.host
+                ),
             )
         })?;
         Ok(SocketAddr::new(host, port))

@@ -7,7 +7,9 @@ use tidegate_schema::{
     model::{Catalogue, Cell, ChatEvent, Evidence, RowSet, Stage, Verdict},
 };
 
-use super::{Attempt, Emitter, Gathered, Memory, Outcome, StageClock, extract, gather, prompt, show};
+use super::{
+    Attempt, Emitter, Gathered, Memory, Outcome, StageClock, extract, gather, prompt, show,
+};
 use crate::{
     drivers::Limits,
     guard::{GuardOptions, GuardedDatabase, Refusal},
@@ -48,10 +50,20 @@ pub struct DataTurn {
 pub async fn answer(turn: DataTurn, emitter: &Emitter) -> Result<Outcome> {
     let mut clock = StageClock::new();
     let tables = prompt::choose_tables(&turn.catalogue, &turn.question, turn.schema_chars);
-    let names: Vec<String> = tables.iter().map(|&i| turn.catalogue.tables[i].name.clone()).collect();
-    emitter.emit(ChatEvent::Schema { tables: names.clone() }).await;
+    let names: Vec<String> = tables
+        .iter()
+        .map(|&i| turn.catalogue.tables[i].name.clone())
+        .collect();
+    emitter
+        .emit(ChatEvent::Schema {
+            tables: names.clone(),
+        })
+        .await;
     let shown = Arc::new(Catalogue {
-        tables: tables.iter().map(|&i| turn.catalogue.tables[i].clone()).collect(),
+        tables: tables
+            .iter()
+            .map(|&i| turn.catalogue.tables[i].clone())
+            .collect(),
     });
     let engine = turn.database.engine();
     let schema = prompt::schema_text(&turn.catalogue, &tables);
@@ -60,7 +72,10 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter) -> Result<Outcome> {
         text: prompt::system(engine, &schema, turn.today, turn.limits.rows)?,
     }];
     messages.extend(turn.memory.iter().cloned());
-    messages.push(PromptMessage { speaker: Speaker::User, text: turn.question.clone() });
+    messages.push(PromptMessage {
+        speaker: Speaker::User,
+        text: turn.question.clone(),
+    });
     clock.end(Stage::Schema);
 
     let metadata = turn.model.metadata();
@@ -98,7 +113,11 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter) -> Result<Outcome> {
         outcome.raw.clone_from(&gathered.text);
         let written = extract::read(&gathered.text);
         if written.sql.is_empty() {
-            outcome.text = if written.direct.is_empty() { written.thoughts } else { written.direct };
+            outcome.text = if written.direct.is_empty() {
+                written.thoughts
+            } else {
+                written.direct
+            };
             if outcome.text.is_empty() {
                 outcome.text = "The model gave no answer.".to_owned();
             }
@@ -115,7 +134,11 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter) -> Result<Outcome> {
                 tell_rows(emitter, &rows).await;
                 let chart = show::choose(&rows, show::kind_of(&written.display));
                 emitter.emit(ChatEvent::Chart(chart)).await;
-                outcome.text = if written.thoughts.is_empty() { show::words(&rows) } else { written.thoughts };
+                outcome.text = if written.thoughts.is_empty() {
+                    show::words(&rows)
+                } else {
+                    written.thoughts
+                };
                 outcome.evidence.verdict = Some(verdict);
                 outcome.evidence.rows_read = rows.rows.len();
                 outcome.evidence.cut_at = rows.cut_at;
@@ -129,7 +152,11 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter) -> Result<Outcome> {
                 emitter.emit(ChatEvent::Verdict(verdict.clone())).await;
                 outcome.evidence.verdict = Some(verdict);
                 let text = error.to_string();
-                outcome.text = if written.thoughts.is_empty() { text.clone() } else { format!("{}\n{text}", written.thoughts) };
+                outcome.text = if written.thoughts.is_empty() {
+                    text.clone()
+                } else {
+                    format!("{}\n{text}", written.thoughts)
+                };
                 outcome.problem = Some(error);
                 // The built-in model would only write the same again.
                 if round == turn.repairs || metadata.sql_only {
@@ -137,7 +164,10 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter) -> Result<Outcome> {
                 }
                 round += 1;
                 outcome.evidence.repairs = round;
-                messages.push(PromptMessage { speaker: Speaker::Assistant, text: gathered.text });
+                messages.push(PromptMessage {
+                    speaker: Speaker::Assistant,
+                    text: gathered.text,
+                });
                 messages.push(PromptMessage {
                     speaker: Speaker::User,
                     text: prompt::repair(&chosen.sql, &text)?,
@@ -170,17 +200,28 @@ async fn try_candidates(
     let mut best: Option<Chosen> = None;
     for candidate in std::iter::once(sql).chain(gathered.alternatives.iter().map(String::as_str)) {
         let started = Instant::now();
-        let ran = turn.database.run(candidate, &GuardOptions::default(), turn.limits).await;
+        let ran = turn
+            .database
+            .run(candidate, &GuardOptions::default(), turn.limits)
+            .await;
         clock.end(Stage::Run);
         outcome.attempts.push(attempt(candidate, &ran, started));
         let found = matches!(&ran, Ok((_, rows)) if finds_something(rows));
         let better = match (&best, &ran) {
             (None, _) => true,
-            (Some(Chosen { outcome: Err(_), .. }), Ok(_)) => true,
+            (
+                Some(Chosen {
+                    outcome: Err(_), ..
+                }),
+                Ok(_),
+            ) => true,
             _ => found,
         };
         if better {
-            best = Some(Chosen { sql: candidate.to_owned(), outcome: ran });
+            best = Some(Chosen {
+                sql: candidate.to_owned(),
+                outcome: ran,
+            });
         }
         if found {
             break;
@@ -197,10 +238,16 @@ async fn try_candidates(
 
 /// Whether a result says anything: it has a row with a cell that is not NULL.
 fn finds_something(rows: &RowSet) -> bool {
-    rows.rows.iter().any(|row| row.iter().any(|cell| *cell != Cell::Null))
+    rows.rows
+        .iter()
+        .any(|row| row.iter().any(|cell| *cell != Cell::Null))
 }
 
-fn attempt(sql: &str, ran: &std::result::Result<(Verdict, RowSet), Refusal>, started: Instant) -> Attempt {
+fn attempt(
+    sql: &str,
+    ran: &std::result::Result<(Verdict, RowSet), Refusal>,
+    started: Instant,
+) -> Attempt {
     let (verdict, error, rows): (Verdict, Option<Error>, usize) = match ran {
         Ok((verdict, rows)) => (verdict.clone(), None, rows.rows.len()),
         Err(refusal) => (refusal.verdict.clone(), Some(refusal.error.clone()), 0),

@@ -32,8 +32,17 @@ pub fn schema() -> Value {
 
 /// Reads an answer: a JSON object anywhere in the text, else fenced SQL, else a bare SELECT, else plain words.
 pub fn read(text: &str) -> Written {
-    if let Some(object) = objects(text).find(|value| value.get("sql").is_some() || value.get("direct_response").is_some()) {
-        let part = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default().trim().to_owned();
+    if let Some(object) = objects(text)
+        .find(|value| value.get("sql").is_some() || value.get("direct_response").is_some())
+    {
+        let part = |name: &str| {
+            object
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .trim()
+                .to_owned()
+        };
         return Written {
             thoughts: part("thoughts"),
             direct: part("direct_response"),
@@ -42,13 +51,27 @@ pub fn read(text: &str) -> Written {
         };
     }
     if let Some((before, sql)) = fenced_sql(text) {
-        return Written { thoughts: before.trim().to_owned(), sql: sql.trim().to_owned(), ..Written::default() };
+        return Written {
+            thoughts: before.trim().to_owned(),
+            sql: sql.trim().to_owned(),
+            ..Written::default()
+        };
     }
-    let start = text.trim_start().get(..7).unwrap_or_default().to_ascii_lowercase();
+    let start = text
+        .trim_start()
+        .get(..7)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     if start.starts_with("select ") || start.starts_with("with ") {
-        return Written { sql: text.trim().to_owned(), ..Written::default() };
+        return Written {
+            sql: text.trim().to_owned(),
+            ..Written::default()
+        };
     }
-    Written { direct: text.trim().to_owned(), ..Written::default() }
+    Written {
+        direct: text.trim().to_owned(),
+        ..Written::default()
+    }
 }
 
 /// Every JSON object that begins at some brace of the text, repaired if it was cut or has raw newlines.
@@ -59,7 +82,9 @@ fn objects(text: &str) -> impl Iterator<Item = Value> + '_ {
         if let Some(Ok(value @ Value::Object(_))) = stream.next() {
             return Some(value);
         }
-        serde_json::from_str(&repair(rest)).ok().filter(Value::is_object)
+        serde_json::from_str(&repair(rest))
+            .ok()
+            .filter(Value::is_object)
     })
 }
 
@@ -127,11 +152,17 @@ fn fenced_sql(text: &str) -> Option<(&str, &str)> {
     let body = &text[fence + 3..];
     let line_end = body.find('\n')?;
     let language = body[..line_end].trim().to_ascii_lowercase();
-    if !matches!(language.as_str(), "" | "sql" | "sqlite" | "postgresql" | "postgres") {
+    if !matches!(
+        language.as_str(),
+        "" | "sql" | "sqlite" | "postgresql" | "postgres"
+    ) {
         return None;
     }
     let inside = &body[line_end + 1..];
-    Some((&text[..fence], &inside[..inside.find("```").unwrap_or(inside.len())]))
+    Some((
+        &text[..fence],
+        &inside[..inside.find("```").unwrap_or(inside.len())],
+    ))
 }
 
 #[cfg(test)]
@@ -140,13 +171,20 @@ mod tests {
 
     #[test]
     fn reads_a_clean_object() {
-        let read = read(r#"{"thoughts": "t", "direct_response": "", "sql": "SELECT 1", "display_type": "response_table"}"#);
-        assert_eq!((read.sql.as_str(), read.thoughts.as_str()), ("SELECT 1", "t"));
+        let read = read(
+            r#"{"thoughts": "t", "direct_response": "", "sql": "SELECT 1", "display_type": "response_table"}"#,
+        );
+        assert_eq!(
+            (read.sql.as_str(), read.thoughts.as_str()),
+            ("SELECT 1", "t")
+        );
     }
 
     #[test]
     fn reads_an_object_in_fences_and_chatter_with_raw_newlines_and_a_trailing_comma() {
-        let read = read("Sure!\n```json\n{\"thoughts\": \"a\", \"sql\": \"SELECT 1\nFROM t\",}\n```\nHope it helps {x}");
+        let read = read(
+            "Sure!\n```json\n{\"thoughts\": \"a\", \"sql\": \"SELECT 1\nFROM t\",}\n```\nHope it helps {x}",
+        );
         assert_eq!(read.sql, "SELECT 1\nFROM t");
     }
 
@@ -160,7 +198,10 @@ mod tests {
     fn reads_fenced_and_bare_sql() {
         assert_eq!(read("Here:\n```sql\nSELECT 2\n```").sql, "SELECT 2");
         assert_eq!(read("select 3").sql, "select 3");
-        assert_eq!(read("WITH a AS (SELECT 1) SELECT * FROM a").sql, "WITH a AS (SELECT 1) SELECT * FROM a");
+        assert_eq!(
+            read("WITH a AS (SELECT 1) SELECT * FROM a").sql,
+            "WITH a AS (SELECT 1) SELECT * FROM a"
+        );
     }
 
     #[test]

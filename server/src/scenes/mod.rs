@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use tidegate_schema::{
     Error, Result,
-    model::{ChatEvent, ChartKind, Evidence, RowSet, Stage, StageTime, Usage, Verdict},
+    model::{ChartKind, ChatEvent, Evidence, RowSet, Stage, StageTime, Usage, Verdict},
 };
 use tokio::sync::mpsc;
 
@@ -87,7 +87,10 @@ pub(crate) struct StageClock {
 
 impl StageClock {
     pub(crate) fn new() -> Self {
-        Self { started: Instant::now(), times: Vec::new() }
+        Self {
+            started: Instant::now(),
+            times: Vec::new(),
+        }
     }
 
     /// Ends `stage`; the next one begins.
@@ -137,7 +140,9 @@ pub(crate) async fn gather(
                 }
             }
             Chunk::Alternatives(sql) => gathered.alternatives = sql,
-            Chunk::End { usage, confidence, .. } => {
+            Chunk::End {
+                usage, confidence, ..
+            } => {
                 gathered.usage = usage;
                 gathered.confidence = confidence;
             }

@@ -35,10 +35,17 @@ pub async fn answer(turn: NormalTurn, emitter: &Emitter) -> Result<Outcome> {
             metadata.name
         );
         emitter.emit(ChatEvent::Text(text.clone())).await;
-        return Ok(Outcome { raw: text.clone(), text, ..Outcome::default() });
+        return Ok(Outcome {
+            raw: text.clone(),
+            text,
+            ..Outcome::default()
+        });
     }
     let mut messages = turn.memory;
-    messages.push(PromptMessage { speaker: Speaker::User, text: turn.text });
+    messages.push(PromptMessage {
+        speaker: Speaker::User,
+        text: turn.text,
+    });
     let request = GenerateRequest {
         messages,
         temperature: turn.temperature,
@@ -54,7 +61,11 @@ pub async fn answer(turn: NormalTurn, emitter: &Emitter) -> Result<Outcome> {
     Ok(Outcome {
         raw: gathered.text.clone(),
         text: gathered.text,
-        evidence: Evidence { model: metadata.name, times: clock.times(), ..Evidence::default() },
+        evidence: Evidence {
+            model: metadata.name,
+            times: clock.times(),
+            ..Evidence::default()
+        },
         usage: gathered.usage,
         ..Outcome::default()
     })

@@ -14,7 +14,11 @@ const SHOWN_VALUES: usize = 12;
 /// Tables chosen for a question, as positions in the catalogue: all when their text fits `budget` characters,
 /// else those whose words the question shares, closed over foreign keys. A table is shown whole or not at all.
 pub fn choose_tables(catalogue: &Catalogue, question: &str, budget: usize) -> Vec<usize> {
-    let sizes: Vec<usize> = catalogue.tables.iter().map(|table| table_text(table).len()).collect();
+    let sizes: Vec<usize> = catalogue
+        .tables
+        .iter()
+        .map(|table| table_text(table).len())
+        .collect();
     if sizes.iter().sum::<usize>() <= budget {
         return (0..catalogue.tables.len()).collect();
     }
@@ -39,8 +43,13 @@ pub fn choose_tables(catalogue: &Catalogue, question: &str, budget: usize) -> Ve
             let score: f64 = asked
                 .intersection(found)
                 .map(|word| {
-                    let rarity = (catalogue.tables.len() as f64 / frequency[word] as f64).ln() + 0.1;
-                    if name.contains(word) { 3.0 * rarity } else { rarity }
+                    let rarity =
+                        (catalogue.tables.len() as f64 / frequency[word] as f64).ln() + 0.1;
+                    if name.contains(word) {
+                        3.0 * rarity
+                    } else {
+                        rarity
+                    }
                 })
                 .sum();
             (score, i)
@@ -52,7 +61,11 @@ pub fn choose_tables(catalogue: &Catalogue, question: &str, budget: usize) -> Ve
     for (_, start) in ranked {
         let mut wanted = vec![start];
         wanted.extend(referred(catalogue, start));
-        let extra: usize = wanted.iter().filter(|i| !chosen.contains(*i)).map(|&i| sizes[i]).sum();
+        let extra: usize = wanted
+            .iter()
+            .filter(|i| !chosen.contains(*i))
+            .map(|&i| sizes[i])
+            .sum();
         if used + extra > budget && !chosen.is_empty() {
             continue;
         }
@@ -89,25 +102,58 @@ fn words(text: &str) -> BTreeSet<String> {
 
 /// The chosen tables as text for a model.
 pub fn schema_text(catalogue: &Catalogue, tables: &[usize]) -> String {
-    tables.iter().map(|&i| table_text(&catalogue.tables[i])).collect::<Vec<_>>().join("\n")
+    tables
+        .iter()
+        .map(|&i| table_text(&catalogue.tables[i]))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn table_text(table: &CatalogueTable) -> String {
     use std::fmt::Write as _;
 
     let mut text = String::new();
-    let name = table.schema.as_ref().map_or(table.name.clone(), |schema| format!("{schema}.{}", table.name));
+    let name = table.schema.as_ref().map_or(table.name.clone(), |schema| {
+        format!("{schema}.{}", table.name)
+    });
     let _ = write!(text, "{name}(");
     for (i, column) in table.columns.iter().enumerate() {
-        let _ = write!(text, "{}{} {}", if i > 0 { ", " } else { "" }, column.name, column.data_type);
+        let _ = write!(
+            text,
+            "{}{} {}",
+            if i > 0 { ", " } else { "" },
+            column.name,
+            column.data_type
+        );
         if table.primary_key.contains(&column.name) {
             text.push_str(" primary key");
         }
-        if let Some(key) = table.foreign_keys.iter().find(|key| key.columns == [column.name.clone()]) {
-            let _ = write!(text, " -> {}.{}", key.references_table, key.references_columns.join(","));
+        if let Some(key) = table
+            .foreign_keys
+            .iter()
+            .find(|key| key.columns == [column.name.clone()])
+        {
+            let _ = write!(
+                text,
+                " -> {}.{}",
+                key.references_table,
+                key.references_columns.join(",")
+            );
         }
-        if column.values_complete && column.values.len() <= SHOWN_VALUES && !column.values.is_empty() {
-            let _ = write!(text, " in ({})", column.values.iter().map(|v| format!("'{v}'")).collect::<Vec<_>>().join(", "));
+        if column.values_complete
+            && column.values.len() <= SHOWN_VALUES
+            && !column.values.is_empty()
+        {
+            let _ = write!(
+                text,
+                " in ({})",
+                column
+                    .values
+                    .iter()
+                    .map(|v| format!("'{v}'"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            );
         }
         if let Some(comment) = &column.comment {
             let _ = write!(text, " /* {comment} */");
@@ -132,16 +178,24 @@ fn notes(engine: Engine) -> &'static str {
 }
 
 fn render(template: &str, values: minijinja::Value) -> Result<String> {
-    Environment::new().render_str(template, values).map_err(|e| Error::internal("rendering a prompt", e))
+    Environment::new()
+        .render_str(template, values)
+        .map_err(|e| Error::internal("rendering a prompt", e))
 }
 
 /// The system message for a question about a database.
-pub fn system(engine: Engine, schema: &str, today: chrono::NaiveDate, most_rows: usize) -> Result<String> {
+pub fn system(
+    engine: Engine,
+    schema: &str,
+    today: chrono::NaiveDate,
+    most_rows: usize,
+) -> Result<String> {
     let dialect = match engine {
         Engine::Sqlite => "SQLite",
         Engine::Postgres => "PostgreSQL",
     };
-    let values = context! { dialect, schema, notes => notes(engine), today => today.to_string(), most_rows };
+    let values =
+        context! { dialect, schema, notes => notes(engine), today => today.to_string(), most_rows };
     render(include_str!("prompts/data.j2"), values)
 }
 
@@ -182,14 +236,17 @@ mod tests {
 
     #[test]
     fn a_small_schema_is_shown_whole() {
-        let catalogue = Catalogue { tables: vec![table("a", &["x"], None), table("b", &["y"], None)] };
+        let catalogue = Catalogue {
+            tables: vec![table("a", &["x"], None), table("b", &["y"], None)],
+        };
         assert_eq!(choose_tables(&catalogue, "anything", 1000), [0, 1]);
     }
 
     #[test]
     fn a_large_schema_is_cut_at_tables_and_closed_over_foreign_keys() {
-        let mut tables: Vec<CatalogueTable> =
-            (0..200).map(|i| table(&format!("noise_{i}"), &["alpha", "beta"], None)).collect();
+        let mut tables: Vec<CatalogueTable> = (0..200)
+            .map(|i| table(&format!("noise_{i}"), &["alpha", "beta"], None))
+            .collect();
         tables.push(table("invoices", &["client_id", "amount"], Some("clients")));
         tables.push(table("clients", &["id", "name"], None));
         let catalogue = Catalogue { tables };

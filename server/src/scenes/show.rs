@@ -41,12 +41,17 @@ fn numeric(result: &RowSet, column: usize) -> bool {
 }
 
 fn numeric_columns(result: &RowSet) -> Vec<usize> {
-    (0..result.columns.len()).filter(|&column| numeric(result, column)).collect()
+    (0..result.columns.len())
+        .filter(|&column| numeric(result, column))
+        .collect()
 }
 
 /// Whether a column's cells are points on a time axis: dates, or texts such as `2024` and `2024-03`.
 fn temporal(result: &RowSet, column: usize) -> bool {
-    if matches!(result.columns[column].kind, CellKind::Date | CellKind::Timestamp) {
+    if matches!(
+        result.columns[column].kind,
+        CellKind::Date | CellKind::Timestamp
+    ) {
         return true;
     }
     !result.rows.is_empty()
@@ -65,7 +70,10 @@ fn temporal(result: &RowSet, column: usize) -> bool {
 fn fits(result: &RowSet, kind: ChartKind) -> bool {
     let numbers = numeric_columns(result);
     let (rows, columns) = (result.rows.len(), result.columns.len());
-    let keyed = columns >= 2 && rows >= 2 && !numbers.is_empty() && numbers.len() < columns + usize::from(columns > 1);
+    let keyed = columns >= 2
+        && rows >= 2
+        && !numbers.is_empty()
+        && numbers.len() < columns + usize::from(columns > 1);
     match kind {
         ChartKind::Table => true,
         ChartKind::Number => rows == 1 && columns == 1 && numbers.len() == 1,
@@ -89,7 +97,11 @@ fn natural(result: &RowSet) -> ChartKind {
     if temporal(result, 0) && numbers != [0] {
         return ChartKind::Line;
     }
-    if text_columns == 1 && rows <= MOST_BARS { ChartKind::Bar } else { ChartKind::Table }
+    if text_columns == 1 && rows <= MOST_BARS {
+        ChartKind::Bar
+    } else {
+        ChartKind::Table
+    }
 }
 
 /// A sentence for a result that came without words.
@@ -104,7 +116,11 @@ pub fn words(result: &RowSet) -> String {
             .iter()
             .zip(&result.rows[0])
             .map(|(column, cell)| {
-                format!("{}: {}", column.name, cell.to_text().unwrap_or_else(|| "no value".to_owned()))
+                format!(
+                    "{}: {}",
+                    column.name,
+                    cell.to_text().unwrap_or_else(|| "no value".to_owned())
+                )
             })
             .collect();
         return parts.join(", ");
@@ -131,7 +147,12 @@ mod tests {
                 data_type: String::new(),
             })
             .collect();
-        RowSet { columns, rows, cut_at: None, elapsed_ms: 0 }
+        RowSet {
+            columns,
+            rows,
+            cut_at: None,
+            elapsed_ms: 0,
+        }
     }
 
     fn text(text: &str) -> Cell {
@@ -140,9 +161,21 @@ mod tests {
 
     #[test]
     fn months_become_a_line_and_categories_bars() {
-        let months = result(&["m", "n"], vec![vec![text("2024-01"), Cell::Int(1)], vec![text("2024-02"), Cell::Int(2)]]);
+        let months = result(
+            &["m", "n"],
+            vec![
+                vec![text("2024-01"), Cell::Int(1)],
+                vec![text("2024-02"), Cell::Int(2)],
+            ],
+        );
         assert_eq!(choose(&months, None), ChartKind::Line);
-        let cities = result(&["c", "n"], vec![vec![text("Oslo"), Cell::Int(1)], vec![text("Bergen"), Cell::Int(2)]]);
+        let cities = result(
+            &["c", "n"],
+            vec![
+                vec![text("Oslo"), Cell::Int(1)],
+                vec![text("Bergen"), Cell::Int(2)],
+            ],
+        );
         assert_eq!(choose(&cities, None), ChartKind::Bar);
         assert_eq!(choose(&cities, Some(ChartKind::Pie)), ChartKind::Pie);
     }

@@ -10,7 +10,8 @@ use tidegate_schema::{
     Error, Result,
     ids::ConversationId,
     model::{
-        Answer, AuditEntry, Caller, ChatEvent, ChatMode, Message, MessageDetail, NewMessage, Role, TurnHead,
+        Answer, AuditEntry, Caller, ChatEvent, ChatMode, Message, MessageDetail, NewMessage, Role,
+        TurnHead,
     },
 };
 use tokio::sync::mpsc;
@@ -72,19 +73,31 @@ impl Chat<'_> {
             return Err(Error::invalid("user_input", "The message is empty"));
         }
         if app.stopping.is_cancelled() {
-            return Err(Error::Overloaded { retry_after: Duration::from_secs(5) });
+            return Err(Error::Overloaded {
+                retry_after: Duration::from_secs(5),
+            });
         }
         let permit = Arc::clone(&app.turns)
             .try_acquire_owned()
-            .map_err(|_| Error::Overloaded { retry_after: Duration::from_secs(1) })?;
-        let mode_name = if request.mode.is_empty() { ChatMode::Normal.name() } else { &request.mode };
+            .map_err(|_| Error::Overloaded {
+                retry_after: Duration::from_secs(1),
+            })?;
+        let mode_name = if request.mode.is_empty() {
+            ChatMode::Normal.name()
+        } else {
+            &request.mode
+        };
         let mode = ChatMode::from_name(mode_name).ok_or_else(|| Error::Unsupported {
             what: format!("Unsupported Chat Mode,{mode_name}!"),
         })?;
         let model = app.models().language(request.model.as_deref()).await?;
-        let conversation =
-            request.conversation.clone().unwrap_or_else(|| ConversationId(uuid::Uuid::new_v4().to_string()));
-        let prepared = self.prepare(caller, mode, &request, &conversation, Arc::clone(&model)).await?;
+        let conversation = request
+            .conversation
+            .clone()
+            .unwrap_or_else(|| ConversationId(uuid::Uuid::new_v4().to_string()));
+        let prepared = self
+            .prepare(caller, mode, &request, &conversation, Arc::clone(&model))
+            .await?;
         let model_name = model.metadata().name;
         let detail = MessageDetail {
             select_param: request.select_param.clone(),
@@ -100,11 +113,21 @@ impl Chat<'_> {
             model: Some(model_name.clone()),
             select_param: request.select_param.clone(),
         };
-        let human = NewMessage { role: Role::Human, content: request.text.clone(), detail: detail.clone() };
+        let human = NewMessage {
+            role: Role::Human,
+            content: request.text.clone(),
+            detail: detail.clone(),
+        };
         let round = app.store.begin_turn(head, human, app.clock.now()).await?;
 
         let (sender, receiver) = mpsc::channel(BACKLOG);
-        let turn = Turn { app: app.clone(), caller: caller.clone(), conversation, round, detail };
+        let turn = Turn {
+            app: app.clone(),
+            caller: caller.clone(),
+            conversation,
+            round,
+            detail,
+        };
         app.tasks.spawn(async move {
             let emitter = Emitter::new(sender);
             turn.run(prepared, model_name, &emitter).await;
@@ -123,7 +146,10 @@ impl Chat<'_> {
                 _ => {}
             }
         }
-        Err(Error::internal("running a turn", std::io::Error::other("the turn ended without an answer")))
+        Err(Error::internal(
+            "running a turn",
+            std::io::Error::other("the turn ended without an answer"),
+        ))
     }
 
     async fn prepare(
@@ -149,9 +175,16 @@ impl Chat<'_> {
                 max_tokens: request.max_tokens,
             })),
             ChatMode::WithDbExecute => {
-                let name = request.select_param.as_deref().filter(|name| !name.is_empty()).ok_or_else(|| {
-                    Error::invalid("select_param", "name the database to ask; /api/v1/chat/db/list lists them")
-                })?;
+                let name = request
+                    .select_param
+                    .as_deref()
+                    .filter(|name| !name.is_empty())
+                    .ok_or_else(|| {
+                        Error::invalid(
+                            "select_param",
+                            "name the database to ask; /api/v1/chat/db/list lists them",
+                        )
+                    })?;
                 let datasource = app.datasources().get(caller, name).await?;
                 Ok(Prepared::Data(Box::new(DataTurn {
                     question: request.text.clone(),
@@ -188,7 +221,11 @@ struct Turn {
 impl Turn {
     async fn run(self, prepared: Prepared, model: String, emitter: &Emitter) {
         emitter
-            .emit(ChatEvent::Started { conversation: self.conversation.clone(), round: self.round, model })
+            .emit(ChatEvent::Started {
+                conversation: self.conversation.clone(),
+                round: self.round,
+                model,
+            })
             .await;
         let limit = Duration::from_secs(self.app.config.limits.turn_seconds);
         let (watched, mut told) = mpsc::channel(BACKLOG);
@@ -240,16 +277,26 @@ impl Turn {
         for attempt in &outcome.attempts {
             let entry = AuditEntry {
                 at: self.app.clock.now(),
-                caller: self.caller.key.as_ref().map_or_else(|| self.caller.user.clone(), ToString::to_string),
+                caller: self
+                    .caller
+                    .key
+                    .as_ref()
+                    .map_or_else(|| self.caller.user.clone(), ToString::to_string),
                 datasource: outcome.evidence.datasource.clone(),
                 sql: attempt.sql.clone(),
                 allowed: attempt.verdict.allowed,
-                reason: attempt.error.as_ref().map_or_else(|| attempt.verdict.reason.clone(), ToString::to_string),
+                reason: attempt
+                    .error
+                    .as_ref()
+                    .map_or_else(|| attempt.verdict.reason.clone(), ToString::to_string),
                 rows: attempt.rows as i64,
                 elapsed_ms: attempt.elapsed_ms as i64,
             };
             if let Err(error) = self.app.store.record_query(entry).await {
-                tracing::error!(error = error.log_chain(), "the audit log could not be written");
+                tracing::error!(
+                    error = error.log_chain(),
+                    "the audit log could not be written"
+                );
             }
         }
         let answer = Answer {
@@ -262,12 +309,33 @@ impl Turn {
             evidence: outcome.evidence,
             usage: outcome.usage,
         };
-        let view = MessageDetail { evidence: Some(answer.document()), ..self.detail.clone() };
+        let view = MessageDetail {
+            evidence: Some(answer.document()),
+            ..self.detail.clone()
+        };
         let messages = vec![
-            NewMessage { role: Role::Ai, content: outcome.raw, detail: self.detail.clone() },
-            NewMessage { role: Role::View, content: answer.text.clone(), detail: view },
+            NewMessage {
+                role: Role::Ai,
+                content: outcome.raw,
+                detail: self.detail.clone(),
+            },
+            NewMessage {
+                role: Role::View,
+                content: answer.text.clone(),
+                detail: view,
+            },
         ];
-        match self.app.store.finish_turn(&self.conversation, self.round, messages, self.app.clock.now()).await {
+        match self
+            .app
+            .store
+            .finish_turn(
+                &self.conversation,
+                self.round,
+                messages,
+                self.app.clock.now(),
+            )
+            .await
+        {
             Ok(()) => emitter.emit(ChatEvent::Done(Box::new(answer))).await,
             Err(error) => emitter.emit(ChatEvent::Error(error)).await,
         }
@@ -278,13 +346,32 @@ impl Turn {
         if said.is_empty() {
             return;
         }
-        let detail = MessageDetail { cut: true, ..self.detail.clone() };
+        let detail = MessageDetail {
+            cut: true,
+            ..self.detail.clone()
+        };
         let messages = vec![
-            NewMessage { role: Role::Ai, content: said.to_owned(), detail: detail.clone() },
-            NewMessage { role: Role::View, content: said.to_owned(), detail },
+            NewMessage {
+                role: Role::Ai,
+                content: said.to_owned(),
+                detail: detail.clone(),
+            },
+            NewMessage {
+                role: Role::View,
+                content: said.to_owned(),
+                detail,
+            },
         ];
-        if let Err(error) =
-            self.app.store.finish_turn(&self.conversation, self.round, messages, self.app.clock.now()).await
+        if let Err(error) = self
+            .app
+            .store
+            .finish_turn(
+                &self.conversation,
+                self.round,
+                messages,
+                self.app.clock.now(),
+            )
+            .await
         {
             tracing::error!(error = error.log_chain(), "a cut turn could not be stored");
         }
@@ -307,7 +394,10 @@ fn memory(messages: &[Message], rounds: usize, alone: bool) -> Memory {
                 Role::System => Speaker::System,
                 Role::View => return None,
             };
-            Some(PromptMessage { speaker, text: message.content.clone() })
+            Some(PromptMessage {
+                speaker,
+                text: message.content.clone(),
+            })
         })
         .collect()
 }

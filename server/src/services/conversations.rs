@@ -27,7 +27,10 @@ impl Conversations<'_> {
     ) -> Result<PageOf<Conversation>> {
         caller.may(Act::Ask)?;
         if page.number == 0 || page.size == 0 || page.size > 1000 {
-            return Err(Error::invalid("page", "page starts at 1 and page_size lies between 1 and 1000"));
+            return Err(Error::invalid(
+                "page",
+                "page starts at 1 and page_size lies between 1 and 1000",
+            ));
         }
         self.0.store.list_conversations(filter, page).await
     }
@@ -43,7 +46,10 @@ impl Conversations<'_> {
         backwards: bool,
     ) -> Result<Vec<Conversation>> {
         caller.may(Act::Ask)?;
-        self.0.store.scan_conversations(filter, after, before, limit, backwards).await
+        self.0
+            .store
+            .scan_conversations(filter, after, before, limit, backwards)
+            .await
     }
 
     /// How many there are.
@@ -73,7 +79,10 @@ impl Conversations<'_> {
         caller.may(Act::Ask)?;
         let mut grouped: HashMap<ConversationId, Vec<Message>> = HashMap::new();
         for message in self.0.store.list_messages_of(ids).await? {
-            grouped.entry(message.conversation.clone()).or_default().push(message);
+            grouped
+                .entry(message.conversation.clone())
+                .or_default()
+                .push(message);
         }
         Ok(grouped)
     }

@@ -26,7 +26,10 @@ struct Entry {
 impl Databases {
     /// None open yet.
     pub fn new(connect_timeout: Duration) -> Self {
-        Self { open: Mutex::new(HashMap::new()), connect_timeout }
+        Self {
+            open: Mutex::new(HashMap::new()),
+            connect_timeout,
+        }
     }
 
     async fn entry(&self, datasource: &Datasource) -> Arc<Entry> {
@@ -51,8 +54,12 @@ impl Databases {
         entry
             .database
             .get_or_try_init(|| async {
-                let driver =
-                    drivers::connect(&datasource.name, &datasource.connection, self.connect_timeout).await?;
+                let driver = drivers::connect(
+                    &datasource.name,
+                    &datasource.connection,
+                    self.connect_timeout,
+                )
+                .await?;
                 Ok(Arc::new(GuardedDatabase::new(&datasource.name, driver)))
             })
             .await
@@ -76,7 +83,14 @@ impl Databases {
     }
 
     /// Opens a connection that is not kept, to prove that it works.
-    pub async fn probe(&self, name: &str, connection: &tidegate_schema::model::Connection) -> Result<()> {
-        drivers::connect(name, connection, self.connect_timeout).await?.ping().await
+    pub async fn probe(
+        &self,
+        name: &str,
+        connection: &tidegate_schema::model::Connection,
+    ) -> Result<()> {
+        drivers::connect(name, connection, self.connect_timeout)
+            .await?
+            .ping()
+            .await
     }
 }

@@ -38,16 +38,29 @@ impl Datasources<'_> {
         if let Some(found) = self.0.store.find_datasource(name).await? {
             return Ok(found);
         }
-        let names: Vec<String> = self.list(caller).await?.into_iter().map(|d| d.name).collect();
+        let names: Vec<String> = self
+            .list(caller)
+            .await?
+            .into_iter()
+            .map(|d| d.name)
+            .collect();
         let hint = names
             .iter()
             .map(|known| (strsim::jaro_winkler(known, name), known))
             .max_by(|a, b| a.0.total_cmp(&b.0))
             .map(|(score, nearest)| {
-                if score > 0.7 { format!("did you mean '{nearest}'?") } else { format!("there is: {}", names.join(", ")) }
+                if score > 0.7 {
+                    format!("did you mean '{nearest}'?")
+                } else {
+                    format!("there is: {}", names.join(", "))
+                }
             })
             .or_else(|| Some("add one with `tidegate db add`".to_owned()));
-        Err(Error::NotFound { what: "datasource", name: name.to_owned(), hint })
+        Err(Error::NotFound {
+            what: "datasource",
+            name: name.to_owned(),
+            hint,
+        })
     }
 
     /// One datasource by number.
@@ -67,14 +80,25 @@ impl Datasources<'_> {
         caller.may(Act::ManageDatasources)?;
         check_name(&new.name)?;
         if self.0.store.find_datasource(&new.name).await?.is_some() {
-            return Err(Error::AlreadyExists { what: "datasource", name: new.name });
+            return Err(Error::AlreadyExists {
+                what: "datasource",
+                name: new.name,
+            });
         }
         self.0.databases.probe(&new.name, &new.connection).await?;
-        self.0.store.insert_datasource(new, self.0.clock.now()).await
+        self.0
+            .store
+            .insert_datasource(new, self.0.clock.now())
+            .await
     }
 
     /// Changes a datasource after proving that the changed connection answers.
-    pub async fn update(&self, caller: &Caller, name: &str, patch: DatasourcePatch) -> Result<Datasource> {
+    pub async fn update(
+        &self,
+        caller: &Caller,
+        name: &str,
+        patch: DatasourcePatch,
+    ) -> Result<Datasource> {
         caller.may(Act::ManageDatasources)?;
         self.get(caller, name).await?;
         if let Some(connection) = &patch.connection {
@@ -136,7 +160,12 @@ impl Datasources<'_> {
             comment: "Sample shop: customers, products, orders".to_owned(),
             owner: None,
         };
-        match self.0.store.insert_datasource(new, self.0.clock.now()).await {
+        match self
+            .0
+            .store
+            .insert_datasource(new, self.0.clock.now())
+            .await
+        {
             Ok(_) | Err(Error::AlreadyExists { .. }) => Ok(()),
             Err(error) => Err(error),
         }
@@ -149,7 +178,10 @@ fn check_name(name: &str) -> Result<()> {
         return Err(Error::invalid(field, "must not be empty"));
     }
     if name.len() > 128 || name.chars().any(char::is_control) {
-        return Err(Error::invalid(field, "must be at most 128 characters and hold no control characters"));
+        return Err(Error::invalid(
+            field,
+            "must be at most 128 characters and hold no control characters",
+        ));
     }
     Ok(())
 }

@@ -26,7 +26,10 @@ impl Keys<'_> {
     ) -> Result<(String, ApiKey)> {
         caller.may(Act::ManageKeys)?;
         if name.trim().is_empty() {
-            return Err(Error::invalid("name", "must not be empty: it tells keys apart in the list"));
+            return Err(Error::invalid(
+                "name",
+                "must not be empty: it tells keys apart in the list",
+            ));
         }
         let secret: [u8; 32] = rand::random();
         let key = format!("{PREFIX}{}", hex::encode(secret));
@@ -67,7 +70,10 @@ impl Keys<'_> {
                 name: id.to_owned(),
                 hint: Some("`tidegate key list` shows ids and prefixes".to_owned()),
             })?;
-        self.0.store.revoke_key(&found.id, self.0.clock.now()).await?;
+        self.0
+            .store
+            .revoke_key(&found.id, self.0.clock.now())
+            .await?;
         Ok(())
     }
 
@@ -79,14 +85,20 @@ impl Keys<'_> {
     /// Who presents this bearer token, or nothing, over a listener that is on loopback or not.
     ///
     /// No key in force and loopback (or `server.open`): everything is allowed. Else a good key is needed.
-    pub async fn identify(&self, bearer: Option<&str>, user: Option<&str>, loopback: bool) -> Result<Caller> {
+    pub async fn identify(
+        &self,
+        bearer: Option<&str>,
+        user: Option<&str>,
+        loopback: bool,
+    ) -> Result<Caller> {
         let user = user.filter(|name| !name.trim().is_empty()).unwrap_or("001");
         if !self.in_use().await? {
             if loopback || self.0.config.server.open {
                 return Ok(Caller::local(user));
             }
             return Err(Error::Unauthenticated {
-                reason: "no key is configured on this server; make one with `tidegate key create`".to_owned(),
+                reason: "no key is configured on this server; make one with `tidegate key create`"
+                    .to_owned(),
             });
         }
         let Some(token) = bearer else {
@@ -107,7 +119,12 @@ impl Keys<'_> {
         if key.admin {
             acts.extend([Act::ManageDatasources, Act::ManageKeys]);
         }
-        Ok(Caller { key: Some(key.id), user: user.to_owned(), acts, datasources: key.datasources })
+        Ok(Caller {
+            key: Some(key.id),
+            user: user.to_owned(),
+            acts,
+            datasources: key.datasources,
+        })
     }
 }
 

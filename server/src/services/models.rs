@@ -10,7 +10,8 @@ use tidegate_schema::{
 use crate::{
     app::App,
     workers::{
-        ChunkStream, Embedder, GenerateRequest, LanguageModel, ModelKind, ModelMetadata, registry::State,
+        ChunkStream, Embedder, GenerateRequest, LanguageModel, ModelKind, ModelMetadata,
+        registry::State,
     },
 };
 
@@ -47,12 +48,20 @@ impl Models<'_> {
             Some(name) => name.to_owned(),
             None => self.default_name()?,
         };
-        self.0.registry.language(&name).await.unwrap_or_else(|| Err(self.unknown(&name, ModelKind::Llm)))
+        self.0
+            .registry
+            .language(&name)
+            .await
+            .unwrap_or_else(|| Err(self.unknown(&name, ModelKind::Llm)))
     }
 
     /// The embedder of a name.
     pub async fn embedder(&self, name: &str) -> Result<Arc<dyn Embedder>> {
-        self.0.registry.embedder(name).await.unwrap_or_else(|| Err(self.unknown(name, ModelKind::Embedding)))
+        self.0
+            .registry
+            .embedder(name)
+            .await
+            .unwrap_or_else(|| Err(self.unknown(name, ModelKind::Embedding)))
     }
 
     /// Generates with a model by name, outside any conversation.
@@ -68,7 +77,12 @@ impl Models<'_> {
     }
 
     /// Embeds texts with a model by name.
-    pub async fn embed(&self, caller: &Caller, name: &str, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
+    pub async fn embed(
+        &self,
+        caller: &Caller,
+        name: &str,
+        texts: Vec<String>,
+    ) -> Result<Vec<Vec<f32>>> {
         caller.may(Act::Ask)?;
         self.embedder(name).await?.embed(texts).await
     }
@@ -83,10 +97,13 @@ impl Models<'_> {
             .registry
             .states()
             .into_iter()
-            .find(|(metadata, state)| metadata.kind == ModelKind::Llm && !matches!(state, State::Failed(_)))
+            .find(|(metadata, state)| {
+                metadata.kind == ModelKind::Llm && !matches!(state, State::Failed(_))
+            })
             .map(|(metadata, _)| metadata.name)
             .ok_or_else(|| Error::Unsupported {
-                what: "no model is configured; add one under [[models]] in the configuration".to_owned(),
+                what: "no model is configured; add one under [[models]] in the configuration"
+                    .to_owned(),
             })
     }
 
@@ -104,6 +121,10 @@ impl Models<'_> {
         } else {
             format!("there is: {}", known.join(", "))
         };
-        Error::NotFound { what: "model", name: name.to_owned(), hint: Some(hint) }
+        Error::NotFound {
+            what: "model",
+            name: name.to_owned(),
+            hint: Some(hint),
+        }
     }
 }

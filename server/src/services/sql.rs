@@ -21,22 +21,34 @@ impl Sql<'_> {
     ///
     /// # Errors
     /// [`Error::Forbidden`] when the guard refuses it; the database's own error as [`Error::Upstream`].
-    pub async fn run(&self, caller: &Caller, datasource: &str, sql: &str) -> Result<(Verdict, RowSet)> {
+    pub async fn run(
+        &self,
+        caller: &Caller,
+        datasource: &str,
+        sql: &str,
+    ) -> Result<(Verdict, RowSet)> {
         if sql.trim().is_empty() {
             return Err(Error::invalid("sql", "must not be empty"));
         }
         let datasource = self.0.datasources().get(caller, datasource).await?;
         let database = self.0.databases.get(&datasource).await?;
         let started = Instant::now();
-        let outcome = database.run(sql, &GuardOptions::default(), self.limits()).await;
-        self.audit(caller, &datasource.name, sql, &outcome, started).await?;
+        let outcome = database
+            .run(sql, &GuardOptions::default(), self.limits())
+            .await;
+        self.audit(caller, &datasource.name, sql, &outcome, started)
+            .await?;
         outcome.map_err(Error::from)
     }
 
     /// The configured caps.
     pub fn limits(&self) -> Limits {
         let limits = &self.0.config.limits;
-        Limits { rows: limits.rows, bytes: limits.bytes, time: self.0.config.query_time() }
+        Limits {
+            rows: limits.rows,
+            bytes: limits.bytes,
+            time: self.0.config.query_time(),
+        }
     }
 
     /// Writes down what was asked of a database and what came of it.
@@ -56,7 +68,10 @@ impl Sql<'_> {
             .store
             .record_query(AuditEntry {
                 at: self.0.clock.now(),
-                caller: caller.key.as_ref().map_or_else(|| caller.user.clone(), ToString::to_string),
+                caller: caller
+                    .key
+                    .as_ref()
+                    .map_or_else(|| caller.user.clone(), ToString::to_string),
                 datasource: datasource.to_owned(),
                 sql: sql.to_owned(),
                 allowed,

@@ -15,8 +15,8 @@ use serde_json::Value;
 use tidegate_schema::{Error, Result, model::Usage};
 
 use super::{
-    Chunk, ChunkStream, Embedder, FinishReason, GenerateRequest, LanguageModel, ModelKind, ModelMetadata,
-    Speaker, registry::Model,
+    Chunk, ChunkStream, Embedder, FinishReason, GenerateRequest, LanguageModel, ModelKind,
+    ModelMetadata, Speaker, registry::Model,
 };
 use crate::config;
 
@@ -31,8 +31,16 @@ pub fn open(model: &config::Model) -> (ModelMetadata, Model) {
         config::Kind::Llm => ModelKind::Llm,
         config::Kind::Embedding => ModelKind::Embedding,
     };
-    let metadata = ModelMetadata { name: model.name.clone(), kind, context_length: None, sql_only: false };
-    let dummy = Arc::new(Dummy { metadata: metadata.clone(), script: read_script(&model.path) });
+    let metadata = ModelMetadata {
+        name: model.name.clone(),
+        kind,
+        context_length: None,
+        sql_only: false,
+    };
+    let dummy = Arc::new(Dummy {
+        metadata: metadata.clone(),
+        script: read_script(&model.path),
+    });
     match kind {
         ModelKind::Llm => (metadata, Model::Language(dummy)),
         ModelKind::Embedding => (metadata, Model::Embedder(dummy)),
@@ -49,7 +57,10 @@ fn read_script(path: &str) -> HashMap<String, Vec<String>> {
                 Value::Array(turns) => turns,
                 one => vec![one],
             };
-            let texts = answers.into_iter().map(|a| a.as_str().map_or(a.to_string(), str::to_owned)).collect();
+            let texts = answers
+                .into_iter()
+                .map(|a| a.as_str().map_or(a.to_string(), str::to_owned))
+                .collect();
             (question, texts)
         })
         .collect()
@@ -67,11 +78,17 @@ impl Dummy {
             return Ok((*asked.last().unwrap_or(&"")).to_owned());
         }
         let found = asked.iter().enumerate().rev().find_map(|(i, text)| {
-            let key = self.script.keys().find(|key| *text == key.as_str() || text.contains(key.as_str()))?;
+            let key = self
+                .script
+                .keys()
+                .find(|key| *text == key.as_str() || text.contains(key.as_str()))?;
             Some((asked.len() - 1 - i, &self.script[key]))
         });
         let Some((repairs, answers)) = found else {
-            return Err(Error::upstream(&self.metadata.name, "the script has no answer to this question"));
+            return Err(Error::upstream(
+                &self.metadata.name,
+                "the script has no answer to this question",
+            ));
         };
         Ok(answers[repairs.min(answers.len() - 1)].clone())
     }
@@ -85,11 +102,19 @@ impl LanguageModel for Dummy {
 
     async fn generate(&self, request: GenerateRequest) -> Result<ChunkStream> {
         let text = self.answer(&request)?;
-        let prompt_tokens = request.messages.iter().map(|m| m.text.split_whitespace().count() as u32).sum();
+        let prompt_tokens = request
+            .messages
+            .iter()
+            .map(|m| m.text.split_whitespace().count() as u32)
+            .sum();
         let pieces: Vec<String> = text.split_inclusive(' ').map(str::to_owned).collect();
         let name = self.metadata.name.clone();
         let pause = Duration::from_millis(if name.ends_with("slow") { 20 } else { 0 });
-        let fails_after = if name.ends_with("fails-midway") { 3 } else { usize::MAX };
+        let fails_after = if name.ends_with("fails-midway") {
+            3
+        } else {
+            usize::MAX
+        };
         let limit = request.max_tokens.map_or(usize::MAX, |n| n as usize);
         let stream = async_stream::try_stream! {
             let mut written = 0;

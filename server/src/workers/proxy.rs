@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use tidegate_schema::{Error, Result, model::Usage};
 
 use super::{
-    Chunk, ChunkStream, Embedder, FinishReason, GenerateRequest, LanguageModel, ModelKind, ModelMetadata,
-    Speaker, registry::Model,
+    Chunk, ChunkStream, Embedder, FinishReason, GenerateRequest, LanguageModel, ModelKind,
+    ModelMetadata, Speaker, registry::Model,
 };
 use crate::config;
 
@@ -39,12 +39,21 @@ pub fn open(model: &config::Model) -> anyhow::Result<(ModelMetadata, Model)> {
         config::Kind::Llm => ModelKind::Llm,
         config::Kind::Embedding => ModelKind::Embedding,
     };
-    let metadata = ModelMetadata { name: model.name.clone(), kind, context_length: None, sql_only: false };
+    let metadata = ModelMetadata {
+        name: model.name.clone(),
+        kind,
+        context_length: None,
+        sql_only: false,
+    };
     let proxy = Arc::new(Proxy {
         client,
         metadata: metadata.clone(),
         base_url: model.base_url.trim_end_matches('/').to_owned(),
-        upstream_name: if model.model.is_empty() { model.name.clone() } else { model.model.clone() },
+        upstream_name: if model.model.is_empty() {
+            model.name.clone()
+        } else {
+            model.model.clone()
+        },
         api_key: model.api_key.clone(),
         timeout: Duration::from_secs(model.timeout_seconds),
     });
@@ -97,9 +106,16 @@ struct EmbeddingRow {
 
 impl Proxy {
     fn request(&self, path: &str, body: &Value) -> RequestBuilder {
-        let request = self.client.post(format!("{}{path}", self.base_url)).json(body);
+        let request = self
+            .client
+            .post(format!("{}{path}", self.base_url))
+            .json(body);
         let key = self.api_key.expose_secret();
-        if key.is_empty() { request } else { request.bearer_auth(key) }
+        if key.is_empty() {
+            request
+        } else {
+            request.bearer_auth(key)
+        }
     }
 
     fn error(&self, message: impl std::fmt::Display) -> Error {
@@ -108,9 +124,12 @@ impl Proxy {
 
     /// Sends, and turns a refusal into an error with the upstream's own words.
     async fn send(&self, path: &str, body: &Value) -> Result<reqwest::Response> {
-        let sent = tokio::time::timeout(self.timeout, self.request(path, body).send()).await.map_err(|_| {
-            Error::Timeout { what: format!("the model server of '{}'", self.metadata.name), limit: self.timeout }
-        })?;
+        let sent = tokio::time::timeout(self.timeout, self.request(path, body).send())
+            .await
+            .map_err(|_| Error::Timeout {
+                what: format!("the model server of '{}'", self.metadata.name),
+                limit: self.timeout,
+            })?;
         let response = sent.map_err(|e| self.error(describe(&e)))?;
         let status = response.status();
         if status.is_success() {
@@ -122,13 +141,18 @@ impl Proxy {
                 .get("retry-after")
                 .and_then(|value| value.to_str().ok()?.parse().ok())
                 .unwrap_or(1);
-            return Err(Error::Overloaded { retry_after: Duration::from_secs(seconds) });
+            return Err(Error::Overloaded {
+                retry_after: Duration::from_secs(seconds),
+            });
         }
         let text = response.text().await.unwrap_or_default();
         let message = serde_json::from_str::<Value>(&text)
             .ok()
             .and_then(|body| {
-                body.pointer("/error/message").or_else(|| body.get("message"))?.as_str().map(str::to_owned)
+                body.pointer("/error/message")
+                    .or_else(|| body.get("message"))?
+                    .as_str()
+                    .map(str::to_owned)
             })
             .unwrap_or(text);
         let message: String = message.chars().take(ERROR_CHARS).collect();
@@ -163,7 +187,10 @@ impl Proxy {
         set("top_p", request.top_p.map(Value::from));
         set("max_tokens", request.max_tokens.map(Value::from));
         set("seed", request.seed.map(Value::from));
-        set("stop", (!request.stop.is_empty()).then(|| json!(request.stop)));
+        set(
+            "stop",
+            (!request.stop.is_empty()).then(|| json!(request.stop)),
+        );
         let schema = request.json_schema.as_ref().filter(|_| with_schema).map(|schema| {
             json!({"type": "json_schema", "json_schema": {"name": "answer", "strict": true, "schema": schema}})
         });
@@ -198,17 +225,24 @@ impl LanguageModel for Proxy {
     }
 
     async fn generate(&self, request: GenerateRequest) -> Result<ChunkStream> {
-        let response = match self.send("/chat/completions", &self.body(&request, true)).await {
+        let response = match self
+            .send("/chat/completions", &self.body(&request, true))
+            .await
+        {
             // Many OpenAI-style servers do not know response_format: ask again without it.
             Err(Error::Upstream { message, .. })
                 if request.json_schema.is_some() && message.starts_with("answered 400") =>
             {
-                self.send("/chat/completions", &self.body(&request, false)).await?
+                self.send("/chat/completions", &self.body(&request, false))
+                    .await?
             }
             other => other?,
         };
         let name = self.metadata.name.clone();
-        let mut events = response.bytes_stream().map_err(std::io::Error::other).eventsource();
+        let mut events = response
+            .bytes_stream()
+            .map_err(std::io::Error::other)
+            .eventsource();
         let stream = async_stream::try_stream! {
             let mut usage = Usage::default();
             let mut finish = None;
@@ -271,11 +305,16 @@ impl Embedder for Proxy {
         let wanted = texts.len();
         let body = json!({"model": self.upstream_name, "input": texts, "encoding_format": "float"});
         let response = self.send("/embeddings", &body).await?;
-        let mut answer: EmbeddingAnswer =
-            response.json().await.map_err(|e| self.error(format!("sent embeddings that cannot be read: {e}")))?;
+        let mut answer: EmbeddingAnswer = response
+            .json()
+            .await
+            .map_err(|e| self.error(format!("sent embeddings that cannot be read: {e}")))?;
         answer.data.sort_by_key(|row| row.index);
         if answer.data.len() != wanted {
-            return Err(self.error(format!("sent {} embeddings for {wanted} texts", answer.data.len())));
+            return Err(self.error(format!(
+                "sent {} embeddings for {wanted} texts",
+                answer.data.len()
+            )));
         }
         Ok(answer.data.into_iter().map(|row| row.embedding).collect())
     }

@@ -59,7 +59,9 @@ mod parking {
             let mut outcome = self.outcome.clone();
             let ended = outcome.wait_for(Option::is_some).await;
             match ended {
-                Ok(value) => value.clone().unwrap_or_else(|| Err("not loaded".to_owned())),
+                Ok(value) => value
+                    .clone()
+                    .unwrap_or_else(|| Err("not loaded".to_owned())),
                 Err(_) => Err("loading was abandoned".to_owned()),
             }
         }
@@ -101,17 +103,27 @@ impl Registry {
     }
 
     fn insert(&self, slot: Slot) {
-        let mut slots = self.slots.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut slots = self
+            .slots
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         slots.insert(slot.metadata.name.clone(), slot);
     }
 
     fn slot(&self, name: &str) -> Option<Slot> {
-        self.slots.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(name).cloned()
+        self.slots
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .get(name)
+            .cloned()
     }
 
     /// Every model and where it stands.
     pub fn states(&self) -> Vec<(ModelMetadata, State)> {
-        let slots = self.slots.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let slots = self
+            .slots
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         slots
             .values()
             .map(|slot| {
@@ -127,7 +139,9 @@ impl Registry {
 
     /// The language model of a name, waiting for it to load; `None` when there is none of that name.
     pub async fn language(&self, name: &str) -> Option<Result<Arc<dyn LanguageModel>>> {
-        let slot = self.slot(name).filter(|slot| slot.metadata.kind == ModelKind::Llm)?;
+        let slot = self
+            .slot(name)
+            .filter(|slot| slot.metadata.kind == ModelKind::Llm)?;
         Some(match slot.wait().await {
             Ok(Model::Language(model)) => Ok(model),
             Ok(Model::Embedder(_)) => Err(Error::not_found("model", name)),
@@ -137,7 +151,9 @@ impl Registry {
 
     /// The embedder of a name, waiting for it to load; `None` when there is none of that name.
     pub async fn embedder(&self, name: &str) -> Option<Result<Arc<dyn Embedder>>> {
-        let slot = self.slot(name).filter(|slot| slot.metadata.kind == ModelKind::Embedding)?;
+        let slot = self
+            .slot(name)
+            .filter(|slot| slot.metadata.kind == ModelKind::Embedding)?;
         Some(match slot.wait().await {
             Ok(Model::Embedder(model)) => Ok(model),
             Ok(Model::Language(_)) => Err(Error::not_found("model", name)),
@@ -146,7 +162,12 @@ impl Registry {
     }
 
     /// Adds every model of the configuration, then the built-in ones; loading goes on in the background.
-    pub fn load_configured(&self, config: &Config, data_dir: &Path, tasks: &TaskTracker) -> anyhow::Result<()> {
+    pub fn load_configured(
+        &self,
+        config: &Config,
+        data_dir: &Path,
+        tasks: &TaskTracker,
+    ) -> anyhow::Result<()> {
         for model in &config.models {
             match model.provider {
                 config::Provider::Proxy => {
@@ -165,7 +186,12 @@ impl Registry {
     }
 
     #[cfg(feature = "torch")]
-    fn load_torch(&self, model: &config::Model, config: &Config, tasks: &TaskTracker) -> anyhow::Result<()> {
+    fn load_torch(
+        &self,
+        model: &config::Model,
+        config: &Config,
+        tasks: &TaskTracker,
+    ) -> anyhow::Result<()> {
         super::torch::register(self, model, config, tasks)
     }
 

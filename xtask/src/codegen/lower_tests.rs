@@ -16,7 +16,10 @@ fn refused(mut value: Value) -> String {
 #[test]
 fn writes_null_unions_as_nullable() {
     for (before, after) in [
-        (json!({"type": ["string", "null"]}), json!({"type": "string", "nullable": true})),
+        (
+            json!({"type": ["string", "null"]}),
+            json!({"type": "string", "nullable": true}),
+        ),
         (json!({"type": ["integer"]}), json!({"type": "integer"})),
         (
             json!({"oneOf": [{"type": "null"}, {"$ref": "#/components/schemas/A"}], "description": "d"}),
@@ -38,7 +41,10 @@ fn writes_null_unions_as_nullable() {
 #[test]
 fn writes_constants_limits_tuples_bytes_and_examples() {
     for (before, after) in [
-        (json!({"const": "chat"}), json!({"type": "string", "enum": ["chat"]})),
+        (
+            json!({"const": "chat"}),
+            json!({"type": "string", "enum": ["chat"]}),
+        ),
         (json!({"const": 3}), json!({"type": "integer", "enum": [3]})),
         (
             json!({"type": "number", "exclusiveMinimum": 0}),
@@ -52,8 +58,14 @@ fn writes_constants_limits_tuples_bytes_and_examples() {
             json!({"type": "array", "prefixItems": [{"type": "number"}, {"type": "string"}]}),
             json!({"type": "array", "items": {}, "minItems": 2, "maxItems": 2}),
         ),
-        (json!({"type": "string", "contentEncoding": "base64"}), json!({"type": "string", "format": "byte"})),
-        (json!({"type": "string", "examples": ["a", "b"]}), json!({"type": "string", "example": "a"})),
+        (
+            json!({"type": "string", "contentEncoding": "base64"}),
+            json!({"type": "string", "format": "byte"}),
+        ),
+        (
+            json!({"type": "string", "examples": ["a", "b"]}),
+            json!({"type": "string", "example": "a"}),
+        ),
         (
             json!({"type": "object", "additionalProperties": true, "propertyNames": {"type": "string"}}),
             json!({"type": "object", "additionalProperties": true}),
@@ -85,8 +97,13 @@ fn keeps_what_stands_beside_a_reference() {
 
 #[test]
 fn refuses_what_it_does_not_know_and_names_the_place() {
-    let fault = refused(json!({"type": "object", "properties": {"a": {"items": {"unevaluatedItems": false}}}}));
-    assert!(fault.contains("property a") && fault.contains("unevaluatedItems"), "{fault}");
+    let fault = refused(
+        json!({"type": "object", "properties": {"a": {"items": {"unevaluatedItems": false}}}}),
+    );
+    assert!(
+        fault.contains("property a") && fault.contains("unevaluatedItems"),
+        "{fault}"
+    );
     assert!(refused(json!({"type": ["string", "integer"]})).contains("of the types"));
     assert!(refused(json!({"type": "null"})).contains("only ever null"));
     assert!(refused(json!({"type": "string", "contentEncoding": "base32"})).contains("base32"));
@@ -121,7 +138,10 @@ fn lowers_a_whole_document() {
         after.pointer("/paths/~1a/post/responses/200/content/application~1json/schema"),
         Some(&json!({"type": "string", "nullable": true}))
     );
-    assert_eq!(after["paths"]["/b"]["get"]["parameters"][0]["schema"], json!({"type": "string", "enum": ["x"]}));
+    assert_eq!(
+        after["paths"]["/b"]["get"]["parameters"][0]["schema"],
+        json!({"type": "string", "enum": ["x"]})
+    );
     serde_json::from_value::<openapiv3::OpenAPI>(after).expect("the generator's reader takes it");
 }
 
@@ -138,7 +158,10 @@ fn refuses_cookies_and_other_versions() {
     let mut cookie = document(json!({"content": {}}));
     cookie["paths"]["/b"]["get"]["parameters"][0]["in"] = json!("cookie");
     let fault = format!("{:#}", lower(cookie).expect_err("cookie"));
-    assert!(fault.contains("/b") && fault.contains("parameter q is neither"), "{fault}");
+    assert!(
+        fault.contains("/b") && fault.contains("parameter q is neither"),
+        "{fault}"
+    );
     let mut old = document(json!({"content": {}}));
     old["openapi"] = json!("3.0.3");
     assert!(lower(old).is_err());

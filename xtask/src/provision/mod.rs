@@ -54,7 +54,9 @@ impl Provisioned {
     /// Environment of a build with local models.
     pub fn for_build<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         // `LIBTORCH_USE_PYTORCH` would make torch-sys look elsewhere.
-        command.env("LIBTORCH", &self.libtorch).env_remove("LIBTORCH_USE_PYTORCH")
+        command
+            .env("LIBTORCH", &self.libtorch)
+            .env_remove("LIBTORCH_USE_PYTORCH")
     }
 
     /// Where the shared libraries are.
@@ -67,7 +69,10 @@ impl Provisioned {
 pub fn provision(keep_packages: bool) -> Result<Provisioned> {
     let cache = workspace::cache()?;
     fs::create_dir_all(&cache).with_context(|| {
-        format!("{} cannot be made; set TIDEGATE_CACHE_DIR to a directory you may write", cache.display())
+        format!(
+            "{} cannot be made; set TIDEGATE_CACHE_DIR to a directory you may write",
+            cache.display()
+        )
     })?;
     let _lock = lock(&cache)?;
     compiler()?;
@@ -79,7 +84,8 @@ pub fn provision(keep_packages: bool) -> Result<Provisioned> {
 /// Held until dropped; the file stays.
 pub fn lock(cache: &Path) -> Result<File> {
     let path = cache.join("lock");
-    let file = File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+    let file =
+        File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
     if file.try_lock().is_err() {
         progress::say("waiting for another xtask that is provisioning");
         file.lock().context("the cache's lock cannot be taken")?;
@@ -89,16 +95,25 @@ pub fn lock(cache: &Path) -> Result<File> {
 
 /// The C++ compiler that torch-sys needs, and `nm` and `readelf` that come with it.
 fn compiler() -> Result<()> {
-    let there = || ["gcc", "g++", "nm", "readelf"].iter().all(|program| process::find(program).is_some());
+    let there = || {
+        ["gcc", "g++", "nm", "readelf"]
+            .iter()
+            .all(|program| process::find(program).is_some())
+    };
     process::ensure_installed("a C++ compiler", there, &["gcc", "g++", "binutils"])
 }
 
 /// Python with pip, to fetch packages with.
 pub fn python() -> Result<PathBuf> {
     let has_pip = || {
-        process::find("python3").is_some() && process::output(Command::new("python3").args(["-m", "pip", "--version"])).is_ok()
+        process::find("python3").is_some()
+            && process::output(Command::new("python3").args(["-m", "pip", "--version"])).is_ok()
     };
-    process::ensure_installed("Python 3 with pip", has_pip, &["python3", "python3-pip", "python3-venv"])?;
+    process::ensure_installed(
+        "Python 3 with pip",
+        has_pip,
+        &["python3", "python3-pip", "python3-venv"],
+    )?;
     process::find("python3").context("python3 is not on the search path")
 }
 
@@ -107,14 +122,16 @@ pub fn partial(target: &Path) -> Result<PathBuf> {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     let partial = target.with_file_name(format!("{name}.part"));
     remove(&partial)?;
-    fs::create_dir_all(&partial).with_context(|| format!("{} cannot be made", partial.display()))?;
+    fs::create_dir_all(&partial)
+        .with_context(|| format!("{} cannot be made", partial.display()))?;
     Ok(partial)
 }
 
 /// Puts a filled directory in its place.
 pub fn settle(partial: &Path, target: &Path) -> Result<()> {
     remove(target)?;
-    fs::rename(partial, target).with_context(|| format!("{} cannot be put in place", target.display()))
+    fs::rename(partial, target)
+        .with_context(|| format!("{} cannot be put in place", target.display()))
 }
 
 fn remove(dir: &Path) -> Result<()> {

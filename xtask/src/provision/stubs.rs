@@ -27,7 +27,11 @@ pub fn libraries(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).with_context(|| format!("{} cannot be read", dir.display()))? {
         let path = entry?.path();
-        if path.is_file() && path.file_name().is_some_and(|name| name.to_string_lossy().contains(".so")) {
+        if path.is_file()
+            && path
+                .file_name()
+                .is_some_and(|name| name.to_string_lossy().contains(".so"))
+        {
             found.push(path);
         }
     }
@@ -41,12 +45,21 @@ pub fn complete(dir: &Path, libraries: &[PathBuf]) -> Result<()> {
     let mut missing = BTreeSet::new();
     let mut defined = defined_by_runtime()?;
     for library in libraries {
-        asked.extend(needed(&process::output(Command::new("readelf").arg("-d").arg(library))?));
-        missing.extend(undefined(&process::output(Command::new("nm").args(["-D", "--undefined-only"]).arg(library))?));
+        asked.extend(needed(&process::output(
+            Command::new("readelf").arg("-d").arg(library),
+        )?));
+        missing.extend(undefined(&process::output(
+            Command::new("nm")
+                .args(["-D", "--undefined-only"])
+                .arg(library),
+        )?));
         defined.extend(defined_in(library)?);
     }
-    let mut absent: BTreeMap<String, BTreeSet<String>> =
-        asked.into_iter().filter(|name| is_cuda(name) && !dir.join(name).exists()).map(|name| (name, BTreeSet::new())).collect();
+    let mut absent: BTreeMap<String, BTreeSet<String>> = asked
+        .into_iter()
+        .filter(|name| is_cuda(name) && !dir.join(name).exists())
+        .map(|name| (name, BTreeSet::new()))
+        .collect();
     for (name, version) in missing {
         match version {
             Some(version) => {
@@ -88,7 +101,9 @@ fn undefined(text: &str) -> Vec<(String, Option<String>)> {
 }
 
 fn is_cuda(library: &str) -> bool {
-    ["libcu", "libnv", "libnccl", "libtorch_cuda"].iter().any(|start| library.starts_with(start))
+    ["libcu", "libnv", "libnccl", "libtorch_cuda"]
+        .iter()
+        .any(|start| library.starts_with(start))
 }
 
 /// Names that an extension module finds in the interpreter that loads it.
@@ -98,8 +113,16 @@ fn is_python(name: &str) -> bool {
 
 /// Names a library defines, without their versions.
 fn defined_in(library: &Path) -> Result<BTreeSet<String>> {
-    let text = process::output(Command::new("nm").args(["-D", "--defined-only"]).arg(library))?;
-    let last = |line: &str| line.split_whitespace().last().map(|name| name.split('@').next().unwrap_or(name).to_owned());
+    let text = process::output(
+        Command::new("nm")
+            .args(["-D", "--defined-only"])
+            .arg(library),
+    )?;
+    let last = |line: &str| {
+        line.split_whitespace()
+            .last()
+            .map(|name| name.split('@').next().unwrap_or(name).to_owned())
+    };
     Ok(text.lines().filter_map(last).collect())
 }
 
@@ -107,7 +130,15 @@ fn defined_in(library: &Path) -> Result<BTreeSet<String>> {
 /// and a stand-in for `operator new` would be the end of everything.
 fn defined_by_runtime() -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
-    for library in ["libstdc++.so.6", "libgcc_s.so.1", "libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1"] {
+    for library in [
+        "libstdc++.so.6",
+        "libgcc_s.so.1",
+        "libc.so.6",
+        "libm.so.6",
+        "libpthread.so.0",
+        "libdl.so.2",
+        "librt.so.1",
+    ] {
         let path = process::output(Command::new("gcc").arg(format!("-print-file-name={library}")))?;
         let path = Path::new(path.trim());
         // A library that is not there is printed as it was asked for.
@@ -123,7 +154,16 @@ fn build(dir: &Path, library: &str, names: &BTreeSet<String>) -> Result<()> {
     let source = scratch.path().join("stub.c");
     fs::write(&source, code(names))?;
     let mut gcc = Command::new("gcc");
-    gcc.args(["-shared", "-fPIC", "-O1", "-w", &format!("-Wl,-soname,{library}"), "-o"]).arg(dir.join(library)).arg(&source);
+    gcc.args([
+        "-shared",
+        "-fPIC",
+        "-O1",
+        "-w",
+        &format!("-Wl,-soname,{library}"),
+        "-o",
+    ])
+    .arg(dir.join(library))
+    .arg(&source);
     // NVIDIA names the version of a symbol like the library.
     if library.ends_with(|last: char| last.is_ascii_digit()) {
         let map = scratch.path().join("stub.map");
@@ -178,7 +218,10 @@ mod tests {
         let names = "                 U cudaFree@libcudart.so.13\n                 w weak_one\n                 U plain\n";
         assert_eq!(
             undefined(names),
-            [("cudaFree".to_owned(), Some("libcudart.so.13".to_owned())), ("plain".to_owned(), None)]
+            [
+                ("cudaFree".to_owned(), Some("libcudart.so.13".to_owned())),
+                ("plain".to_owned(), None)
+            ]
         );
     }
 
@@ -186,20 +229,62 @@ mod tests {
     fn a_library_that_needs_a_stand_in_loads_with_it() {
         let dir = tempfile::tempdir().expect("dir");
         let make = |arguments: &[&str]| {
-            process::output(Command::new("gcc").args(arguments).current_dir(dir.path())).expect("compiled");
+            process::output(Command::new("gcc").args(arguments).current_dir(dir.path()))
+                .expect("compiled");
         };
         // A library linked against a CUDA that is then taken away.
-        fs::write(dir.path().join("real.c"), "int cudaProbe(void) { return 0; }\n").expect("written");
-        fs::write(dir.path().join("real.map"), "libcudart.so.13 { global: *; };\n").expect("written");
-        make(&["-shared", "-fPIC", "-Wl,-soname,libcudart.so.13", "-Wl,--version-script=real.map", "-o", "libcudart.so.13", "real.c"]);
-        fs::write(dir.path().join("user.c"), "int cudaProbe(void); int probe(void) { return cudaProbe(); }\n").expect("written");
-        make(&["-shared", "-fPIC", "-o", "libuser.so", "user.c", "-L.", "-l:libcudart.so.13", "-Wl,-rpath,$ORIGIN"]);
+        fs::write(
+            dir.path().join("real.c"),
+            "int cudaProbe(void) { return 0; }\n",
+        )
+        .expect("written");
+        fs::write(
+            dir.path().join("real.map"),
+            "libcudart.so.13 { global: *; };\n",
+        )
+        .expect("written");
+        make(&[
+            "-shared",
+            "-fPIC",
+            "-Wl,-soname,libcudart.so.13",
+            "-Wl,--version-script=real.map",
+            "-o",
+            "libcudart.so.13",
+            "real.c",
+        ]);
+        fs::write(
+            dir.path().join("user.c"),
+            "int cudaProbe(void); int probe(void) { return cudaProbe(); }\n",
+        )
+        .expect("written");
+        make(&[
+            "-shared",
+            "-fPIC",
+            "-o",
+            "libuser.so",
+            "user.c",
+            "-L.",
+            "-l:libcudart.so.13",
+            "-Wl,-rpath,$ORIGIN",
+        ]);
         fs::remove_file(dir.path().join("libcudart.so.13")).expect("removed");
-        fs::write(dir.path().join("main.c"), "int probe(void); int main(void) { return probe() == 100 ? 0 : 1; }\n").expect("written");
+        fs::write(
+            dir.path().join("main.c"),
+            "int probe(void); int main(void) { return probe() == 100 ? 0 : 1; }\n",
+        )
+        .expect("written");
 
         complete(dir.path(), &[dir.path().join("libuser.so")]).expect("completed");
 
-        make(&["-o", "main", "main.c", "-L.", "-l:libuser.so", "-Wl,-rpath,$ORIGIN"]);
-        process::output(&mut Command::new(dir.path().join("main"))).expect("loads and answers 'no device'");
+        make(&[
+            "-o",
+            "main",
+            "main.c",
+            "-L.",
+            "-l:libuser.so",
+            "-Wl,-rpath,$ORIGIN",
+        ]);
+        process::output(&mut Command::new(dir.path().join("main")))
+            .expect("loads and answers 'no device'");
     }
 }

@@ -31,7 +31,8 @@ fn any(dir: &Path) -> Result<bool> {
         let here = if path.is_dir() {
             any(&path)?
         } else {
-            path.extension().is_some_and(|extension| extension == "rs") && holds_example(&fs::read_to_string(&path)?)
+            path.extension().is_some_and(|extension| extension == "rs")
+                && holds_example(&fs::read_to_string(&path)?)
         };
         if here {
             return Ok(true);
@@ -44,18 +45,27 @@ fn any(dir: &Path) -> Result<bool> {
 fn holds_example(source: &str) -> bool {
     let mut inside = false;
     for line in source.lines().map(str::trim_start) {
-        let Some(comment) = line.strip_prefix("///").or_else(|| line.strip_prefix("//!")) else {
+        let Some(comment) = line
+            .strip_prefix("///")
+            .or_else(|| line.strip_prefix("//!"))
+        else {
             inside = false;
             continue;
         };
-        let Some(language) = comment.trim().strip_prefix("```") else { continue };
+        let Some(language) = comment.trim().strip_prefix("```") else {
+            continue;
+        };
         if inside {
             inside = false;
             continue;
         }
         inside = true;
         let compiled = ["rust", "no_run", "should_panic", "compile_fail"];
-        if language.is_empty() || language.split(',').any(|word| compiled.contains(&word.trim())) {
+        if language.is_empty()
+            || language
+                .split(',')
+                .any(|word| compiled.contains(&word.trim()))
+        {
             return true;
         }
     }
@@ -68,13 +78,17 @@ mod tests {
 
     #[test]
     fn sees_examples_that_rustdoc_compiles() {
-        assert!(holds_example("/// Does.\n/// ```\n/// let x = 1;\n/// ```\nfn f() {}"));
+        assert!(holds_example(
+            "/// Does.\n/// ```\n/// let x = 1;\n/// ```\nfn f() {}"
+        ));
         assert!(holds_example("//! ```rust,no_run\n//! main();\n//! ```"));
     }
 
     #[test]
     fn passes_over_text_blocks_and_their_ends() {
-        assert!(!holds_example("/// ```text\n/// a picture\n/// ```\nfn f() {}"));
+        assert!(!holds_example(
+            "/// ```text\n/// a picture\n/// ```\nfn f() {}"
+        ));
         assert!(!holds_example("let s = \"```\";"));
     }
 }

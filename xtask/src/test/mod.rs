@@ -35,7 +35,9 @@ impl Test {
 
         progress::say("building");
         let mut cargo = workspace::cargo();
-        cargo.args(["build", "--workspace", "--bins"]).args(FEATURES);
+        cargo
+            .args(["build", "--workspace", "--bins"])
+            .args(FEATURES);
         let binary = run::build(provisioned.for_build(&mut cargo))?;
 
         let server = postgres.start()?;
@@ -62,7 +64,9 @@ impl Test {
         // Last, so that its summary ends the output.
         steps.push(prepare(self.runner()));
 
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let outcome = runtime.block_on(async {
             for step in steps {
                 let status = supervised(step).await?;
@@ -83,10 +87,17 @@ impl Test {
     fn runner(&self) -> Command {
         let mut cargo = workspace::cargo();
         if has_nextest() {
-            cargo.args(["nextest", "run", "--workspace"]).args(FEATURES).args(&self.filter).args(&self.arguments);
+            cargo
+                .args(["nextest", "run", "--workspace"])
+                .args(FEATURES)
+                .args(&self.filter)
+                .args(&self.arguments);
         } else {
             progress::say("cargo-nextest is not installed; using `cargo test`");
-            cargo.args(["test", "--workspace", "--lib", "--bins", "--tests"]).args(FEATURES).args(&self.filter);
+            cargo
+                .args(["test", "--workspace", "--lib", "--bins", "--tests"])
+                .args(FEATURES)
+                .args(&self.filter);
             if !self.arguments.is_empty() {
                 cargo.arg("--").args(&self.arguments);
             }
@@ -104,7 +115,9 @@ fn has_nextest() -> bool {
 async fn supervised(command: Command) -> Result<ExitStatus> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut child = tokio::process::Command::from(command).spawn().context("cargo cannot be started")?;
+    let mut child = tokio::process::Command::from(command)
+        .spawn()
+        .context("cargo cannot be started")?;
     let pid = child.id().map(|id| id.to_string()).unwrap_or_default();
     let asked = tokio::select! {
         status = child.wait() => return Ok(status?),

@@ -22,7 +22,9 @@ impl Binaries {
     /// The newest installed, or the distribution's, installed now.
     pub fn find_or_install() -> Result<Self> {
         process::ensure_installed("PostgreSQL", || installed().is_some(), &["postgresql"])?;
-        Ok(Self { dir: installed().context("PostgreSQL's programs are missing")? })
+        Ok(Self {
+            dir: installed().context("PostgreSQL's programs are missing")?,
+        })
     }
 
     /// Makes a database cluster in a temporary directory and starts it.
@@ -38,11 +40,25 @@ impl Binaries {
             process::output(Command::new("chown").args(["-R", "postgres"]).arg(&dir))?;
         }
         let port = free_port()?;
-        let server = Server { binaries: self, dir, port, password };
+        let server = Server {
+            binaries: self,
+            dir,
+            port,
+            password,
+        };
         let data = server.data();
         server.binaries.output("initdb", |command| {
-            command.args(["--username=tidegate", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]);
-            command.arg(format!("--pwfile={}", secret.display())).arg("-D").arg(&data);
+            command.args([
+                "--username=tidegate",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--no-sync",
+            ]);
+            command
+                .arg(format!("--pwfile={}", secret.display()))
+                .arg("-D")
+                .arg(&data);
         })?;
         // Data that is thrown away need not survive a power cut.
         let options = format!(
@@ -55,9 +71,17 @@ impl Binaries {
             .binaries
             .output("pg_ctl", |command| {
                 command.args(["start", "--wait", "--silent", "--timeout=60"]);
-                command.arg("-D").arg(&data).arg("-l").arg(&log).arg("-o").arg(&options);
+                command
+                    .arg("-D")
+                    .arg(&data)
+                    .arg("-l")
+                    .arg(&log)
+                    .arg("-o")
+                    .arg(&options);
             })
-            .with_context(|| fs::read_to_string(&log).unwrap_or_else(|_| "PostgreSQL left no log".to_owned()))?;
+            .with_context(|| {
+                fs::read_to_string(&log).unwrap_or_else(|_| "PostgreSQL left no log".to_owned())
+            })?;
         progress::say(&format!("a private PostgreSQL listens on port {port}"));
         Ok(server)
     }
@@ -90,7 +114,10 @@ pub struct Server {
 impl Server {
     /// Where its maintenance database answers; tests make databases of their own beside it.
     pub fn url(&self) -> String {
-        format!("postgres://tidegate:{}@127.0.0.1:{}/postgres", self.password, self.port)
+        format!(
+            "postgres://tidegate:{}@127.0.0.1:{}/postgres",
+            self.password, self.port
+        )
     }
 
     /// Stops it and removes its files.
@@ -114,10 +141,16 @@ fn end(binaries: &Binaries, dir: &Path) {
     let data = dir.join("data");
     if data.join("postmaster.pid").exists() {
         let stopped = binaries.output("pg_ctl", |command| {
-            command.args(["stop", "--mode=immediate", "--wait", "--silent"]).arg("-D").arg(&data);
+            command
+                .args(["stop", "--mode=immediate", "--wait", "--silent"])
+                .arg("-D")
+                .arg(&data);
         });
         if let Err(error) = stopped {
-            progress::say(&format!("PostgreSQL in {} did not stop: {error:#}", dir.display()));
+            progress::say(&format!(
+                "PostgreSQL in {} did not stop: {error:#}",
+                dir.display()
+            ));
             return;
         }
     }
@@ -128,11 +161,19 @@ fn end(binaries: &Binaries, dir: &Path) {
 
 /// Ends what a run that was killed outright has left behind.
 fn sweep(binaries: &Binaries) {
-    for entry in fs::read_dir(env::temp_dir()).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(env::temp_dir())
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(owner) = name.strip_prefix(PREFIX) else { continue };
+        let Some(owner) = name.strip_prefix(PREFIX) else {
+            continue;
+        };
         if !Path::new("/proc").join(owner).exists() {
-            progress::say(&format!("clearing away {name}, left by a run that was killed"));
+            progress::say(&format!(
+                "clearing away {name}, left by a run that was killed"
+            ));
             end(binaries, &entry.path());
         }
     }
@@ -144,7 +185,12 @@ fn installed() -> Option<PathBuf> {
         .into_iter()
         .flatten()
         .flatten()
-        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
+        .filter_map(|entry| {
+            Some((
+                entry.file_name().to_str()?.parse().ok()?,
+                entry.path().join("bin"),
+            ))
+        })
         .filter(|(_, dir)| dir.join("initdb").is_file() && dir.join("postgres").is_file())
         .collect();
     versions.sort();
@@ -156,7 +202,10 @@ fn installed() -> Option<PathBuf> {
 
 fn free_port() -> Result<u16> {
     // Given back at once; the server takes it before anything else is likely to.
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?.local_addr()?.port())
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .context("no free port")?
+        .local_addr()?
+        .port())
 }
 
 /// Unpredictable enough for a server that listens on loopback for minutes: the standard library's seeded hasher.

@@ -30,25 +30,42 @@ pub fn find_or_make(cache: &Path) -> Result<PathBuf> {
     let dir = cache.join("test-python");
     let python = dir.join("bin/python");
     let stamp = dir.join("made-of");
-    let made_of = format!("{}\ntorch=={}\n", PACKAGES.join("\n"), provision::libtorch::VERSION);
+    let made_of = format!(
+        "{}\ntorch=={}\n",
+        PACKAGES.join("\n"),
+        provision::libtorch::VERSION
+    );
     if python.exists() && fs::read_to_string(&stamp).is_ok_and(|text| text == made_of) {
         return Ok(python);
     }
     let host = host()?;
-    progress::say(&format!("making the tests' Python environment in {}", dir.display()));
+    progress::say(&format!(
+        "making the tests' Python environment in {}",
+        dir.display()
+    ));
     if dir.exists() {
         fs::remove_dir_all(&dir).with_context(|| format!("{} cannot be removed", dir.display()))?;
     }
     process::output(Command::new(host).args(["-m", "venv"]).arg(&dir))?;
     process::output(
         Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"])
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--only-binary=:all:",
+            ])
             .args(PACKAGES),
     )?;
     torch(cache, &python)?;
     // PyTorch's own checks run at import, and once more when the interpreter takes everything down.
-    process::output(Command::new(&python).args(["-c", "import openai, torch, transformers; torch.ones(2) @ torch.ones(2)"]))
-        .context("the tests' Python environment does not work")?;
+    process::output(Command::new(&python).args([
+        "-c",
+        "import openai, torch, transformers; torch.ones(2) @ torch.ones(2)",
+    ]))
+    .context("the tests' Python environment does not work")?;
     // Last: an environment without it is made anew.
     fs::write(&stamp, made_of)?;
     Ok(python)
@@ -57,7 +74,8 @@ pub fn find_or_make(cache: &Path) -> Result<PathBuf> {
 /// A Python that there is a PyTorch for, with the means to make an environment.
 fn host() -> Result<PathBuf> {
     let python = provision::python()?;
-    let can = || process::output(Command::new(&python).args(["-c", "import venv, ensurepip"])).is_ok();
+    let can =
+        || process::output(Command::new(&python).args(["-c", "import venv, ensurepip"])).is_ok();
     process::ensure_installed("Python's venv module", can, &["python3-venv"])?;
     let script = "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))";
     if process::output(Command::new(&python).args(["-c", script])).is_err() {
@@ -73,9 +91,15 @@ fn torch(cache: &Path, python: &Path) -> Result<()> {
     let package = provision::libtorch::package(&provision::libtorch::tag())?.fetch(cache)?;
     // What only a GPU's user loads is left out.
     provision::wheel::unpack(&package, &site, "unpacking PyTorch for the tests", |name| {
-        let left_out =
-            ["torch/include/", "torch/test/", "torch/lib/libtorch_cuda", "torch/lib/libtorch_nvshmem", "torch/lib/libcaffe2_nvrtc"];
-        (!left_out.iter().any(|start| name.starts_with(start)) && !name.ends_with("/RECORD")).then(|| name.to_owned())
+        let left_out = [
+            "torch/include/",
+            "torch/test/",
+            "torch/lib/libtorch_cuda",
+            "torch/lib/libtorch_nvshmem",
+            "torch/lib/libcaffe2_nvrtc",
+        ];
+        (!left_out.iter().any(|start| name.starts_with(start)) && !name.ends_with("/RECORD"))
+            .then(|| name.to_owned())
     })?;
     let lib = site.join("torch/lib");
     provision::stubs::complete(&lib, &provision::stubs::libraries(&lib)?)?;

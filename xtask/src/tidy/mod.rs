@@ -4,4 +4,8 @@ use clap::Args;
 /// tidy
 #[derive(Debug, Args)]
 pub struct Tidy {}
-impl Tidy { pub fn run(self) -> Result<()> { Ok(()) } }
+impl Tidy {
+    pub fn run(self) -> Result<()> {
+        Ok(())
+    }
+}

@@ -102,11 +102,18 @@ impl ChatIn {
     pub fn check(&self) -> Result<()> {
         range("temperature", self.temperature, 0.0, 2.0)?;
         range("top_p", self.top_p, 0.0, 1.0)?;
-        for (name, value) in [("max_tokens", self.max_tokens), ("n", self.n), ("max_completion_tokens", self.max_completion_tokens)] {
+        for (name, value) in [
+            ("max_tokens", self.max_tokens),
+            ("n", self.n),
+            ("max_completion_tokens", self.max_completion_tokens),
+        ] {
             if let Some(value) = value
                 && value <= 0
             {
-                return Err(Error::invalid(name, format!("{value} is less than the minimum of 1 - '{name}'")));
+                return Err(Error::invalid(
+                    name,
+                    format!("{value} is less than the minimum of 1 - '{name}'"),
+                ));
             }
         }
         if self.n.is_some_and(|n| n > 8) {
@@ -114,7 +121,10 @@ impl ChatIn {
         }
         if self.top_k.is_some_and(|k| k == 0 || k < -1) {
             let k = self.top_k.unwrap_or_default();
-            return Err(Error::invalid("top_k", format!("{k} is out of Range. Either set top_k to -1 or >=1.")));
+            return Err(Error::invalid(
+                "top_k",
+                format!("{k} is out of Range. Either set top_k to -1 or >=1."),
+            ));
         }
         self.stops().map(|_| ())
     }
@@ -125,9 +135,10 @@ impl ChatIn {
         match &self.stop {
             None | Some(Value::Null) => Ok(Vec::new()),
             Some(Value::String(text)) => Ok(vec![text.clone()]),
-            Some(Value::Array(items)) if items.len() <= 4 => {
-                items.iter().map(|item| item.as_str().map(str::to_owned).ok_or_else(bad)).collect()
-            }
+            Some(Value::Array(items)) if items.len() <= 4 => items
+                .iter()
+                .map(|item| item.as_str().map(str::to_owned).ok_or_else(bad))
+                .collect(),
             Some(Value::Array(items)) => Err(Error::invalid(
                 "stop",
                 format!(
@@ -146,12 +157,25 @@ impl ChatIn {
     /// [`Error::Invalid`] naming the message at fault.
     pub fn turns(&self) -> Result<Vec<TurnIn>> {
         let messages = match &self.messages {
-            Value::String(text) => return Ok(vec![TurnIn { role: "user", text: text.clone() }]),
+            Value::String(text) => {
+                return Ok(vec![TurnIn {
+                    role: "user",
+                    text: text.clone(),
+                }]);
+            }
             Value::Array(messages) => messages,
-            _ => return Err(Error::invalid("body.messages", "must be a text or a list of messages")),
+            _ => {
+                return Err(Error::invalid(
+                    "body.messages",
+                    "must be a text or a list of messages",
+                ));
+            }
         };
         if messages.is_empty() {
-            return Err(Error::invalid("body.messages", "must hold at least one message"));
+            return Err(Error::invalid(
+                "body.messages",
+                "must hold at least one message",
+            ));
         }
         messages
             .iter()
@@ -176,13 +200,24 @@ impl ChatIn {
                     Some(Value::Array(parts)) => parts
                         .iter()
                         .map(|part| {
-                            part.get("text").or_else(|| part.get("refusal")).and_then(Value::as_str).ok_or_else(|| {
-                                Error::invalid(place("content"), "only parts of type 'text' are understood")
-                            })
+                            part.get("text")
+                                .or_else(|| part.get("refusal"))
+                                .and_then(Value::as_str)
+                                .ok_or_else(|| {
+                                    Error::invalid(
+                                        place("content"),
+                                        "only parts of type 'text' are understood",
+                                    )
+                                })
                         })
                         .collect::<Result<Vec<_>>>()?
                         .join("\n"),
-                    _ => return Err(Error::invalid(place("content"), "must be a text or a list of text parts")),
+                    _ => {
+                        return Err(Error::invalid(
+                            place("content"),
+                            "must be a text or a list of text parts",
+                        ));
+                    }
                 };
                 Ok(TurnIn { role, text })
             })
@@ -191,23 +226,30 @@ impl ChatIn {
 
     /// The JSON schema asked for, if any.
     pub fn json_schema(&self) -> Option<Value> {
-        self.response_format.as_ref()?.pointer("/json_schema/schema").cloned()
+        self.response_format
+            .as_ref()?
+            .pointer("/json_schema/schema")
+            .cloned()
     }
 
     /// Most new tokens.
     pub fn most_tokens(&self) -> Option<u32> {
-        self.max_completion_tokens.or(self.max_tokens).and_then(|n| u32::try_from(n).ok())
+        self.max_completion_tokens
+            .or(self.max_tokens)
+            .and_then(|n| u32::try_from(n).ok())
     }
 }
 
 fn range(name: &str, value: Option<f32>, low: f32, high: f32) -> Result<()> {
     match value {
-        Some(value) if value < low => {
-            Err(Error::invalid(name, format!("{value:?} is less than the minimum of {low} - '{name}'")))
-        }
-        Some(value) if value > high || value.is_nan() => {
-            Err(Error::invalid(name, format!("{value:?} is greater than the maximum of {high} - '{name}'")))
-        }
+        Some(value) if value < low => Err(Error::invalid(
+            name,
+            format!("{value:?} is less than the minimum of {low} - '{name}'"),
+        )),
+        Some(value) if value > high || value.is_nan() => Err(Error::invalid(
+            name,
+            format!("{value:?} is greater than the maximum of {high} - '{name}'"),
+        )),
         _ => Ok(()),
     }
 }
@@ -328,19 +370,38 @@ pub fn answer_markdown(answer: &Answer) -> String {
     if let Some(sql) = &answer.evidence.sql {
         let _ = write!(text, "\n\n```sql\n{sql}\n```\n");
     }
-    let Some(result) = &answer.result else { return text };
+    let Some(result) = &answer.result else {
+        return text;
+    };
     if result.columns.is_empty() {
         return text;
     }
     let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
-    let names: Vec<String> = result.columns.iter().map(|column| cell(&column.name)).collect();
-    let _ = write!(text, "\n| {} |\n|{}\n", names.join(" | "), " --- |".repeat(names.len()));
+    let names: Vec<String> = result
+        .columns
+        .iter()
+        .map(|column| cell(&column.name))
+        .collect();
+    let _ = write!(
+        text,
+        "\n| {} |\n|{}\n",
+        names.join(" | "),
+        " --- |".repeat(names.len())
+    );
     for row in result.rows.iter().take(SHOWN_ROWS) {
-        let cells: Vec<String> = row.iter().map(|value| cell(&value.to_text().unwrap_or_default())).collect();
+        let cells: Vec<String> = row
+            .iter()
+            .map(|value| cell(&value.to_text().unwrap_or_default()))
+            .collect();
         let _ = writeln!(text, "| {} |", cells.join(" | "));
     }
     if result.rows.len() > SHOWN_ROWS {
-        let _ = writeln!(text, "\n{} of {} rows shown.", SHOWN_ROWS, result.rows.len());
+        let _ = writeln!(
+            text,
+            "\n{} of {} rows shown.",
+            SHOWN_ROWS,
+            result.rows.len()
+        );
     }
     text
 }
@@ -353,21 +414,31 @@ mod tests {
 
     fn request(extra: Value) -> ChatIn {
         let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]});
-        body.as_object_mut().expect("object").extend(extra.as_object().expect("object").clone());
+        body.as_object_mut()
+            .expect("object")
+            .extend(extra.as_object().expect("object").clone());
         serde_json::from_value(body).expect("a request")
     }
 
     #[test]
     fn refuses_parameters_out_of_range_by_name() {
         let message = |extra| request(extra).check().expect_err("refused").to_string();
-        assert_eq!(message(json!({"temperature": 3.0})), "temperature: 3.0 is greater than the maximum of 2 - 'temperature'");
-        assert_eq!(message(json!({"n": 0})), "n: 0 is less than the minimum of 1 - 'n'");
+        assert_eq!(
+            message(json!({"temperature": 3.0})),
+            "temperature: 3.0 is greater than the maximum of 2 - 'temperature'"
+        );
+        assert_eq!(
+            message(json!({"n": 0})),
+            "n: 0 is less than the minimum of 1 - 'n'"
+        );
         assert!(message(json!({"stop": ["a", "b", "c", "d", "e"]})).contains("array too long"));
     }
 
     #[test]
     fn reads_text_parts_and_plain_text() {
-        let parts = request(json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}]}));
+        let parts = request(
+            json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}]}),
+        );
         assert_eq!(parts.turns().expect("turns")[0].text, "a\nb");
         let plain = request(json!({"messages": "hello"}));
         assert_eq!(plain.turns().expect("turns")[0].role, "user");

@@ -42,9 +42,10 @@ impl EmbeddingIn {
         match self.encoding_format.as_deref() {
             None | Some("float") => Ok(false),
             Some("base64") => Ok(true),
-            Some(other) => {
-                Err(Error::invalid("encoding_format", format!("must be 'float' or 'base64', not '{other}'")))
-            }
+            Some(other) => Err(Error::invalid(
+                "encoding_format",
+                format!("must be 'float' or 'base64', not '{other}'"),
+            )),
         }
     }
 }

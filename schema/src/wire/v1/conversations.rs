@@ -124,11 +124,21 @@ pub struct SceneOut {
 impl From<ChatMode> for SceneOut {
     fn from(mode: ChatMode) -> Self {
         let (name, describe, param) = match mode {
-            ChatMode::WithDbExecute => {
-                ("Chat Data", "Dialogue with your private data through natural language.", "DB Select")
-            }
-            ChatMode::WithDbQa => ("Chat DB", "Have a Professional Conversation with Metadata.", "DB Select"),
-            ChatMode::Excel => ("Chat Excel", "Dialogue with your excel, use natural language.", "File Select"),
+            ChatMode::WithDbExecute => (
+                "Chat Data",
+                "Dialogue with your private data through natural language.",
+                "DB Select",
+            ),
+            ChatMode::WithDbQa => (
+                "Chat DB",
+                "Have a Professional Conversation with Metadata.",
+                "DB Select",
+            ),
+            ChatMode::Excel => (
+                "Chat Excel",
+                "Dialogue with your excel, use natural language.",
+                "File Select",
+            ),
             ChatMode::Knowledge => (
                 "Chat Knowledge",
                 "Dialogue through natural language and private documents and knowledge bases.",
@@ -139,11 +149,17 @@ impl From<ChatMode> for SceneOut {
                 "Provide you with professional analysis reports through natural language.",
                 "DB Select",
             ),
-            ChatMode::Agent => {
-                ("Agent Chat", "Use tools through dialogue to accomplish your goals.", "Plugin Select")
-            }
+            ChatMode::Agent => (
+                "Agent Chat",
+                "Use tools through dialogue to accomplish your goals.",
+                "Plugin Select",
+            ),
             ChatMode::Normal => ("Chat Normal", "Native LLM large model AI dialogue.", ""),
-            ChatMode::Flow => ("Flow Chat", "Have conversations with conversational AWEL flow.", "Flow Select"),
+            ChatMode::Flow => (
+                "Flow Chat",
+                "Have conversations with conversational AWEL flow.",
+                "Flow Select",
+            ),
         };
         Self {
             chat_scene: mode.name().to_owned(),
@@ -198,12 +214,21 @@ impl ConversationQuery {
     /// The filter and the page asked for.
     pub fn parts(self) -> (ConversationFilter, Page) {
         let filter = ConversationFilter {
-            user: self.user_name.or(self.user_id).filter(|name| !name.is_empty()),
+            user: self
+                .user_name
+                .or(self.user_id)
+                .filter(|name| !name.is_empty()),
             sys_code: self.sys_code,
             mode: None,
             id: None,
         };
-        (filter, Page { number: self.page.unwrap_or(1), size: self.page_size.unwrap_or(10) })
+        (
+            filter,
+            Page {
+                number: self.page.unwrap_or(1),
+                size: self.page_size.unwrap_or(10),
+            },
+        )
     }
 }
 

@@ -45,7 +45,11 @@ impl DatasourceIn {
         Engine::from_name(&self.db_type).ok_or_else(|| {
             let known: Vec<&str> = Engine::ALL.into_iter().map(Engine::name).collect();
             Error::Unsupported {
-                what: format!("Unsupported database type:{}; supported: {}", self.db_type, known.join(", ")),
+                what: format!(
+                    "Unsupported database type:{}; supported: {}",
+                    self.db_type,
+                    known.join(", ")
+                ),
             }
         })
     }
@@ -54,10 +58,16 @@ impl DatasourceIn {
     pub fn connection(&self) -> Result<Connection> {
         let engine = self.engine()?;
         if engine.is_file() && self.file_path.is_empty() {
-            return Err(Error::invalid("body.file_path", format!("must name the {} file", self.db_type)));
+            return Err(Error::invalid(
+                "body.file_path",
+                format!("must name the {} file", self.db_type),
+            ));
         }
         if !engine.is_file() && self.db_host.is_empty() {
-            return Err(Error::invalid("body.db_host", "must name the host of the database server"));
+            return Err(Error::invalid(
+                "body.db_host",
+                "must name the host of the database server",
+            ));
         }
         Ok(Connection {
             engine,
@@ -88,7 +98,10 @@ impl DatasourceIn {
         }
         // The database's name on the server is kept when the datasource goes by another name.
         connection.database.clone_from(&current.connection.database);
-        Ok(DatasourcePatch { connection: Some(connection), comment: Some(self.comment) })
+        Ok(DatasourcePatch {
+            connection: Some(connection),
+            comment: Some(self.comment),
+        })
     }
 }
 
@@ -142,7 +155,11 @@ impl From<Datasource> for DatasourceOut {
             db_host: connection.host,
             db_port: connection.port.to_string(),
             db_user: connection.user,
-            db_pwd: if masked { MASK.to_owned() } else { String::new() },
+            db_pwd: if masked {
+                MASK.to_owned()
+            } else {
+                String::new()
+            },
             comment: source.comment,
             sys_code: None,
             user_id: Some(source.owner.unwrap_or_default()),
@@ -165,7 +182,10 @@ pub struct DatasourceType {
 
 impl From<Engine> for DatasourceType {
     fn from(engine: Engine) -> Self {
-        Self { db_type: engine.name().to_owned(), is_file_db: engine.is_file() }
+        Self {
+            db_type: engine.name().to_owned(),
+            is_file_db: engine.is_file(),
+        }
     }
 }
 

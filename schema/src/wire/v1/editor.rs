@@ -30,20 +30,38 @@ pub struct TreeNode {
 impl TreeNode {
     /// The tree of a database: tables whose name or column names contain `search` (all when empty), a page of
     /// them.
-    pub fn database(name: &str, catalogue: &Catalogue, search: &str, page: usize, size: usize) -> Self {
+    pub fn database(
+        name: &str,
+        catalogue: &Catalogue,
+        search: &str,
+        page: usize,
+        size: usize,
+    ) -> Self {
         let search = search.to_lowercase();
         let matches = |table: &&CatalogueTable| {
             search.is_empty()
                 || table.name.to_lowercase().contains(&search)
-                || table.columns.iter().any(|column| column.name.to_lowercase().contains(&search))
+                || table
+                    .columns
+                    .iter()
+                    .any(|column| column.name.to_lowercase().contains(&search))
         };
         let tables = catalogue.tables.iter().filter(matches);
-        let children = tables.skip(page.saturating_sub(1) * size).take(size).map(Self::table).collect();
-        Self { children, ..Self::leaf(name, "db") }
+        let children = tables
+            .skip(page.saturating_sub(1) * size)
+            .take(size)
+            .map(Self::table)
+            .collect();
+        Self {
+            children,
+            ..Self::leaf(name, "db")
+        }
     }
 
     fn table(table: &CatalogueTable) -> Self {
-        let name = table.schema.as_ref().map_or(table.name.clone(), |schema| format!("{schema}.{}", table.name));
+        let name = table.schema.as_ref().map_or(table.name.clone(), |schema| {
+            format!("{schema}.{}", table.name)
+        });
         Self {
             comment: table.comment.clone(),
             children: table.columns.iter().map(Self::column).collect(),
@@ -124,11 +142,19 @@ impl From<&RowSet> for SqlRunOut {
         Self {
             result_info: String::new(),
             run_cost: rows.elapsed_ms as f64 / 1000.0,
-            colunms: rows.columns.iter().map(|column| column.name.clone()).collect(),
+            colunms: rows
+                .columns
+                .iter()
+                .map(|column| column.name.clone())
+                .collect(),
             values: rows
                 .rows
                 .iter()
-                .map(|row| row.iter().map(|cell| cell.to_text().map_or(Value::Null, Value::String)).collect())
+                .map(|row| {
+                    row.iter()
+                        .map(|cell| cell.to_text().map_or(Value::Null, Value::String))
+                        .collect()
+                })
                 .collect(),
             cut_at: rows.cut_at,
         }
@@ -138,6 +164,12 @@ impl From<&RowSet> for SqlRunOut {
 impl SqlRunOut {
     /// What upstream answers when the database refuses the statement: success, with the error's text.
     pub fn failed(message: String) -> Self {
-        Self { result_info: message, run_cost: 0.0, colunms: Vec::new(), values: Vec::new(), cut_at: None }
+        Self {
+            result_info: message,
+            run_cost: 0.0,
+            colunms: Vec::new(),
+            values: Vec::new(),
+            cut_at: None,
+        }
     }
 }

@@ -237,7 +237,9 @@ fn train_command(args: TrainArgs) -> Result<()> {
     let course =
         Course::load(&args.domains, args.seed, args.held, args.overfit)?.with_written(args.written);
     let plan = Plan {
-        state: args.state.unwrap_or_else(|| args.out.with_extension("state")),
+        state: args
+            .state
+            .unwrap_or_else(|| args.out.with_extension("state")),
         encoder: args.encoder,
         out: args.out,
         resume: args.resume,
@@ -257,11 +259,21 @@ fn train_command(args: TrainArgs) -> Result<()> {
         batch: args.batch,
         repeat: args.repeat,
         items: args.items,
-        reading: if args.half_reading { Kind::BFloat16 } else { Kind::Float },
-        workers: args.workers.unwrap_or_else(|| cores.saturating_sub(2).max(1)),
+        reading: if args.half_reading {
+            Kind::BFloat16
+        } else {
+            Kind::Float
+        },
+        workers: args
+            .workers
+            .unwrap_or_else(|| cores.saturating_sub(2).max(1)),
         peak: args.peak,
         warmup: args.warmup,
-        how: Regularisation { dropout: args.dropout, smoothing: args.smoothing, usage: 0.3 },
+        how: Regularisation {
+            dropout: args.dropout,
+            smoothing: args.smoothing,
+            usage: 0.3,
+        },
         device,
         kind,
         evaluate: args.evaluate,
@@ -273,7 +285,12 @@ fn train_command(args: TrainArgs) -> Result<()> {
 
 fn tell(news: &News) {
     match news {
-        News::Start { weights, held, refused, steps } => {
+        News::Start {
+            weights,
+            held,
+            refused,
+            steps,
+        } => {
             println!("{weights} weights, {steps} steps so far, set aside: {held:?}");
             for reason in refused.iter().take(12) {
                 println!("  cannot be used: {reason}");
@@ -282,7 +299,15 @@ fn tell(news: &News) {
                 println!("  and {} more", refused.len() - 12);
             }
         }
-        News::Progress { steps, seconds, loss, right, rate, speed, waiting } => println!(
+        News::Progress {
+            steps,
+            seconds,
+            loss,
+            right,
+            rate,
+            speed,
+            waiting,
+        } => println!(
             "step {steps:6}  {seconds:6.0} s  loss {loss:7.4}  right {right:.3}  rate {rate:.2e}  \
              {speed:7.0} questions/s  waiting {:.0} %",
             100.0 * waiting
@@ -290,7 +315,12 @@ fn tell(news: &News) {
         News::Evaluation { steps, tallies } => {
             print!("step {steps:6}  set aside:");
             for (name, tally) in tallies {
-                print!("  {name} {:.3} ({}/{})", tally.share(), tally.right, tally.asked);
+                print!(
+                    "  {name} {:.3} ({}/{})",
+                    tally.share(),
+                    tally.right,
+                    tally.asked
+                );
             }
             println!();
         }
@@ -354,7 +384,11 @@ fn ask(args: &AskArgs) -> Result<()> {
             &schema,
             tidegate_sqlmodel::render::Dialect::Sqlite,
         );
-        println!("{:8.3}  {}", candidate.log_probability, sql.unwrap_or_else(|e| e.to_string()));
+        println!(
+            "{:8.3}  {}",
+            candidate.log_probability,
+            sql.unwrap_or_else(|e| e.to_string())
+        );
     }
     Ok(())
 }

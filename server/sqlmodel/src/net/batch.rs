@@ -73,15 +73,21 @@ impl Outline {
 
     /// All outputs the grammar admits, in ascending order.
     pub fn legal(&self, legal: &Legal) -> Vec<u16> {
-        let mut outputs: Vec<u16> =
-            (0..ACTIONS).filter(|at| legal.actions >> at & 1 == 1).map(|at| at as u16).collect();
+        let mut outputs: Vec<u16> = (0..ACTIONS)
+            .filter(|at| legal.actions >> at & 1 == 1)
+            .map(|at| at as u16)
+            .collect();
         let mut start = ACTIONS + self.words;
         for (flags, length) in [
             (&legal.values, self.candidates),
             (&legal.tables, self.tables),
             (&legal.columns, self.columns),
         ] {
-            let open = flags.iter().take(length).enumerate().filter(|(_, open)| **open);
+            let open = flags
+                .iter()
+                .take(length)
+                .enumerate()
+                .filter(|(_, open)| **open);
             outputs.extend(open.map(|(at, _)| (start + at) as u16));
             start += length;
         }
@@ -100,7 +106,10 @@ pub struct Input {
 
 impl Input {
     /// What stands before the first step.
-    pub const START: Self = Self { code: ACTIONS as i64, item: None };
+    pub const START: Self = Self {
+        code: ACTIONS as i64,
+        item: None,
+    };
     /// Rows of the input embedding: the actions, the start and three sorts of pointer.
     pub const CODES: i64 = ACTIONS as i64 + 4;
 
@@ -111,7 +120,10 @@ impl Input {
             item: Some(outline.output(step) - ACTIONS),
         };
         match step {
-            Step::Act(action) => Self { code: action.index() as i64, item: None },
+            Step::Act(action) => Self {
+                code: action.index() as i64,
+                item: None,
+            },
             Step::Column(_) => pointer(1),
             Step::Table(_) => pointer(2),
             Step::Value(_) => pointer(3),
@@ -139,7 +151,11 @@ impl Lesson {
         outline: &Outline,
     ) -> Result<Self, String> {
         let mut state = State::new(schema, question);
-        let mut lesson = Self { inputs: vec![Input::START], targets: vec![], legal: vec![] };
+        let mut lesson = Self {
+            inputs: vec![Input::START],
+            targets: vec![],
+            legal: vec![],
+        };
         for &step in steps {
             let legal = outline.legal(&state.legal());
             let target = outline.output(step) as u16;
@@ -287,7 +303,10 @@ fn round_up(n: usize, to: usize) -> usize {
 }
 
 fn bits(values: &[u8], shape: &[i64], device: Device) -> Tensor {
-    Tensor::from_slice(values).view(shape).to_device(device).to_kind(Kind::Bool)
+    Tensor::from_slice(values)
+        .view(shape)
+        .to_device(device)
+        .to_kind(Kind::Bool)
 }
 
 /// Gathers the questions' side; `rows` gives for every schema item its two text rows.
@@ -297,10 +316,21 @@ pub fn items(
     (kind, device): (Kind, Device),
 ) -> Items {
     let count = parts.len();
-    let longest = parts.iter().map(|(_, features, _)| Outline::of(features).items()).max();
+    let longest = parts
+        .iter()
+        .map(|(_, features, _)| Outline::of(features).items())
+        .max();
     let width = round_up(longest.unwrap_or(1), 2);
-    let spans = parts.iter().map(|(pieces, ..)| pieces.pools.len()).max().unwrap_or(0).max(1);
-    let ids: Vec<&[u32]> = parts.iter().map(|(pieces, ..)| pieces.ids.as_slice()).collect();
+    let spans = parts
+        .iter()
+        .map(|(pieces, ..)| pieces.pools.len())
+        .max()
+        .unwrap_or(0)
+        .max(1);
+    let ids: Vec<&[u32]> = parts
+        .iter()
+        .map(|(pieces, ..)| pieces.ids.as_slice())
+        .collect();
     let questions = Texts::pad(&ids, device);
     let length = questions.ids.size()[1] as usize;
     let zero_own = (count * spans + texts) as i64;
@@ -340,7 +370,10 @@ pub fn items(
     }
     let (rows, columns) = (count as i64, width as i64);
     let floats = |values: &[f32], shape: &[i64]| {
-        Tensor::from_slice(values).view(shape).to_device(device).to_kind(kind)
+        Tensor::from_slice(values)
+            .view(shape)
+            .to_device(device)
+            .to_kind(kind)
     };
     let indexes = |values: &[i64]| Tensor::from_slice(values).to_device(device);
     Items {
@@ -351,13 +384,19 @@ pub fn items(
         kinds: indexes(&kinds).view([rows, columns]),
         flags: floats(&flags, &[rows, columns, FLAGS as i64]),
         mask: bits(&mask, &[rows, columns], device),
-        relations: Tensor::from_slice(&relations).view([rows, columns, columns]).to_device(device),
+        relations: Tensor::from_slice(&relations)
+            .view([rows, columns, columns])
+            .to_device(device),
     }
 }
 
 fn lessons(instances: &[Instance], width: usize, kind: Kind, device: Device) -> Lessons {
     let count = instances.len();
-    let longest = instances.iter().map(|one| one.lesson.targets.len()).max().unwrap_or(1);
+    let longest = instances
+        .iter()
+        .map(|one| one.lesson.targets.len())
+        .max()
+        .unwrap_or(1);
     let length = longest;
     let outputs = ACTIONS + width;
     let mut codes = vec![Input::START.code; count * length];
@@ -384,8 +423,10 @@ fn lessons(instances: &[Instance], width: usize, kind: Kind, device: Device) -> 
             }
         }
         // The last step is an output only; it may point too.
-        if let Some(item) =
-            lesson.targets.last().and_then(|&target| usize::from(target).checked_sub(ACTIONS))
+        if let Some(item) = lesson
+            .targets
+            .last()
+            .and_then(|&target| usize::from(target).checked_sub(ACTIONS))
         {
             used[row * width + item] = 1;
         }
@@ -408,9 +449,15 @@ fn spans(instances: &[Instance], longest: usize) -> Tensor {
         .iter()
         .zip(instances.iter().filter_map(|one| one.vectors.as_ref()))
         .find(|(one, _)| !one.question.pools.is_empty())
-        .map_or(1, |(one, vectors)| vectors.spans.len() / one.question.pools.len());
+        .map_or(1, |(one, vectors)| {
+            vectors.spans.len() / one.question.pools.len()
+        });
     let mut padded = vec![0_f32; instances.len() * longest * width];
-    for (row, vectors) in instances.iter().filter_map(|one| one.vectors.as_ref()).enumerate() {
+    for (row, vectors) in instances
+        .iter()
+        .filter_map(|one| one.vectors.as_ref())
+        .enumerate()
+    {
         let start = row * longest * width;
         padded[start..start + vectors.spans.len()].copy_from_slice(&vectors.spans);
     }
@@ -425,7 +472,9 @@ impl Batch {
         device: Device,
     ) -> Result<Self, NetError> {
         if instances.is_empty() {
-            return Err(NetError::TooLarge("a batch needs at least one example".to_owned()));
+            return Err(NetError::TooLarge(
+                "a batch needs at least one example".to_owned(),
+            ));
         }
         let mut known: HashMap<&'i [u32], usize> = HashMap::new();
         let mut texts: Vec<&'i [u32]> = Vec::new();
@@ -434,28 +483,33 @@ impl Batch {
         let prepared = instances.iter().all(|instance| instance.vectors.is_some());
         let mut count = 0;
         for instance in instances {
-            rows.entry(Arc::as_ptr(&instance.schema)).or_insert_with(|| {
-                let first = count;
-                count += instance.schema.texts.len();
-                if prepared {
-                    // Texts that two schemas share stand there twice, which costs less than finding them.
-                    vectors.extend(instance.vectors.iter().flat_map(|one| one.texts.iter()));
-                    return (first..count).collect();
-                }
-                let place = |ids: &'i Vec<u32>| {
-                    *known.entry(ids).or_insert_with(|| {
-                        texts.push(ids);
-                        texts.len() - 1
-                    })
-                };
-                instance.schema.texts.iter().map(place).collect()
-            });
+            rows.entry(Arc::as_ptr(&instance.schema))
+                .or_insert_with(|| {
+                    let first = count;
+                    count += instance.schema.texts.len();
+                    if prepared {
+                        // Texts that two schemas share stand there twice, which costs less than finding them.
+                        vectors.extend(instance.vectors.iter().flat_map(|one| one.texts.iter()));
+                        return (first..count).collect();
+                    }
+                    let place = |ids: &'i Vec<u32>| {
+                        *known.entry(ids).or_insert_with(|| {
+                            texts.push(ids);
+                            texts.len() - 1
+                        })
+                    };
+                    instance.schema.texts.iter().map(place).collect()
+                });
         }
         let parts: Vec<_> = instances
             .iter()
             .map(|instance| {
                 let rows = &rows[&Arc::as_ptr(&instance.schema)];
-                let schema = instance.schema.items.iter().map(|&(a, b)| (rows[a], rows[b]));
+                let schema = instance
+                    .schema
+                    .items
+                    .iter()
+                    .map(|&(a, b)| (rows[a], rows[b]));
                 (&instance.question, &instance.features, schema.collect())
             })
             .collect();
@@ -467,7 +521,9 @@ impl Batch {
                 .view([count as i64, -1])
                 .to_device(device)
                 .to_kind(kind),
-            spans: spans(instances, items.pool.size()[1] as usize).to_device(device).to_kind(kind),
+            spans: spans(instances, items.pool.size()[1] as usize)
+                .to_device(device)
+                .to_kind(kind),
         });
         Ok(Self {
             known,

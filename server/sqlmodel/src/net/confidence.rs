@@ -53,7 +53,10 @@ pub struct Calibration {
 impl Default for Calibration {
     /// Before any fit: the query's own probability per choice and its lead decide.
     fn default() -> Self {
-        Self { weights: [0.3, 2.0, 0.5, 0.5, -1.5, -1.0, 1.0, -1.0], bias: 1.0 }
+        Self {
+            weights: [0.3, 2.0, 0.5, 0.5, -1.5, -1.0, 1.0, -1.0],
+            bias: 1.0,
+        }
     }
 }
 
@@ -64,7 +67,11 @@ impl Calibration {
     }
 
     fn score(&self, values: &[f64; SIGNALS]) -> f64 {
-        let sum: f64 = values.iter().zip(&self.weights).map(|(value, weight)| value * weight).sum();
+        let sum: f64 = values
+            .iter()
+            .zip(&self.weights)
+            .map(|(value, weight)| value * weight)
+            .sum();
         1.0 / (1.0 + (-(sum + self.bias)).exp())
     }
 
@@ -90,7 +97,10 @@ impl Calibration {
         for value in &mut spread {
             *value = value.sqrt().max(1e-3);
         }
-        let mut fit = Self { weights: [0.0; SIGNALS], bias: 0.0 };
+        let mut fit = Self {
+            weights: [0.0; SIGNALS],
+            bias: 0.0,
+        };
         for _ in 0..2000 {
             let mut slope = [0.0; SIGNALS];
             let mut bias_slope = 0.0;
@@ -125,12 +135,27 @@ mod tests {
             .map(|at| {
                 let right = at % 2 == 0;
                 let total = if right { -0.1 } else { -4.0 } - (at % 7) as f32 * 0.1;
-                (Signals { total, mean: total / 5.0, ..Signals::default() }, right)
+                (
+                    Signals {
+                        total,
+                        mean: total / 5.0,
+                        ..Signals::default()
+                    },
+                    right,
+                )
             })
             .collect();
         let fit = Calibration::fit(&seen);
-        let sure = Signals { total: -0.2, mean: -0.04, ..Signals::default() };
-        let doubtful = Signals { total: -4.3, mean: -0.86, ..Signals::default() };
+        let sure = Signals {
+            total: -0.2,
+            mean: -0.04,
+            ..Signals::default()
+        };
+        let doubtful = Signals {
+            total: -4.3,
+            mean: -0.86,
+            ..Signals::default()
+        };
         assert!(fit.confidence(&sure) > 0.9);
         assert!(fit.confidence(&doubtful) < 0.1);
     }

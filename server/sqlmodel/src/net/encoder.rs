@@ -141,7 +141,11 @@ impl Tuned {
 
     /// Runs the encoder; see [`Merged::forward`].
     pub fn forward(&self, ids: &Tensor, mask: &Tensor) -> Tensor {
-        Merged { encoder: &self.encoder, linears: None }.forward(ids, mask)
+        Merged {
+            encoder: &self.encoder,
+            linears: None,
+        }
+        .forward(ids, mask)
     }
 }
 
@@ -188,7 +192,10 @@ impl Source<'_> {
         let biases: Vec<&Tensor> = parts.iter().map(|part| &part.bias).collect();
         Ok(Block {
             linears: Linears {
-                qkv: Linear { weight: Tensor::cat(&weights, 0), bias: Tensor::cat(&biases, 0) },
+                qkv: Linear {
+                    weight: Tensor::cat(&weights, 0),
+                    bias: Tensor::cat(&biases, 0),
+                },
                 output: self.linear(&name("attention.output.dense"))?,
                 up: self.linear(&name("intermediate.dense"))?,
                 down: self.linear(&name("output.dense"))?,
@@ -203,26 +210,29 @@ impl Encoder {
     /// Reads `config.json` and `model.safetensors` of a folder.
     pub fn load(folder: &Path, kind: Kind, device: Device) -> Result<Self, NetError> {
         let path = folder.join("config.json");
-        let fail = |reason: String| NetError::Encoder { path: path.clone(), reason };
+        let fail = |reason: String| NetError::Encoder {
+            path: path.clone(),
+            reason,
+        };
         let text = std::fs::read(&path).map_err(|error| fail(error.to_string()))?;
         let shape: Shape =
             serde_json::from_slice(&text).map_err(|error| fail(error.to_string()))?;
         let path = folder.join("model.safetensors");
-        let fail = |reason: String| NetError::Encoder { path: path.clone(), reason };
+        let fail = |reason: String| NetError::Encoder {
+            path: path.clone(),
+            reason,
+        };
         let bytes = std::fs::read(&path).map_err(|error| fail(error.to_string()))?;
         Self::from_bytes(shape, &bytes, kind, device).map_err(fail)
     }
 
-    fn from_bytes(
-        shape: Shape,
-        bytes: &[u8],
-        kind: Kind,
-        device: Device,
-    ) -> Result<Self, String> {
+    fn from_bytes(shape: Shape, bytes: &[u8], kind: Kind, device: Device) -> Result<Self, String> {
         let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
         let source = Source { file, kind, device };
         // One segment only, so its embedding can join the positions'.
-        let segment = source.get("embeddings.token_type_embeddings.weight")?.narrow(0, 0, 1);
+        let segment = source
+            .get("embeddings.token_type_embeddings.weight")?
+            .narrow(0, 0, 1);
         let positions = source.get("embeddings.position_embeddings.weight")? + segment;
         Ok(Self {
             words: source.get("embeddings.word_embeddings.weight")?,
@@ -268,12 +278,18 @@ impl Encoder {
     /// The encoder with `changes` merged in, differentiable in them.
     pub fn merge(&self, changes: &Changes, weights: &Weights) -> Merged<'_> {
         let linears = (!changes.blocks.is_empty()).then(|| self.changed(changes, weights));
-        Merged { encoder: self, linears }
+        Merged {
+            encoder: self,
+            linears,
+        }
     }
 
     /// The encoder as published.
     pub fn plain(&self) -> Merged<'_> {
-        Merged { encoder: self, linears: None }
+        Merged {
+            encoder: self,
+            linears: None,
+        }
     }
 
     /// Merges `changes` for good.
@@ -297,17 +313,31 @@ impl Merged<'_> {
         let width = shape.hidden_size;
         let heads = shape.num_attention_heads;
         let norm = |x: &Tensor, norm: &Norm| {
-            x.layer_norm([width], Some(&norm.weight), Some(&norm.bias), shape.layer_norm_eps, true)
+            x.layer_norm(
+                [width],
+                Some(&norm.weight),
+                Some(&norm.bias),
+                shape.layer_norm_eps,
+                true,
+            )
         };
         let positions = encoder.positions.narrow(0, 0, length);
         let embedded = Tensor::embedding(&encoder.words, ids, -1, false, false) + positions;
         let mut x = norm(&embedded, &encoder.embedding_norm);
-        let mask = mask.view([count, 1, 1, length]).expand([count, 1, length, length], false);
+        let mask = mask
+            .view([count, 1, 1, length])
+            .expand([count, 1, length, length], false);
         let middle = encoder.blocks.len() / 2;
         let mut kept = Vec::with_capacity(2);
         for (index, block) in encoder.blocks.iter().enumerate() {
-            let linears = self.linears.as_ref().map_or(&block.linears, |all| &all[index]);
-            let qkv = linears.qkv.apply(&x).view([count, length, 3, heads, width / heads]);
+            let linears = self
+                .linears
+                .as_ref()
+                .map_or(&block.linears, |all| &all[index]);
+            let qkv = linears
+                .qkv
+                .apply(&x)
+                .view([count, length, 3, heads, width / heads]);
             let qkv = qkv.permute([2, 0, 3, 1, 4]);
             let attended = Tensor::scaled_dot_product_attention(
                 &qkv.get(0),
@@ -320,7 +350,10 @@ impl Merged<'_> {
                 false,
             );
             let attended = attended.transpose(1, 2).reshape([count, length, width]);
-            x = norm(&(linears.output.apply(&attended) + x), &block.attention_norm);
+            x = norm(
+                &(linears.output.apply(&attended) + x),
+                &block.attention_norm,
+            );
             let fed = linears.down.apply(&linears.up.apply(&x).gelu("none"));
             x = norm(&(fed + x), &block.output_norm);
             if index + 1 == middle {

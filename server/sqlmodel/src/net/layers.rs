@@ -16,7 +16,12 @@ impl Linear {
     pub fn add(layout: &mut Layout, name: &str, from: i64, to: i64) -> Self {
         let deviation = (2.0 / (from + to) as f64).sqrt();
         Self {
-            weight: layout.add(format!("{name}.weight"), &[to, from], Init::Normal(deviation), 1.0),
+            weight: layout.add(
+                format!("{name}.weight"),
+                &[to, from],
+                Init::Normal(deviation),
+                1.0,
+            ),
             bias: layout.add(format!("{name}.bias"), &[to], Init::Zeros, 1.0),
         }
     }
@@ -75,7 +80,10 @@ impl Feed {
     }
 
     fn apply(&self, weights: &Weights, x: &Tensor, dropout: f64) -> Tensor {
-        let inner = self.up.apply(weights, &self.norm.apply(weights, x)).gelu("none");
+        let inner = self
+            .up
+            .apply(weights, &self.norm.apply(weights, x))
+            .gelu("none");
         x + drop(&self.down.apply(weights, &inner), dropout)
     }
 }
@@ -154,19 +162,26 @@ impl RelationLayer {
         let (heads, head) = (self.heads, self.width / self.heads);
         let qkv = self.qkv.apply(weights, &self.norm.apply(weights, x));
         // Heads first, so that one small matrix per head serves every item of the batch.
-        let by_head =
-            qkv.view([batch, items, 3, heads, head]).permute([2, 3, 0, 1, 4]).contiguous();
+        let by_head = qkv
+            .view([batch, items, 3, heads, head])
+            .permute([2, 3, 0, 1, 4])
+            .contiguous();
         let flat = [heads * batch, items, head];
         let query = by_head.get(0) * (1.0 / (head as f64).sqrt());
         let (key, value) = (by_head.get(1).view(flat), by_head.get(2).view(flat));
         let relations = weights[self.biases].size()[2];
-        let wanted = weights[self.biases]
-            .baddbmm(&query.view([heads, batch * items, head]), &weights[self.keys], 1.0, 1.0);
+        let wanted = weights[self.biases].baddbmm(
+            &query.view([heads, batch * items, head]),
+            &weights[self.keys],
+            1.0,
+            1.0,
+        );
         let padding = Tensor::full([heads, batch * items, 1], -1e4, (x.kind(), x.device()));
-        let wanted =
-            Tensor::cat(&[wanted, padding], -1).view([heads, batch, items, relations + 1]);
+        let wanted = Tensor::cat(&[wanted, padding], -1).view([heads, batch, items, relations + 1]);
         let names = shared.names.expand([heads, batch, items, items], false);
-        let related = wanted.gather(-1, &names, false).addcmul(&shared.alike, &weights[self.likeness]);
+        let related = wanted
+            .gather(-1, &names, false)
+            .addcmul(&shared.alike, &weights[self.likeness]);
         let scores = related.view([heads * batch, items, items]).baddbmm(
             &query.view(flat),
             &key.transpose(1, 2),
@@ -175,8 +190,9 @@ impl RelationLayer {
         );
         let attention = scores.softmax(-1, None::<Kind>);
         let plain = attention.bmm(&value);
-        let per_relation = Tensor::zeros([heads, batch, items, relations + 1], (x.kind(), x.device()))
-            .scatter_add(-1, &names, &attention.view([heads, batch, items, items]));
+        let per_relation =
+            Tensor::zeros([heads, batch, items, relations + 1], (x.kind(), x.device()))
+                .scatter_add(-1, &names, &attention.view([heads, batch, items, items]));
         let carried = per_relation
             .view([heads, batch * items, relations + 1])
             .bmm(&weights[self.values].constant_pad_nd([0, 0, 0, 1]));
@@ -201,7 +217,10 @@ pub struct KeyValue {
 impl KeyValue {
     /// Rows `rows` of both, in that order.
     pub fn select(&self, rows: &Tensor) -> Self {
-        Self { keys: self.keys.index_select(0, rows), values: self.values.index_select(0, rows) }
+        Self {
+            keys: self.keys.index_select(0, rows),
+            values: self.values.index_select(0, rows),
+        }
     }
 
     /// Both with another number of rows, repeating the only one.
@@ -210,7 +229,10 @@ impl KeyValue {
             let size = x.size();
             x.expand([rows, size[1], size[2], size[3]], false)
         };
-        Self { keys: expand(&self.keys), values: expand(&self.values) }
+        Self {
+            keys: expand(&self.keys),
+            values: expand(&self.values),
+        }
     }
 }
 
@@ -231,12 +253,7 @@ pub struct DecoderLayer {
 
 impl DecoderLayer {
     /// Adds one.
-    pub fn add(
-        layout: &mut Layout,
-        name: &str,
-        (width, heads): (i64, i64),
-        inner: i64,
-    ) -> Self {
+    pub fn add(layout: &mut Layout, name: &str, (width, heads): (i64, i64), inner: i64) -> Self {
         let part = |part: &str| format!("{name}.{part}");
         Self {
             norm: Norm::add(layout, &part("norm"), width),
@@ -254,13 +271,17 @@ impl DecoderLayer {
 
     fn heads(&self, x: &Tensor, parts: i64) -> Tensor {
         let (rows, length) = (x.size()[0], x.size()[1]);
-        x.view([rows, length, parts, self.heads, self.width / self.heads]).permute([2, 0, 3, 1, 4])
+        x.view([rows, length, parts, self.heads, self.width / self.heads])
+            .permute([2, 0, 3, 1, 4])
     }
 
     /// Keys and values of the items, the same for every step.
     pub fn memory(&self, weights: &Weights, items: &Tensor) -> KeyValue {
         let pair = self.heads(&self.cross_pair.apply(weights, items), 2);
-        KeyValue { keys: pair.get(0), values: pair.get(1) }
+        KeyValue {
+            keys: pair.get(0),
+            values: pair.get(1),
+        }
     }
 
     /// Runs new positions `x` `[rows, new, width]` after those in `past`; with no past all positions are
@@ -293,8 +314,12 @@ impl DecoderLayer {
             false,
         );
         let x = x + drop(&self.output.apply(weights, &join(&attended)), dropout);
-        let query =
-            self.heads(&self.cross_query.apply(weights, &self.cross_norm.apply(weights, &x)), 1);
+        let query = self.heads(
+            &self
+                .cross_query
+                .apply(weights, &self.cross_norm.apply(weights, &x)),
+            1,
+        );
         let attended = Tensor::scaled_dot_product_attention(
             &query.get(0),
             &memory.keys,
@@ -306,6 +331,9 @@ impl DecoderLayer {
             false,
         );
         let x = x + drop(&self.cross_output.apply(weights, &join(&attended)), dropout);
-        (self.feed.apply(weights, &x, dropout), KeyValue { keys, values })
+        (
+            self.feed.apply(weights, &x, dropout),
+            KeyValue { keys, values },
+        )
     }
 }

@@ -33,7 +33,9 @@ pub use search::{Answer, Candidate, PreparedSchema, SqlModel};
 #[derive(Debug, thiserror::Error)]
 pub enum NetError {
     /// A file of the sentence encoder is missing or unreadable.
-    #[error("sentence encoder file {path}: {reason}; the folder must hold config.json, tokenizer.json and model.safetensors")]
+    #[error(
+        "sentence encoder file {path}: {reason}; the folder must hold config.json, tokenizer.json and model.safetensors"
+    )]
     Encoder {
         /// Which file.
         path: PathBuf,

@@ -74,7 +74,9 @@ impl Config {
             ("relations", self.relations, ours.relations),
         ] {
             if theirs != ours {
-                return Err(NetError::Weights(format!("{theirs} {name}, but this build has {ours}")));
+                return Err(NetError::Weights(format!(
+                    "{theirs} {name}, but this build has {ours}"
+                )));
             }
         }
         Ok(())
@@ -137,7 +139,11 @@ pub struct TextVectors {
 fn meaning(said: &Tensor) -> Tensor {
     let half = said.size()[1] / 2;
     let last = said.narrow(1, half, half).detach();
-    let length = last.square().sum_dim_intlist(1, true, None::<Kind>).sqrt().clamp_min(1e-6);
+    let length = last
+        .square()
+        .sum_dim_intlist(1, true, None::<Kind>)
+        .sqrt()
+        .clamp_min(1e-6);
     last / length
 }
 
@@ -192,7 +198,12 @@ impl Net {
                 .collect(),
             memory_norm: Norm::add(to, "memory.norm", width),
             usage: Linear::add(to, "memory.usage", width, 1),
-            codes: to.add("steps.codes".to_owned(), &[Input::CODES, width], Init::Normal(0.1), 1.0),
+            codes: to.add(
+                "steps.codes".to_owned(),
+                &[Input::CODES, width],
+                Init::Normal(0.1),
+                1.0,
+            ),
             places: to.add(
                 "steps.places".to_owned(),
                 &[STEPS as i64, width],
@@ -254,7 +265,10 @@ impl Net {
             + self.flags.apply(weights, &batch.flags);
         let mut x = drop(&self.item_norm.apply(weights, &x), dropout);
         let mask = batch.mask.view([count, 1, 1, items]);
-        let shared = Relations { names: batch.relations.unsqueeze(0), alike };
+        let shared = Relations {
+            names: batch.relations.unsqueeze(0),
+            alike,
+        };
         for layer in &self.encoder {
             x = layer.apply(weights, &x, &shared, dropout);
         }
@@ -262,7 +276,11 @@ impl Net {
         Memory {
             pointed: self.pointed.apply(weights, &x).view([-1, width]),
             keys: self.pointer_key.apply(weights, &x),
-            cross: self.decoder.iter().map(|layer| layer.memory(weights, &x)).collect(),
+            cross: self
+                .decoder
+                .iter()
+                .map(|layer| layer.memory(weights, &x))
+                .collect(),
             mask,
             items: x,
         }
@@ -275,7 +293,10 @@ impl Net {
 
     /// Scores of all outputs, `[rows, new, outputs]`, for the inputs `x` `[rows, new]` that follow `past`;
     /// `first` is the place of the first of them. With `past`, there is one memory for all rows.
-    #[expect(clippy::too_many_arguments, reason = "one call per step; a struct would only rename them")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call per step; a struct would only rename them"
+    )]
     pub fn decode(
         &self,
         weights: &Weights,
@@ -291,10 +312,15 @@ impl Net {
         let width = self.config.width;
         let places = weights[self.places].narrow(0, first as i64, length);
         let named = Tensor::embedding(&weights[self.codes], codes, -1, false, false);
-        let items = memory.pointed.index_select(0, pointed).view([rows, length, width]);
+        let items = memory
+            .pointed
+            .index_select(0, pointed)
+            .view([rows, length, width]);
         let mut x = drop(&(named + places + items * points), dropout);
         let shared = memory.items.size()[0] != rows;
-        let mask = memory.mask.expand([rows, 1, length, memory.items.size()[1]], false);
+        let mask = memory
+            .mask
+            .expand([rows, 1, length, memory.items.size()[1]], false);
         let mut reached = Vec::with_capacity(self.decoder.len());
         for (at, layer) in self.decoder.iter().enumerate() {
             let before = past.as_ref().map(|past| &past[at]);
@@ -360,13 +386,17 @@ impl Net {
         let illegal = lessons.legal.logical_not();
         let scores = scores.masked_fill(&illegal, -1e9);
         let likely = scores.log_softmax(-1, Kind::Float);
-        let right = likely.gather(-1, &lessons.targets.unsqueeze(-1), false).squeeze_dim(-1);
+        let right = likely
+            .gather(-1, &lessons.targets.unsqueeze(-1), false)
+            .squeeze_dim(-1);
         let real = lessons.mask.to_kind(Kind::Float);
         let examples = batch.size as f64;
         let steps = -(&right * &real).sum(Kind::Float) / examples;
         let legal = lessons.legal.to_kind(Kind::Float);
         let choices = legal.sum_dim_intlist(-1, false, Kind::Float).clamp_min(1.0);
-        let spread = likely.masked_fill(&illegal, 0.0).sum_dim_intlist(-1, false, Kind::Float)
+        let spread = likely
+            .masked_fill(&illegal, 0.0)
+            .sum_dim_intlist(-1, false, Kind::Float)
             / choices;
         let spread = -(spread * &real).sum(Kind::Float) / examples;
         let usage = self.usage(weights, &memory).to_kind(Kind::Float);
@@ -375,7 +405,10 @@ impl Net {
         let usage = usage.clamp_min(0.0) - &usage * &used + (usage.abs().neg().exp() + 1.0).log();
         let usage = (usage * present).sum(Kind::Float) / examples;
         let best = scores.argmax(-1, false).eq_tensor(&lessons.targets);
-        let wrong = best.logical_not().logical_and(&lessons.mask).any_dim(1, false);
+        let wrong = best
+            .logical_not()
+            .logical_and(&lessons.mask)
+            .any_dim(1, false);
         Losses {
             total: &steps * (1.0 - how.smoothing) + spread * how.smoothing + usage * how.usage,
             steps: steps.detach(),

@@ -137,7 +137,13 @@ impl SqlModel {
     ) -> Self {
         let weights = tch::no_grad(|| net.layout.cut(flat, Kind::Float));
         let encoder = encoder.tune(&net.changes, &weights);
-        Self { net, weights, encoder, tokens, calibration }
+        Self {
+            net,
+            weights,
+            encoder,
+            tokens,
+            calibration,
+        }
     }
 
     /// Encodes a schema's texts; do this once and keep the result for as long as the schema lasts.
@@ -147,7 +153,10 @@ impl SqlModel {
         order.sort_by_key(|&at| (pieces.texts[at].len(), at));
         let mut tables: [Vec<f32>; 3] = Default::default();
         for chunk in order.chunks(TEXTS) {
-            let ids: Vec<&[u32]> = chunk.iter().map(|&at| pieces.texts[at].as_slice()).collect();
+            let ids: Vec<&[u32]> = chunk
+                .iter()
+                .map(|&at| pieces.texts[at].as_slice())
+                .collect();
             let texts = Texts::pad(&ids, Device::Cpu);
             let vectors = tch::no_grad(|| {
                 let pooled = pool(&states(&self.encoder, &texts), &texts.mask);
@@ -192,8 +201,12 @@ impl SqlModel {
         tch::no_grad(|| {
             let memory = self.memory(prepared, question, &features)?;
             let outline = Outline::of(&features);
-            let paths =
-                self.search(&memory, &outline, State::new(&prepared.schema, question), beam.max(1))?;
+            let paths = self.search(
+                &memory,
+                &outline,
+                State::new(&prepared.schema, question),
+                beam.max(1),
+            )?;
             let usage = read(&self.net.usage(&self.weights, &memory).sigmoid())?;
             Ok(self.answer(paths, question, &outline, &usage))
         })
@@ -217,7 +230,9 @@ impl SqlModel {
         let part = [(&pieces, features, prepared.rows.clone())];
         let items = items(&part, texts, (Kind::Float, Device::Cpu));
         let spans = items.pool.bmm(&states(&self.encoder, &items.questions));
-        Ok(self.net.encode(&self.weights, &items, &spans, &vectors, 0.0))
+        Ok(self
+            .net
+            .encode(&self.weights, &items, &spans, &vectors, 0.0))
     }
 
     fn search(
@@ -243,10 +258,14 @@ impl SqlModel {
             for (row, path) in open.iter().enumerate() {
                 let legal = outline.legal(&path.state.legal());
                 let scores = &scores[row];
-                let highest =
-                    legal.iter().map(|&at| scores[usize::from(at)]).fold(f32::MIN, f32::max);
-                let sum: f32 =
-                    legal.iter().map(|&at| (scores[usize::from(at)] - highest).exp()).sum();
+                let highest = legal
+                    .iter()
+                    .map(|&at| scores[usize::from(at)])
+                    .fold(f32::MIN, f32::max);
+                let sum: f32 = legal
+                    .iter()
+                    .map(|&at| (scores[usize::from(at)] - highest).exp())
+                    .sum();
                 let whole = highest + sum.ln();
                 let free = usize::from(legal.len() > 1);
                 for &at in &legal {
@@ -261,7 +280,9 @@ impl SqlModel {
                 if next.len() >= beam {
                     break;
                 }
-                let Some(step) = outline.step(usize::from(output)) else { continue };
+                let Some(step) = outline.step(usize::from(output)) else {
+                    continue;
+                };
                 let mut path = open[row].clone();
                 if path.state.advance(step).is_err() {
                     continue;
@@ -281,7 +302,9 @@ impl SqlModel {
             done.sort_by(|a, b| b.score().total_cmp(&a.score()));
             done.truncate(2 * beam);
             // Going on only makes a sequence less likely; length may buy back no more than this.
-            let bar = done.get(beam.min(done.len()).saturating_sub(1)).map_or(f32::MIN, Trail::score);
+            let bar = done
+                .get(beam.min(done.len()).saturating_sub(1))
+                .map_or(f32::MIN, Trail::score);
             let hope = next.first().map_or(f32::MIN, |best: &Trail| {
                 best.total / (STEPS as f32 / 2.0).powf(LENGTH)
             });
@@ -304,10 +327,14 @@ impl SqlModel {
     ) -> Result<Vec<Vec<f32>>, NetError> {
         let rows = open.len() as i64;
         let codes: Vec<i64> = open.iter().map(|path| path.next.code).collect();
-        let pointed: Vec<i64> =
-            open.iter().map(|path| path.next.item.unwrap_or(0) as i64).collect();
-        let points: Vec<f32> =
-            open.iter().map(|path| if path.next.item.is_some() { 1.0 } else { 0.0 }).collect();
+        let pointed: Vec<i64> = open
+            .iter()
+            .map(|path| path.next.item.unwrap_or(0) as i64)
+            .collect();
+        let points: Vec<f32> = open
+            .iter()
+            .map(|path| if path.next.item.is_some() { 1.0 } else { 0.0 })
+            .collect();
         let scores = self.net.decode(
             &self.weights,
             memory,
@@ -334,10 +361,20 @@ impl SqlModel {
         let mut candidates: Vec<Candidate> = Vec::new();
         for path in paths {
             let (log_probability, score) = (path.total, path.score());
-            let Ok(query) = path.state.into_query() else { continue };
+            let Ok(query) = path.state.into_query() else {
+                continue;
+            };
             // Two sequences that mean the same query are one candidate.
-            if seen.insert(format!("{query:?}"), candidates.len()).is_none() {
-                candidates.push(Candidate { query, log_probability, score, steps: path.steps });
+            if seen
+                .insert(format!("{query:?}"), candidates.len())
+                .is_none()
+            {
+                candidates.push(Candidate {
+                    query,
+                    log_probability,
+                    score,
+                    steps: path.steps,
+                });
             }
         }
         let signals = match (candidates.first(), best) {
@@ -345,19 +382,28 @@ impl SqlModel {
                 total: first.log_probability,
                 mean: first.log_probability / choices.max(1) as f32,
                 weakest,
-                gap: candidates
-                    .get(1)
-                    .map_or(10.0, |second| first.log_probability - second.log_probability),
+                gap: candidates.get(1).map_or(10.0, |second| {
+                    first.log_probability - second.log_probability
+                }),
                 ..coverage(&first.steps, question, outline, usage)
             },
-            _ => Signals { total: -20.0, mean: -5.0, weakest: -10.0, ..Signals::default() },
+            _ => Signals {
+                total: -20.0,
+                mean: -5.0,
+                weakest: -10.0,
+                ..Signals::default()
+            },
         };
         let confidence = if candidates.is_empty() {
             0.0
         } else {
             self.calibration.confidence(&signals)
         };
-        Answer { candidates, signals, confidence }
+        Answer {
+            candidates,
+            signals,
+            confidence,
+        }
     }
 }
 

@@ -23,7 +23,9 @@ const WORDS: usize = 4 + 2 * 36;
 
 /// Fixed numbers that look random.
 fn noise(seed: &mut u64) -> u64 {
-    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *seed = seed
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
     *seed >> 33
 }
 
@@ -38,9 +40,18 @@ pub(crate) fn tiny_encoder(name: &str) -> PathBuf {
     std::fs::write(folder.join("config.json"), config.to_string()).expect("written");
     std::fs::write(folder.join("tokenizer.json"), tokenizer().to_string()).expect("written");
     let mut shapes: Vec<(String, Vec<usize>)> = vec![
-        ("embeddings.word_embeddings.weight".into(), vec![WORDS, WIDTH]),
-        ("embeddings.position_embeddings.weight".into(), vec![128, WIDTH]),
-        ("embeddings.token_type_embeddings.weight".into(), vec![2, WIDTH]),
+        (
+            "embeddings.word_embeddings.weight".into(),
+            vec![WORDS, WIDTH],
+        ),
+        (
+            "embeddings.position_embeddings.weight".into(),
+            vec![128, WIDTH],
+        ),
+        (
+            "embeddings.token_type_embeddings.weight".into(),
+            vec![2, WIDTH],
+        ),
     ];
     let mut both = |name: String, to: usize, from: Option<usize>| {
         let weight = from.map_or(vec![to], |from| vec![to, from]);
@@ -69,7 +80,10 @@ pub(crate) fn tiny_encoder(name: &str) -> PathBuf {
         })
         .collect();
     let views = shapes.iter().zip(&values).map(|((name, shape), data)| {
-        (name, TensorView::new(Dtype::F32, shape.clone(), data).expect("a fitting view"))
+        (
+            name,
+            TensorView::new(Dtype::F32, shape.clone(), data).expect("a fitting view"),
+        )
     });
     let file = safetensors::serialize(views, None).expect("serialised");
     std::fs::write(folder.join("model.safetensors"), file).expect("written");
@@ -89,10 +103,12 @@ fn tokenizer() -> serde_json::Value {
     for (id, piece) in pieces.enumerate() {
         vocabulary.insert(piece, id.into());
     }
-    let special = |token: &str, id: u32| serde_json::json!({
-        "id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
-        "normalized": false, "special": true,
-    });
+    let special = |token: &str, id: u32| {
+        serde_json::json!({
+            "id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
+            "normalized": false, "special": true,
+        })
+    };
     serde_json::json!({
         "version": "1.0",
         "truncation": { "max_length": 8, "strategy": "LongestFirst", "stride": 0, "direction": "Right" },
@@ -137,7 +153,11 @@ fn words_know_their_pieces() {
     let pieces = tokens.question(&question).expect("pieces");
     // [CLS] a b u b e r c [UNK] [SEP]: longer than the eight of the file.
     assert_eq!(pieces.ids.len(), 10);
-    let words: Vec<&str> = question.words.iter().map(|word| word.text.as_str()).collect();
+    let words: Vec<&str> = question
+        .words
+        .iter()
+        .map(|word| word.text.as_str())
+        .collect();
     assert_eq!(words, ["ab", "über", "c"]);
     assert_eq!(pieces.pools[..3], [vec![1, 2], vec![3, 4, 5, 6], vec![7]]);
     std::fs::remove_dir_all(folder).ok();
@@ -160,12 +180,23 @@ pub(crate) fn small() -> Config {
 fn example(seed: &mut u64, schema: &Arc<SchemaPieces>, steps: usize) -> Instance {
     let words = 3 + noise(seed) as usize % 4;
     let columns = schema.items.len() - 2;
-    let outline = Outline { words, candidates: 1, tables: 2, columns };
+    let outline = Outline {
+        words,
+        candidates: 1,
+        tables: 2,
+        columns,
+    };
     let n = outline.items();
-    let ids: Vec<u32> = (0..words + 2).map(|_| noise(seed) as u32 % WORDS as u32).collect();
+    let ids: Vec<u32> = (0..words + 2)
+        .map(|_| noise(seed) as u32 % WORDS as u32)
+        .collect();
     let mut pools: Vec<Vec<u16>> = (0..words as u16).map(|at| vec![at + 1]).collect();
     pools.push(vec![1, 2]);
-    let mut lesson = Lesson { inputs: vec![Input::START], targets: vec![], legal: vec![] };
+    let mut lesson = Lesson {
+        inputs: vec![Input::START],
+        targets: vec![],
+        legal: vec![],
+    };
     for _ in 0..steps {
         let step = match noise(seed) % 3 {
             0 => Step::Act(Action::ALL[noise(seed) as usize % ACTIONS]),
@@ -173,7 +204,9 @@ fn example(seed: &mut u64, schema: &Arc<SchemaPieces>, steps: usize) -> Instance
             _ => Step::Column(noise(seed) as usize % columns),
         };
         lesson.targets.push(outline.output(step) as u16);
-        lesson.legal.push((0..ACTIONS + n).map(|at| at as u16).collect());
+        lesson
+            .legal
+            .push((0..ACTIONS + n).map(|at| at as u16).collect());
         lesson.inputs.push(Input::of(step, &outline));
     }
     lesson.inputs.pop();
@@ -188,7 +221,9 @@ fn example(seed: &mut u64, schema: &Arc<SchemaPieces>, steps: usize) -> Instance
             columns,
             flags: (0..n).map(|_| [(noise(seed) % 2) as f32; FLAGS]).collect(),
             kinds: (0..n).map(|_| (noise(seed) % KINDS as u64) as u8).collect(),
-            relations: (0..n * n).map(|_| (noise(seed) % RELATIONS as u64) as u8).collect(),
+            relations: (0..n * n)
+                .map(|_| (noise(seed) % RELATIONS as u64) as u8)
+                .collect(),
         },
         lesson,
     }
@@ -198,11 +233,17 @@ fn pieces(seed: &mut u64, columns: usize) -> Arc<SchemaPieces> {
     let texts = (0..columns + 2)
         .map(|_| (0..4).map(|_| noise(seed) as u32 % WORDS as u32).collect())
         .collect();
-    let items = (0..columns + 2).map(|at| (at, (at + 1) % (columns + 2))).collect();
+    let items = (0..columns + 2)
+        .map(|at| (at, (at + 1) % (columns + 2)))
+        .collect();
     Arc::new(SchemaPieces { texts, items })
 }
 
-const HOW: Regularisation = Regularisation { dropout: 0.0, smoothing: 0.0, usage: 0.1 };
+const HOW: Regularisation = Regularisation {
+    dropout: 0.0,
+    smoothing: 0.0,
+    usage: 0.1,
+};
 
 #[test]
 fn learns_a_handful_of_examples_by_heart() {
@@ -211,8 +252,9 @@ fn learns_a_handful_of_examples_by_heart() {
     let net = Net::new(small(), &encoder);
     let mut seed = 11;
     let schemas = [pieces(&mut seed, 5), pieces(&mut seed, 9)];
-    let examples: Vec<Instance> =
-        (0..12).map(|at| example(&mut seed, &schemas[at % 2], 3 + at % 4)).collect();
+    let examples: Vec<Instance> = (0..12)
+        .map(|at| example(&mut seed, &schemas[at % 2], 3 + at % 4))
+        .collect();
     let batch = Batch::gather(&examples, Kind::Float, Device::Cpu).expect("gathers");
     let mut flat = net.layout.initial(1).set_requires_grad(true);
     let mut velocity = flat.zeros_like();
@@ -262,12 +304,21 @@ fn padding_changes_nothing() {
         .map(|one| {
             let one = std::slice::from_ref(one);
             let batch = Batch::gather(one, Kind::Float, Device::Cpu).expect("gathers");
-            net.losses(&weights, &merged, &batch, HOW).total.double_value(&[])
+            net.losses(&weights, &merged, &batch, HOW)
+                .total
+                .double_value(&[])
         })
         .sum();
     let batch = Batch::gather(&examples, Kind::Float, Device::Cpu).expect("gathers");
-    let together = net.losses(&weights, &merged, &batch, HOW).total.double_value(&[]);
-    assert!((together - alone / 2.0).abs() < 1e-4, "{together} and {}", alone / 2.0);
+    let together = net
+        .losses(&weights, &merged, &batch, HOW)
+        .total
+        .double_value(&[]);
+    assert!(
+        (together - alone / 2.0).abs() < 1e-4,
+        "{together} and {}",
+        alone / 2.0
+    );
     std::fs::remove_dir_all(folder).ok();
 }
 
@@ -310,7 +361,10 @@ fn stepwise_decoding_agrees_with_decoding_at_once() {
         );
         let expected = whole.get(0).get(step);
         for row in 0..2 {
-            let far = (next.get(row).get(0) - &expected).abs().max().double_value(&[]);
+            let far = (next.get(row).get(0) - &expected)
+                .abs()
+                .max()
+                .double_value(&[]);
             assert!(far < 1e-4, "step {step}, row {row}: {far}");
         }
     }
@@ -336,7 +390,9 @@ fn weights_survive_a_file() {
 /// With the published encoder at hand (`TIDEGATE_ENCODER`), near meanings lie near.
 #[test]
 fn published_encoder_knows_what_words_mean() {
-    let Some(folder) = std::env::var_os("TIDEGATE_ENCODER").map(PathBuf::from) else { return };
+    let Some(folder) = std::env::var_os("TIDEGATE_ENCODER").map(PathBuf::from) else {
+        return;
+    };
     let tokens = Tokens::load(&folder).expect("tokenizer");
     let encoder = Encoder::load(&folder, Kind::Float, Device::Cpu).expect("encoder");
     let net = Net::new(Config::default(), &encoder);

@@ -42,8 +42,10 @@ impl Tokens {
     /// Reads `tokenizer.json` of the encoder's folder.
     pub fn load(folder: &Path) -> Result<Self, NetError> {
         let path = folder.join("tokenizer.json");
-        let bytes = std::fs::read(&path)
-            .map_err(|error| NetError::Encoder { path: path.clone(), reason: error.to_string() })?;
+        let bytes = std::fs::read(&path).map_err(|error| NetError::Encoder {
+            path: path.clone(),
+            reason: error.to_string(),
+        })?;
         Self::from_bytes(&bytes).map_err(|reason| NetError::Encoder { path, reason })
     }
 
@@ -51,9 +53,14 @@ impl Tokens {
         let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| error.to_string())?;
         // The published file pins fixed padding and a short truncation; both are ours to decide.
         tokenizer.with_padding(None);
-        tokenizer.with_truncation(None).map_err(|error| error.to_string())?;
+        tokenizer
+            .with_truncation(None)
+            .map_err(|error| error.to_string())?;
         let separator = tokenizer.token_to_id("[SEP]").ok_or("no [SEP] token")?;
-        Ok(Self { tokenizer, separator })
+        Ok(Self {
+            tokenizer,
+            separator,
+        })
     }
 
     /// Ids of a text, cut to `limit` with the end mark kept.
@@ -84,7 +91,11 @@ impl Tokens {
         let offsets = encoding.get_offsets();
         let special = encoding.get_special_tokens_mask();
         // The last position of a cut question is the end mark, not the piece that stood there.
-        let usable = if encoding.len() > QUESTION_PIECES { QUESTION_PIECES - 1 } else { ids.len() };
+        let usable = if encoding.len() > QUESTION_PIECES {
+            QUESTION_PIECES - 1
+        } else {
+            ids.len()
+        };
         let pieces = |bytes: &std::ops::Range<usize>| -> Vec<u16> {
             (0..usable)
                 .filter(|&at| {
@@ -93,7 +104,11 @@ impl Tokens {
                 .map(|at| at as u16)
                 .collect()
         };
-        let words: Vec<Vec<u16>> = question.words.iter().map(|word| pieces(&word.range)).collect();
+        let words: Vec<Vec<u16>> = question
+            .words
+            .iter()
+            .map(|word| pieces(&word.range))
+            .collect();
         let mut pools = words.clone();
         for candidate in &question.candidates {
             let covered = words.get(candidate.words.clone()).unwrap_or_default();

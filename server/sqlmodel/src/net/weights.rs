@@ -49,7 +49,12 @@ pub struct Layout {
 impl Layout {
     /// Adds a tensor; `rate` scales its learning rate.
     pub fn add(&mut self, name: String, shape: &[i64], init: Init, rate: f64) -> Slot {
-        self.specs.push(Spec { name, shape: shape.to_vec(), init, rate });
+        self.specs.push(Spec {
+            name,
+            shape: shape.to_vec(),
+            init,
+            rate,
+        });
         Slot(self.specs.len() - 1)
     }
 
@@ -105,8 +110,11 @@ impl Layout {
     pub fn cut(&self, flat: &Tensor, kind: Kind) -> Weights {
         let sizes: Vec<i64> = self.specs.iter().map(Spec::len).collect();
         let parts = flat.to_kind(kind).split_with_sizes(&sizes[..], 0);
-        let tensors =
-            parts.iter().zip(&self.specs).map(|(part, spec)| part.view(&spec.shape[..])).collect();
+        let tensors = parts
+            .iter()
+            .zip(&self.specs)
+            .map(|(part, spec)| part.view(&spec.shape[..]))
+            .collect();
         Weights { tensors }
     }
 
@@ -117,8 +125,10 @@ impl Layout {
         metadata: HashMap<String, String>,
     ) -> Result<Vec<u8>, NetError> {
         let values: Vec<f32> = read(flat)?;
-        let halves: Vec<u8> =
-            values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect();
+        let halves: Vec<u8> = values
+            .iter()
+            .flat_map(|&value| f16::from_f32(value).to_le_bytes())
+            .collect();
         let mut start = 0;
         let mut views = Vec::with_capacity(self.specs.len());
         for spec in &self.specs {
@@ -157,8 +167,8 @@ impl Layout {
 
 /// Reads the metadata of a safetensors file.
 pub fn metadata(bytes: &[u8]) -> Result<HashMap<String, String>, NetError> {
-    let (_, header) = SafeTensors::read_metadata(bytes)
-        .map_err(|error| NetError::Weights(error.to_string()))?;
+    let (_, header) =
+        SafeTensors::read_metadata(bytes).map_err(|error| NetError::Weights(error.to_string()))?;
     Ok(header.metadata().clone().unwrap_or_default())
 }
 
@@ -169,14 +179,22 @@ pub fn from_view(view: &TensorView<'_>) -> Result<Tensor, NetError> {
         Dtype::F32 => Kind::Float,
         Dtype::F16 => Kind::Half,
         Dtype::BF16 => Kind::BFloat16,
-        other => return Err(NetError::Weights(format!("unsupported number format {other:?}"))),
+        other => {
+            return Err(NetError::Weights(format!(
+                "unsupported number format {other:?}"
+            )));
+        }
     };
     Ok(Tensor::f_from_data_size(view.data(), &shape, kind)?.to_kind(Kind::Float))
 }
 
 /// Copies a tensor's values out, in order.
 pub fn read(tensor: &Tensor) -> Result<Vec<f32>, NetError> {
-    let flat = tensor.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]);
+    let flat = tensor
+        .to_device(Device::Cpu)
+        .to_kind(Kind::Float)
+        .contiguous()
+        .view([-1]);
     Ok(Vec::<f32>::try_from(&flat)?)
 }
 

@@ -545,7 +545,11 @@ fn survives_any_mixture_of_fragments() {
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1);
             text.push_str(FRAGMENTS[(state >> 33) as usize % FRAGMENTS.len()]);
-            text.push_str(if (state >> 20).is_multiple_of(4) { "" } else { " " });
+            text.push_str(if (state >> 20).is_multiple_of(4) {
+                ""
+            } else {
+                " "
+            });
         }
         let question = Question::read_with(&text, &values, today());
         for word in &question.words {

@@ -52,9 +52,28 @@ impl Course {
         let mut written_refused = generator.refused().to_vec();
         if fixed.is_none() {
             let sets = [
-                ("domains", Options { written: 0.0, ..Options::of(Split::HeldOutDomains) }),
-                ("frames", Options { written: 0.0, ..Options::of(Split::HeldOutFrames) }),
-                ("hand", Options { written: 1.0, reuse: 12, ..Options::of(Split::HeldOutDomains) }),
+                (
+                    "domains",
+                    Options {
+                        written: 0.0,
+                        ..Options::of(Split::HeldOutDomains)
+                    },
+                ),
+                (
+                    "frames",
+                    Options {
+                        written: 0.0,
+                        ..Options::of(Split::HeldOutFrames)
+                    },
+                ),
+                (
+                    "hand",
+                    Options {
+                        written: 1.0,
+                        reuse: 12,
+                        ..Options::of(Split::HeldOutDomains)
+                    },
+                ),
             ];
             for (name, options) in sets {
                 let mut generator = Generator::new(domains.clone(), options);
@@ -69,7 +88,12 @@ impl Course {
         if generator.domains() == 0 {
             return Err(NetError::Course("no domain to learn from".to_owned()));
         }
-        Ok(Self { generator, held: tasks, fixed, written_refused })
+        Ok(Self {
+            generator,
+            held: tasks,
+            fixed,
+            written_refused,
+        })
     }
 
     /// The same with another share of hand-written questions to learn from.
@@ -110,21 +134,21 @@ impl Course {
 }
 
 /// Draws `count` examples; with `distinct`, every hand-written one at most once.
-fn set(
-    generator: &mut Generator,
-    rng: &mut ChaCha8Rng,
-    count: usize,
-    distinct: bool,
-) -> Vec<Task> {
+fn set(generator: &mut Generator, rng: &mut ChaCha8Rng, count: usize, distinct: bool) -> Vec<Task> {
     let mut known: HashSet<(String, usize)> = HashSet::new();
     let mut tasks = Vec::with_capacity(count);
     for _ in 0..PATIENCE * count {
         if tasks.len() >= count {
             break;
         }
-        let Some(example) = generator.example(rng) else { break };
+        let Some(example) = generator.example(rng) else {
+            break;
+        };
         if distinct
-            && let Source::Written { domain, example: at } = &example.source
+            && let Source::Written {
+                domain,
+                example: at,
+            } = &example.source
             && !known.insert((domain.clone(), *at))
         {
             continue;

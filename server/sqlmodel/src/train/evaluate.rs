@@ -50,7 +50,12 @@ pub fn hold(
         let prepared = workshop.instance(task).and_then(|instance| {
             let expected = grammar::decode(&task.steps, &task.schema, &task.question)
                 .map_err(|error| error.to_string())?;
-            Ok(Held { split: split.clone(), task: task.clone(), instance, expected })
+            Ok(Held {
+                split: split.clone(),
+                task: task.clone(),
+                instance,
+                expected,
+            })
         });
         match prepared {
             Ok(one) => held.push(one),
@@ -135,8 +140,10 @@ pub fn answer(
                 .enumerate()
                 .map(|(row, trail)| row as i64 * items + trail.next.item.unwrap_or(0) as i64)
                 .collect();
-            let points: Vec<f32> =
-                trails.iter().map(|trail| f32::from(u8::from(trail.next.item.is_some()))).collect();
+            let points: Vec<f32> = trails
+                .iter()
+                .map(|trail| f32::from(u8::from(trail.next.item.is_some())))
+                .collect();
             let points = Tensor::from_slice(&points).view([rows, 1, 1]);
             let scores = net.decode(
                 weights,
@@ -198,6 +205,9 @@ impl Trail {
     }
 
     fn query(self) -> Option<Query> {
-        self.state.is_done().then(|| self.state.into_query().ok()).flatten()
+        self.state
+            .is_done()
+            .then(|| self.state.into_query().ok())
+            .flatten()
     }
 }

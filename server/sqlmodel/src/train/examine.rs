@@ -72,7 +72,12 @@ impl Report {
                 ));
             }
         }
-        lines.extend(self.refused.iter().take(count).map(|line| format!("[refused] {line}")));
+        lines.extend(
+            self.refused
+                .iter()
+                .take(count)
+                .map(|line| format!("[refused] {line}")),
+        );
         lines
     }
 }
@@ -81,8 +86,15 @@ impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let right = self.tally(|one| &one.split, |one| Some(one.right));
         let among = self.tally(|one| &one.split, |one| Some(one.among));
-        let sure = self.tally(|one| &one.split, |one| (one.confidence >= 0.5).then_some(one.right));
-        writeln!(out, "{:24} {:>6} {:>7} {:>10} {:>9} {:>12}", "set", "asked", "right", "among beam", "answered", "right of them")?;
+        let sure = self.tally(
+            |one| &one.split,
+            |one| (one.confidence >= 0.5).then_some(one.right),
+        );
+        writeln!(
+            out,
+            "{:24} {:>6} {:>7} {:>10} {:>9} {:>12}",
+            "set", "asked", "right", "among beam", "answered", "right of them"
+        )?;
         for (split, tally) in &right {
             let (among, sure) = (among[split], sure[split]);
             writeln!(
@@ -101,9 +113,16 @@ impl fmt::Display for Report {
         let mut times = self.milliseconds.clone();
         times.sort_by(f64::total_cmp);
         if let (Some(middle), Some(last)) = (times.get(times.len() / 2), times.last()) {
-            writeln!(out, "milliseconds per question: median {middle:.1}, longest {last:.1}")?;
+            writeln!(
+                out,
+                "milliseconds per question: median {middle:.1}, longest {last:.1}"
+            )?;
         }
-        write!(out, "{} questions set aside could not be used", self.refused.len())
+        write!(
+            out,
+            "{} questions set aside could not be used",
+            self.refused.len()
+        )
     }
 }
 
@@ -120,7 +139,9 @@ impl Schemas<'_> {
             let prepared = self.model.prepare(&one.task.schema)?;
             self.known.insert(address, prepared);
         }
-        self.known.get(&address).ok_or_else(|| NetError::TooLarge("no schema".to_owned()))
+        self.known
+            .get(&address)
+            .ok_or_else(|| NetError::TooLarge("no schema".to_owned()))
     }
 }
 
@@ -133,7 +154,10 @@ pub fn examine(
 ) -> Result<Report, NetError> {
     let mut workshop = Workshop::new(Arc::new(Tokens::load(encoder)?));
     let (held, refused) = hold(&mut workshop, course.held_out());
-    let mut schemas = Schemas { model, known: BTreeMap::new() };
+    let mut schemas = Schemas {
+        model,
+        known: BTreeMap::new(),
+    };
     let mut report = Report {
         refused: refused
             .into_iter()
@@ -145,7 +169,9 @@ pub fn examine(
         let prepared = schemas.of(one)?;
         let started = Instant::now();
         let answer = model.ask(prepared, &one.task.question, beam)?;
-        report.milliseconds.push(1000.0 * started.elapsed().as_secs_f64());
+        report
+            .milliseconds
+            .push(1000.0 * started.elapsed().as_secs_f64());
         let sql = |query| {
             render(query, &one.task.schema, Dialect::Sqlite).unwrap_or_else(|e| e.to_string())
         };
@@ -154,9 +180,18 @@ pub fn examine(
             kind: one.task.kind.clone(),
             text: one.task.question.text.clone(),
             expected: sql(&one.expected),
-            given: answer.candidates.first().map_or_else(String::new, |first| sql(&first.query)),
-            right: answer.candidates.first().is_some_and(|first| first.query == one.expected),
-            among: answer.candidates.iter().any(|candidate| candidate.query == one.expected),
+            given: answer
+                .candidates
+                .first()
+                .map_or_else(String::new, |first| sql(&first.query)),
+            right: answer
+                .candidates
+                .first()
+                .is_some_and(|first| first.query == one.expected),
+            among: answer
+                .candidates
+                .iter()
+                .any(|candidate| candidate.query == one.expected),
             confidence: answer.confidence,
         });
     }
@@ -174,17 +209,26 @@ pub fn calibrate(
     let model = SqlModel::load(encoder, bytes)?;
     let mut workshop = Workshop::new(Arc::new(Tokens::load(encoder)?));
     let (held, _) = hold(&mut workshop, course.held_out());
-    let mut schemas = Schemas { model: &model, known: BTreeMap::new() };
+    let mut schemas = Schemas {
+        model: &model,
+        known: BTreeMap::new(),
+    };
     let mut seen: Vec<(Signals, bool)> = Vec::new();
     for (at, one) in held.iter().enumerate() {
         let answer = model.ask(schemas.of(one)?, &one.task.question, beam)?;
-        let right = answer.candidates.first().is_some_and(|first| first.query == one.expected);
+        let right = answer
+            .candidates
+            .first()
+            .is_some_and(|first| first.query == one.expected);
         seen.push((answer.signals, right));
         let other = &held[(at + held.len() / 2) % held.len()];
         if at % 4 == 0 && other.task.domain != one.task.domain {
             let (text, today) = (&one.task.question.text, one.task.today);
             let strange = Question::read(text, &other.task.schema, today);
-            seen.push((model.ask(schemas.of(other)?, &strange, beam)?.signals, false));
+            seen.push((
+                model.ask(schemas.of(other)?, &strange, beam)?.signals,
+                false,
+            ));
         }
     }
     Ok(Calibration::fit(&seen))
@@ -222,7 +266,8 @@ impl fmt::Display for Sample {
             let mut sizes = sizes.clone();
             sizes.sort_unstable();
             let at = |share: f64| {
-                sizes.get(((sizes.len() as f64 * share) as usize).min(sizes.len().saturating_sub(1)))
+                sizes
+                    .get(((sizes.len() as f64 * share) as usize).min(sizes.len().saturating_sub(1)))
             };
             writeln!(
                 out,
@@ -245,7 +290,9 @@ pub fn sample(
 ) -> Result<Sample, NetError> {
     let mut workshop = Workshop::new(Arc::new(Tokens::load(encoder)?));
     let mut sample = Sample::default();
-    let Some(mut draw) = course.sources(1, seed).pop() else { return Ok(sample) };
+    let Some(mut draw) = course.sources(1, seed).pop() else {
+        return Ok(sample);
+    };
     for _ in 0..count {
         let started = Instant::now();
         let Some(task) = draw() else { break };
@@ -259,7 +306,9 @@ pub fn sample(
                 render(&query, &task.schema, Dialect::Sqlite).map_err(|error| error.to_string())
             })
             .unwrap_or_else(|reason| reason);
-        sample.shown.push(format!("[{}] {}\n  {sql}", task.kind, task.question.text));
+        sample
+            .shown
+            .push(format!("[{}] {}\n  {sql}", task.kind, task.question.text));
         match instance {
             Ok(instance) => {
                 sample.items.push(instance.features.items());
@@ -285,7 +334,10 @@ pub fn with_calibration(bytes: &[u8], calibration: &Calibration) -> Result<Vec<u
 
 /// Copies an encoder's folder, its weights in half precision.
 pub fn pack(encoder: &Path, out: &Path) -> Result<(), NetError> {
-    let fail = |path: &Path, reason: String| NetError::Encoder { path: path.to_owned(), reason };
+    let fail = |path: &Path, reason: String| NetError::Encoder {
+        path: path.to_owned(),
+        reason,
+    };
     std::fs::create_dir_all(out).map_err(|error| fail(out, error.to_string()))?;
     for name in ["config.json", "tokenizer.json"] {
         let from = encoder.join(name);

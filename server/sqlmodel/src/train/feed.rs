@@ -79,7 +79,12 @@ impl Feed {
                 std::thread::spawn(move || worker.run())
             })
             .collect();
-        Self { batches: Some(batches), workers, stop, refused }
+        Self {
+            batches: Some(batches),
+            workers,
+            stop,
+            refused,
+        }
     }
 
     /// The next batch; `None` once all sources have dried up.
@@ -89,7 +94,10 @@ impl Feed {
 
     /// How many examples could not be used so far, by reason.
     pub fn refused(&self) -> BTreeMap<String, u64> {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.refused
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 

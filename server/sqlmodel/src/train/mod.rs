@@ -143,11 +143,7 @@ pub enum News {
 }
 
 /// Trains; tells `news` how it goes.
-pub fn train(
-    plan: &Plan,
-    course: &Course,
-    news: &mut dyn FnMut(&News),
-) -> Result<(), NetError> {
+pub fn train(plan: &Plan, course: &Course, news: &mut dyn FnMut(&News)) -> Result<(), NetError> {
     let started = Instant::now();
     let tokens = Arc::new(Tokens::load(&plan.encoder)?);
     let encoder = Encoder::load(&plan.encoder, plan.kind, plan.device)?;
@@ -160,7 +156,13 @@ pub fn train(
         evaluate::read_ahead(&mut reader, &mut held)?;
     }
     let readers = (0..if frozen { plan.workers } else { 0 })
-        .map(|_| Ok(Reader::new(Encoder::load(&plan.encoder, plan.reading, Device::Cpu)?)))
+        .map(|_| {
+            Ok(Reader::new(Encoder::load(
+                &plan.encoder,
+                plan.reading,
+                Device::Cpu,
+            )?))
+        })
         .collect::<Result<_, NetError>>()?;
     let mut optimiser = begin(plan, &net)?;
     let before = optimiser.seconds;
@@ -246,7 +248,10 @@ fn begin(plan: &Plan, net: &Net) -> Result<Optimiser, NetError> {
         return Ok(optimiser);
     }
     let bytes = std::fs::read(&plan.out).map_err(|error| {
-        NetError::Weights(format!("{} cannot be resumed from: {error}", plan.out.display()))
+        NetError::Weights(format!(
+            "{} cannot be resumed from: {error}",
+            plan.out.display()
+        ))
     })?;
     let flat = net.layout.from_bytes(&bytes)?;
     let mut optimiser = Optimiser::new(&net.layout, &flat, plan.device);
@@ -266,7 +271,10 @@ fn tell(
 ) -> Result<(), NetError> {
     let weights = tch::no_grad(|| net.layout.cut(&optimiser.average, plan.kind));
     let tallies = evaluate(net, &weights, encoder, held, plan.kind, plan.device)?;
-    news(&News::Evaluation { steps: optimiser.steps, tallies });
+    news(&News::Evaluation {
+        steps: optimiser.steps,
+        tallies,
+    });
     Ok(())
 }
 
@@ -276,11 +284,19 @@ fn save(
     optimiser: &Optimiser,
     news: &mut dyn FnMut(&News),
 ) -> Result<(), NetError> {
-    let about = about(net, &Calibration::default(), optimiser.steps, optimiser.seconds)?;
+    let about = about(
+        net,
+        &Calibration::default(),
+        optimiser.steps,
+        optimiser.seconds,
+    )?;
     let bytes = net.layout.to_bytes(&optimiser.average, about)?;
     write(&plan.out, &bytes)?;
     optimiser.save(&plan.state)?;
-    news(&News::Saved { path: plan.out.clone(), bytes: bytes.len() });
+    news(&News::Saved {
+        path: plan.out.clone(),
+        bytes: bytes.len(),
+    });
     Ok(())
 }
 
@@ -293,8 +309,14 @@ pub fn about(
 ) -> Result<HashMap<String, String>, NetError> {
     let text = |error: serde_json::Error| NetError::Weights(error.to_string());
     Ok(HashMap::from([
-        ("config".to_owned(), serde_json::to_string(&net.config).map_err(text)?),
-        ("calibration".to_owned(), serde_json::to_string(calibration).map_err(text)?),
+        (
+            "config".to_owned(),
+            serde_json::to_string(&net.config).map_err(text)?,
+        ),
+        (
+            "calibration".to_owned(),
+            serde_json::to_string(calibration).map_err(text)?,
+        ),
         ("steps".to_owned(), steps.to_string()),
         ("seconds".to_owned(), format!("{seconds:.0}")),
     ]))

@@ -138,6 +138,9 @@ mod tests {
             optimiser.step(rate(0.1, step, 10, step as f64 / 400.0));
         }
         let point = Vec::<f32>::try_from(optimiser.flat.detach()).unwrap_or_default();
-        assert!(point.iter().all(|value| (value - 2.0).abs() < 0.01), "{point:?}");
+        assert!(
+            point.iter().all(|value| (value - 2.0).abs() < 0.01),
+            "{point:?}"
+        );
     }
 }

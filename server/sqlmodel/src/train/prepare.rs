@@ -46,7 +46,14 @@ impl Task {
         let question = Question::read(text, schema, today);
         let steps = grammar::encode(query, schema, &question).map_err(|e| e.to_string())?;
         let (domain, kind) = (String::new(), String::new());
-        Ok(Self { schema: schema.clone(), question, today, steps, domain, kind })
+        Ok(Self {
+            schema: schema.clone(),
+            question,
+            today,
+            steps,
+            domain,
+            kind,
+        })
     }
 }
 
@@ -76,7 +83,10 @@ fn address(schema: &Arc<Schema>) -> usize {
 impl Workshop {
     /// An empty one.
     pub fn new(tokens: Arc<Tokens>) -> Self {
-        Self { tokens, known: HashMap::new() }
+        Self {
+            tokens,
+            known: HashMap::new(),
+        }
     }
 
     fn prepared(&mut self, schema: &Arc<Schema>) -> Result<Arc<Prepared>, NetError> {
@@ -91,21 +101,30 @@ impl Workshop {
         if self.known.len() >= REMEMBERED {
             self.known.clear();
         }
-        self.known.insert(address(&prepared.schema), prepared.clone());
+        self.known
+            .insert(address(&prepared.schema), prepared.clone());
         Ok(prepared)
     }
 
     /// A task as the network takes it; the reason if it is beyond the network.
     pub fn instance(&mut self, task: &Task) -> Result<Instance, String> {
-        let prepared = self.prepared(&task.schema).map_err(|error| error.to_string())?;
+        let prepared = self
+            .prepared(&task.schema)
+            .map_err(|error| error.to_string())?;
         let (schema, question) = (&prepared.schema, &task.question);
         if task.steps.len() > STEPS {
-            return Err(format!("{} steps, at most {STEPS} are learnt", task.steps.len()));
+            return Err(format!(
+                "{} steps, at most {STEPS} are learnt",
+                task.steps.len()
+            ));
         }
         let features = extract(question, schema, &prepared.index);
         let outline = Outline::of(&features);
         Ok(Instance {
-            question: self.tokens.question(question).map_err(|error| error.to_string())?,
+            question: self
+                .tokens
+                .question(question)
+                .map_err(|error| error.to_string())?,
             schema: prepared.pieces.clone(),
             vectors: None,
             lesson: Lesson::of(&task.steps, schema, question, &outline)?,

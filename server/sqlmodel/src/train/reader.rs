@@ -31,7 +31,11 @@ pub struct Reader {
 impl Reader {
     /// With nothing remembered; `encoder` must be on the CPU.
     pub fn new(encoder: Encoder) -> Self {
-        Self { encoder, texts: HashMap::new(), schemas: HashMap::new() }
+        Self {
+            encoder,
+            texts: HashMap::new(),
+            schemas: HashMap::new(),
+        }
     }
 
     /// Fills in the vectors of every instance.
@@ -39,8 +43,10 @@ impl Reader {
         let mut order: Vec<usize> = (0..instances.len()).collect();
         order.sort_by_key(|&at| instances[at].question.ids.len());
         for chunk in order.chunks(AT_ONCE) {
-            let ids: Vec<&[u32]> =
-                chunk.iter().map(|&at| instances[at].question.ids.as_slice()).collect();
+            let ids: Vec<&[u32]> = chunk
+                .iter()
+                .map(|&at| instances[at].question.ids.as_slice())
+                .collect();
             let texts = Texts::pad_to(&ids, 1, Device::Cpu);
             let length = texts.ids.size()[1] as usize;
             let states = self.states(&texts)?;
@@ -77,8 +83,11 @@ impl Reader {
         if self.texts.len() > TEXTS {
             self.texts.clear();
         }
-        let mut missing: Vec<&Vec<u32>> =
-            schema.texts.iter().filter(|ids| !self.texts.contains_key(*ids)).collect();
+        let mut missing: Vec<&Vec<u32>> = schema
+            .texts
+            .iter()
+            .filter(|ids| !self.texts.contains_key(*ids))
+            .collect();
         missing.sort_by_key(|ids| ids.len());
         for chunk in missing.chunks(AT_ONCE) {
             let ids: Vec<&[u32]> = chunk.iter().map(|ids| ids.as_slice()).collect();

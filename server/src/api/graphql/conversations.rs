@@ -36,8 +36,16 @@ impl Loader<String> for MessageLoader {
 
     async fn load(&self, keys: &[String]) -> Result<HashMap<String, Self::Value>> {
         let ids: Vec<ConversationId> = keys.iter().cloned().map(ConversationId).collect();
-        let found = self.app.conversations().messages_of(&self.caller, &ids).await.map_err(|e| to_graphql(&e))?;
-        Ok(found.into_iter().map(|(id, messages)| (id.0, messages)).collect())
+        let found = self
+            .app
+            .conversations()
+            .messages_of(&self.caller, &ids)
+            .await
+            .map_err(|e| to_graphql(&e))?;
+        Ok(found
+            .into_iter()
+            .map(|(id, messages)| (id.0, messages))
+            .collect())
     }
 }
 
@@ -93,7 +101,10 @@ impl Conversation {
         last: Option<i32>,
     ) -> Result<Connection<OpaqueCursor<i32>, Message, EmptyFields, EmptyFields>> {
         let loader = context.data::<DataLoader<MessageLoader>>()?;
-        let messages = loader.load_one(self.0.id.0.clone()).await?.unwrap_or_default();
+        let messages = loader
+            .load_one(self.0.id.0.clone())
+            .await?
+            .unwrap_or_default();
         query(
             after,
             before,
@@ -208,48 +219,69 @@ impl ConversationQueries {
         last: Option<i32>,
     ) -> Result<Connection<Cursor, Conversation, EmptyFields, EmptyFields>> {
         let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
-        let filter = ConversationFilter { user, mode, ..ConversationFilter::default() };
-        query(after, before, first, last, |after: Option<Cursor>, before: Option<Cursor>, first, last| async move {
-            let key = |cursor: OpaqueCursor<(i64, String)>| {
-                Utc.timestamp_micros(cursor.0.0)
-                    .single()
-                    .map(|at| (at, ConversationId(cursor.0.1)))
-                    .ok_or_else(|| async_graphql::Error::new("cursor: not one of ours"))
-            };
-            let (from, to) = (after.is_some(), before.is_some());
-            let (after, before) = (after.map(key).transpose()?, before.map(key).transpose()?);
-            let backwards = last.is_some();
-            let wanted = last.or(first).unwrap_or(PAGE).min(MOST);
-            let mut found = app
-                .conversations()
-                .scan(caller, &filter, after, before, wanted as u32 + 1, backwards)
-                .await
-                .map_err(|e| to_graphql(&e))?;
-            let more = found.len() > wanted;
-            if more {
-                // The extra row stands at the far end of the direction read in.
-                if backwards {
-                    found.remove(0);
-                } else {
-                    found.pop();
+        let filter = ConversationFilter {
+            user,
+            mode,
+            ..ConversationFilter::default()
+        };
+        query(
+            after,
+            before,
+            first,
+            last,
+            |after: Option<Cursor>, before: Option<Cursor>, first, last| async move {
+                let key = |cursor: OpaqueCursor<(i64, String)>| {
+                    Utc.timestamp_micros(cursor.0.0)
+                        .single()
+                        .map(|at| (at, ConversationId(cursor.0.1)))
+                        .ok_or_else(|| async_graphql::Error::new("cursor: not one of ours"))
+                };
+                let (from, to) = (after.is_some(), before.is_some());
+                let (after, before) = (after.map(key).transpose()?, before.map(key).transpose()?);
+                let backwards = last.is_some();
+                let wanted = last.or(first).unwrap_or(PAGE).min(MOST);
+                let mut found = app
+                    .conversations()
+                    .scan(caller, &filter, after, before, wanted as u32 + 1, backwards)
+                    .await
+                    .map_err(|e| to_graphql(&e))?;
+                let more = found.len() > wanted;
+                if more {
+                    // The extra row stands at the far end of the direction read in.
+                    if backwards {
+                        found.remove(0);
+                    } else {
+                        found.pop();
+                    }
                 }
-            }
-            let mut connection =
-                if backwards { Connection::new(more, to) } else { Connection::new(from, more) };
-            connection.edges.extend(found.into_iter().map(|conversation| {
-                let cursor = (conversation.created_at.timestamp_micros(), conversation.id.0.clone());
-                Edge::new(OpaqueCursor(cursor), Conversation(conversation))
-            }));
-            Ok::<_, async_graphql::Error>(connection)
-        })
+                let mut connection = if backwards {
+                    Connection::new(more, to)
+                } else {
+                    Connection::new(from, more)
+                };
+                connection
+                    .edges
+                    .extend(found.into_iter().map(|conversation| {
+                        let cursor = (
+                            conversation.created_at.timestamp_micros(),
+                            conversation.id.0.clone(),
+                        );
+                        Edge::new(OpaqueCursor(cursor), Conversation(conversation))
+                    }));
+                Ok::<_, async_graphql::Error>(connection)
+            },
+        )
         .await
     }
 
     /// One conversation by id; null when there is none.
     async fn conversation(&self, context: &Context<'_>, id: ID) -> Result<Option<Conversation>> {
         let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
-        let found =
-            app.conversations().find(caller, &ConversationId(id.0)).await.map_err(|e| to_graphql(&e))?;
+        let found = app
+            .conversations()
+            .find(caller, &ConversationId(id.0))
+            .await
+            .map_err(|e| to_graphql(&e))?;
         Ok(found.map(Conversation))
     }
 }
@@ -263,6 +295,9 @@ impl ConversationMutations {
     /// Remove a conversation with its messages. Answers whether there was one.
     async fn delete_conversation(&self, context: &Context<'_>, id: ID) -> Result<bool> {
         let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
-        app.conversations().delete(caller, &ConversationId(id.0)).await.map_err(|e| to_graphql(&e))
+        app.conversations()
+            .delete(caller, &ConversationId(id.0))
+            .await
+            .map_err(|e| to_graphql(&e))
     }
 }

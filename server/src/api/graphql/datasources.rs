@@ -10,7 +10,10 @@ use tidegate_schema::{
     model::{self, Caller},
 };
 
-use super::{error::to_graphql, turns::{Problem, Rows, Verdict}};
+use super::{
+    error::to_graphql,
+    turns::{Problem, Rows, Verdict},
+};
 use crate::app::App;
 
 /// Rows of a list when the query names no number, and at most.
@@ -68,7 +71,11 @@ impl Datasource {
         last: Option<i32>,
     ) -> Result<Connection<Position, Table, TotalCount, EmptyFields>> {
         let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
-        let catalogue = app.datasources().catalogue(caller, &self.0.name).await.map_err(|e| to_graphql(&e))?;
+        let catalogue = app
+            .datasources()
+            .catalogue(caller, &self.0.name)
+            .await
+            .map_err(|e| to_graphql(&e))?;
         let search = search.unwrap_or_default().to_lowercase();
         let found: Vec<Table> = catalogue
             .tables
@@ -95,26 +102,36 @@ async fn paged<T: async_graphql::OutputType>(
     first: Option<i32>,
     last: Option<i32>,
 ) -> Result<Connection<Position, T, TotalCount, EmptyFields>> {
-    query(after, before, first, last, |after: Option<Position>, before: Option<Position>, first, last| async move {
-        let total = items.len();
-        let mut start = after.map_or(0, |cursor| cursor.0 + 1).min(total);
-        let mut end = before.map_or(total, |cursor| cursor.0.min(total)).max(start);
-        match (first, last) {
-            (_, Some(last)) => start = end.saturating_sub(last.min(MOST)).max(start),
-            (first, None) => end = end.min(start + first.unwrap_or(PAGE).min(MOST)),
-        }
-        let fields = TotalCount { total_count: total as u64 };
-        let mut connection = Connection::with_additional_fields(start > 0, end < total, fields);
-        connection.edges.extend(
-            items
-                .into_iter()
-                .enumerate()
-                .skip(start)
-                .take(end - start)
-                .map(|(i, item)| Edge::new(OpaqueCursor(i), item)),
-        );
-        Ok::<_, async_graphql::Error>(connection)
-    })
+    query(
+        after,
+        before,
+        first,
+        last,
+        |after: Option<Position>, before: Option<Position>, first, last| async move {
+            let total = items.len();
+            let mut start = after.map_or(0, |cursor| cursor.0 + 1).min(total);
+            let mut end = before
+                .map_or(total, |cursor| cursor.0.min(total))
+                .max(start);
+            match (first, last) {
+                (_, Some(last)) => start = end.saturating_sub(last.min(MOST)).max(start),
+                (first, None) => end = end.min(start + first.unwrap_or(PAGE).min(MOST)),
+            }
+            let fields = TotalCount {
+                total_count: total as u64,
+            };
+            let mut connection = Connection::with_additional_fields(start > 0, end < total, fields);
+            connection.edges.extend(
+                items
+                    .into_iter()
+                    .enumerate()
+                    .skip(start)
+                    .take(end - start)
+                    .map(|(i, item)| Edge::new(OpaqueCursor(i), item)),
+            );
+            Ok::<_, async_graphql::Error>(connection)
+        },
+    )
     .await
 }
 
@@ -226,8 +243,19 @@ impl DatasourceQueries {
         last: Option<i32>,
     ) -> Result<Connection<Position, Datasource, TotalCount, EmptyFields>> {
         let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
-        let found = app.datasources().list(caller).await.map_err(|e| to_graphql(&e))?;
-        paged(found.into_iter().map(Datasource).collect(), after, before, first, last).await
+        let found = app
+            .datasources()
+            .list(caller)
+            .await
+            .map_err(|e| to_graphql(&e))?;
+        paged(
+            found.into_iter().map(Datasource).collect(),
+            after,
+            before,
+            first,
+            last,
+        )
+        .await
     }
 
     /// One datasource by name; null when there is none.
@@ -266,11 +294,21 @@ pub struct DatasourceMutations;
 #[Object]
 impl DatasourceMutations {
     /// Run one read-only statement through the guard.
-    async fn run_sql(&self, context: &Context<'_>, datasource: String, sql: String) -> Result<RunSqlResult> {
+    async fn run_sql(
+        &self,
+        context: &Context<'_>,
+        datasource: String,
+        sql: String,
+    ) -> Result<RunSqlResult> {
         let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
         match app.sql().run(caller, &datasource, &sql).await {
-            Ok((verdict, rows)) => Ok(RunSqlResult::Ran(RunSqlAnswer { result: Rows(rows), verdict: Verdict(verdict) })),
-            Err(error @ (Error::Internal { .. } | Error::Unauthenticated { .. })) => Err(to_graphql(&error)),
+            Ok((verdict, rows)) => Ok(RunSqlResult::Ran(RunSqlAnswer {
+                result: Rows(rows),
+                verdict: Verdict(verdict),
+            })),
+            Err(error @ (Error::Internal { .. } | Error::Unauthenticated { .. })) => {
+                Err(to_graphql(&error))
+            }
             Err(error) => Ok(RunSqlResult::Problem(Problem::from(&error))),
         }
     }

@@ -16,7 +16,9 @@ pub fn to_graphql(error: &Error) -> async_graphql::Error {
         | Error::Unsupported { .. }
         | Error::Overloaded { .. }
         | Error::Upstream { .. }
-        | Error::Timeout { .. } => tracing::debug!(kind = error.kind(), %error, "operation refused"),
+        | Error::Timeout { .. } => {
+            tracing::debug!(kind = error.kind(), %error, "operation refused")
+        }
     }
     async_graphql::Error::new(error.to_string()).extend_with(|_, extensions| {
         extensions.set("code", error.kind());

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_graphql::{
     Response, ServerError, ServerResult, ValidationResult, Variables,
-    extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute, NextParseQuery, NextValidation},
+    extensions::{
+        Extension, ExtensionContext, ExtensionFactory, NextExecute, NextParseQuery, NextValidation,
+    },
     parser::types::{ExecutableDocument, Selection, SelectionSet},
 };
 
@@ -32,10 +34,21 @@ impl Extension for Counting {
         next: NextParseQuery<'_>,
     ) -> ServerResult<ExecutableDocument> {
         let document = next.run(context, query, variables).await?;
-        let operations: usize = document.operations.iter().map(|(_, op)| aliases(&op.node.selection_set.node)).sum();
-        let fragments: usize = document.fragments.values().map(|f| aliases(&f.node.selection_set.node)).sum();
+        let operations: usize = document
+            .operations
+            .iter()
+            .map(|(_, op)| aliases(&op.node.selection_set.node))
+            .sum();
+        let fragments: usize = document
+            .fragments
+            .values()
+            .map(|f| aliases(&f.node.selection_set.node))
+            .sum();
         if operations + fragments > MOST_ALIASES {
-            return Err(ServerError::new(format!("a document holds at most {MOST_ALIASES} aliases"), None));
+            return Err(ServerError::new(
+                format!("a document holds at most {MOST_ALIASES} aliases"),
+                None,
+            ));
         }
         Ok(document)
     }

@@ -12,8 +12,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use async_graphql::{
     BatchRequest, Data, MergedObject, MergedSubscription, Request, Schema, dataloader::DataLoader,
-    extensions::Tracing,
-    http::ALL_WEBSOCKET_PROTOCOLS,
+    extensions::Tracing, http::ALL_WEBSOCKET_PROTOCOLS,
 };
 use async_graphql_axum::{GraphQLProtocol, GraphQLResponse, GraphQLWebSocket};
 use axum::{
@@ -36,11 +35,19 @@ const MOST_BATCHED: usize = 10;
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(datasources::DatasourceQueries, conversations::ConversationQueries, models::ModelQueries);
+pub struct Query(
+    datasources::DatasourceQueries,
+    conversations::ConversationQueries,
+    models::ModelQueries,
+);
 
 /// Everything that can be done.
 #[derive(MergedObject, Default)]
-pub struct Mutation(turns::TurnMutations, datasources::DatasourceMutations, conversations::ConversationMutations);
+pub struct Mutation(
+    turns::TurnMutations,
+    datasources::DatasourceMutations,
+    conversations::ConversationMutations,
+);
 
 /// Everything that can be watched.
 #[derive(MergedSubscription, Default)]
@@ -50,7 +57,11 @@ pub struct Subscription(turns::TurnSubscriptions);
 pub type TidegateSchema = Schema<Query, Mutation, Subscription>;
 
 fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
-    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+    Schema::build(
+        Query::default(),
+        Mutation::default(),
+        Subscription::default(),
+    )
 }
 
 /// The schema definition, for `tidegate spec graphql`.
@@ -72,7 +83,10 @@ pub fn routes(app: &App) -> Router<App> {
     if !settings.introspection {
         builder = builder.disable_introspection();
     }
-    let skin = Skin { schema: builder.finish(), timeout: Duration::from_secs(settings.timeout_seconds) };
+    let skin = Skin {
+        schema: builder.finish(),
+        timeout: Duration::from_secs(settings.timeout_seconds),
+    };
     Router::new()
         .route("/graphql", get(open_graphql).post(run_graphql))
         .route("/graphql/assets/{name}", get(page::asset))
@@ -90,7 +104,10 @@ fn context(app: &App, caller: &Caller) -> Data {
     let mut data = Data::default();
     data.insert(caller.clone());
     data.insert(DataLoader::new(
-        MessageLoader { app: app.clone(), caller: caller.clone() },
+        MessageLoader {
+            app: app.clone(),
+            caller: caller.clone(),
+        },
         // The loader lives as long as its request, which is waited for.
         |future| drop(tokio::task::spawn(future)),
     ));
@@ -112,11 +129,19 @@ async fn open_graphql(
     if accepts(&parts.headers, "text/html") {
         return Html(page::page()).into_response();
     }
-    run_graphql(State(app), axum::Extension(skin), axum::extract::Request::from_parts(parts, body)).await
+    run_graphql(
+        State(app),
+        axum::Extension(skin),
+        axum::extract::Request::from_parts(parts, body),
+    )
+    .await
 }
 
 fn accepts(headers: &HeaderMap, kind: &str) -> bool {
-    headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|text| text.contains(kind))
+    headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|text| text.contains(kind))
 }
 
 fn subscribe(
@@ -126,23 +151,30 @@ fn subscribe(
     protocol: GraphQLProtocol,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    upgrade.protocols(ALL_WEBSOCKET_PROTOCOLS).on_upgrade(move |socket| async move {
-        let on_init = move |payload: serde_json::Value| async move {
-            // A browser cannot set headers on a WebSocket: the key comes in connection_init there.
-            let mut parts = parts;
-            let token = payload
-                .get("authorization")
-                .or_else(|| payload.get("Authorization"))
-                .and_then(serde_json::Value::as_str)
-                .and_then(|text| text.parse().ok());
-            if let Some(token) = token {
-                parts.headers.insert(header::AUTHORIZATION, token);
-            }
-            let caller = identify(&parts, &app).await.map_err(|error| to_graphql(&error))?;
-            Ok(context(&app, &caller))
-        };
-        GraphQLWebSocket::new(socket, skin.schema.clone(), protocol).on_connection_init(on_init).serve().await;
-    })
+    upgrade
+        .protocols(ALL_WEBSOCKET_PROTOCOLS)
+        .on_upgrade(move |socket| async move {
+            let on_init = move |payload: serde_json::Value| async move {
+                // A browser cannot set headers on a WebSocket: the key comes in connection_init there.
+                let mut parts = parts;
+                let token = payload
+                    .get("authorization")
+                    .or_else(|| payload.get("Authorization"))
+                    .and_then(serde_json::Value::as_str)
+                    .and_then(|text| text.parse().ok());
+                if let Some(token) = token {
+                    parts.headers.insert(header::AUTHORIZATION, token);
+                }
+                let caller = identify(&parts, &app)
+                    .await
+                    .map_err(|error| to_graphql(&error))?;
+                Ok(context(&app, &caller))
+            };
+            GraphQLWebSocket::new(socket, skin.schema.clone(), protocol)
+                .on_connection_init(on_init)
+                .serve()
+                .await;
+        })
 }
 
 /// Queries, mutations, and subscriptions as an event stream.
@@ -163,7 +195,11 @@ async fn run_graphql(
     };
     let streaming = accepts(&parts.headers, "text/event-stream");
     let request = axum::extract::Request::from_parts(parts, body);
-    let batch = match async_graphql_axum::GraphQLBatchRequest::<async_graphql_axum::rejection::GraphQLRejection>::from_request(request, &app).await {
+    let batch = match async_graphql_axum::GraphQLBatchRequest::<
+        async_graphql_axum::rejection::GraphQLRejection,
+    >::from_request(request, &app)
+    .await
+    {
         Ok(batch) => batch.into_inner(),
         Err(rejection) => {
             let message = format!("not a GraphQL request: {}", rejection.0);
@@ -172,16 +208,23 @@ async fn run_graphql(
     };
     match batch {
         BatchRequest::Single(request) if streaming => stream(&app, &skin, &caller, request),
-        BatchRequest::Batch(operations) if operations.len() > MOST_BATCHED => {
-            refuse(StatusCode::BAD_REQUEST, format!("a batch holds at most {MOST_BATCHED} operations"))
-        }
+        BatchRequest::Batch(operations) if operations.len() > MOST_BATCHED => refuse(
+            StatusCode::BAD_REQUEST,
+            format!("a batch holds at most {MOST_BATCHED} operations"),
+        ),
         BatchRequest::Single(request) => {
             let mut request = request;
             request.data = context(&app, &caller);
             let run = skin.schema.execute(request);
             match tokio::time::timeout(skin.timeout, run).await {
                 Ok(response) => GraphQLResponse::from(response).into_response(),
-                Err(_) => refuse(StatusCode::OK, format!("the operation took longer than {} s", skin.timeout.as_secs())),
+                Err(_) => refuse(
+                    StatusCode::OK,
+                    format!(
+                        "the operation took longer than {} s",
+                        skin.timeout.as_secs()
+                    ),
+                ),
             }
         }
         BatchRequest::Batch(operations) => {
@@ -195,7 +238,10 @@ async fn run_graphql(
             let run = skin.schema.execute_batch(BatchRequest::Batch(operations));
             match tokio::time::timeout(skin.timeout, run).await {
                 Ok(response) => GraphQLResponse::from(response).into_response(),
-                Err(_) => refuse(StatusCode::OK, format!("the batch took longer than {} s", skin.timeout.as_secs())),
+                Err(_) => refuse(
+                    StatusCode::OK,
+                    format!("the batch took longer than {} s", skin.timeout.as_secs()),
+                ),
             }
         }
     }
@@ -203,7 +249,11 @@ async fn run_graphql(
 
 fn refuse(status: StatusCode, message: String) -> Response {
     let error = async_graphql::ServerError::new(message, None);
-    (status, GraphQLResponse::from(async_graphql::Response::from_errors(vec![error]))).into_response()
+    (
+        status,
+        GraphQLResponse::from(async_graphql::Response::from_errors(vec![error])),
+    )
+        .into_response()
 }
 
 /// One operation over the graphql-sse protocol, distinct connections mode.
@@ -216,6 +266,12 @@ fn stream(app: &App, skin: &Skin, caller: &Caller, mut request: Request) -> Resp
             let data = serde_json::to_string(&response).unwrap_or_default();
             Ok::<_, Infallible>(format!("event: next\ndata: {data}\n\n"))
         })
-        .chain(futures::stream::once(async { Ok("event: complete\ndata:\n\n".to_owned()) }));
-    ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(frames)).into_response()
+        .chain(futures::stream::once(async {
+            Ok("event: complete\ndata:\n\n".to_owned())
+        }));
+    (
+        [(header::CONTENT_TYPE, "text/event-stream")],
+        Body::from_stream(frames),
+    )
+        .into_response()
 }

@@ -4,7 +4,10 @@ use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 use tidegate_schema::model::Caller;
 
 use super::error::to_graphql;
-use crate::{app::App, workers::{ModelKind, registry::State}};
+use crate::{
+    app::App,
+    workers::{ModelKind, registry::State},
+};
 
 /// What a model is for.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +69,13 @@ impl ModelQueries {
                     ModelKind::Llm => Kind::Llm,
                     ModelKind::Embedding => Kind::Embedding,
                 };
-                Model { name: metadata.name, kind, state, reason, sql_only: metadata.sql_only }
+                Model {
+                    name: metadata.name,
+                    kind,
+                    state,
+                    reason,
+                    sql_only: metadata.sql_only,
+                }
             })
             .collect())
     }

@@ -32,7 +32,11 @@ const PLAIN: &str = include_str!("explorer.html");
 
 /// The page.
 pub(super) fn page() -> &'static str {
-    if embedded::FILES.is_empty() { PLAIN } else { GRAPHIQL }
+    if embedded::FILES.is_empty() {
+        PLAIN
+    } else {
+        GRAPHIQL
+    }
 }
 
 /// One embedded file.
@@ -40,6 +44,20 @@ pub(super) async fn asset(Path(name): Path<String>) -> Response {
     let Some((_, bytes)) = embedded::FILES.iter().find(|(file, _)| *file == name) else {
         return (StatusCode::NOT_FOUND, "no such asset").into_response();
     };
-    let kind = if std::path::Path::new(&name).extension().is_some_and(|e| e == "css") { "text/css" } else { "text/javascript" };
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "public, max-age=86400")], *bytes).into_response()
+    let kind = if std::path::Path::new(&name)
+        .extension()
+        .is_some_and(|e| e == "css")
+    {
+        "text/css"
+    } else {
+        "text/javascript"
+    };
+    (
+        [
+            (header::CONTENT_TYPE, kind),
+            (header::CACHE_CONTROL, "public, max-age=86400"),
+        ],
+        *bytes,
+    )
+        .into_response()
 }

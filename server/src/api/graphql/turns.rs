@@ -1,6 +1,8 @@
 //! Asking: one answer by mutation, or every event of a turn by subscription.
 
-use async_graphql::{Context, Enum, ID, InputObject, Json, Object, Result, SimpleObject, Subscription, Union};
+use async_graphql::{
+    Context, Enum, ID, InputObject, Json, Object, Result, SimpleObject, Subscription, Union,
+};
 use futures::{Stream, StreamExt as _};
 use serde_json::Value;
 use tidegate_schema::{
@@ -27,7 +29,11 @@ pub struct AskInput {
 
 impl From<AskInput> for TurnRequest {
     fn from(input: AskInput) -> Self {
-        let mode = if input.datasource.is_some() { ChatMode::WithDbExecute } else { ChatMode::Normal };
+        let mode = if input.datasource.is_some() {
+            ChatMode::WithDbExecute
+        } else {
+            ChatMode::Normal
+        };
         Self {
             conversation: input.conversation.map(|id| ConversationId(id.0)),
             text: input.question,
@@ -56,7 +62,11 @@ impl From<&Error> for Problem {
             Error::Invalid { field, .. } => Some(field.clone()),
             _ => None,
         };
-        Self { code: error.kind().to_owned(), message: error.to_string(), field }
+        Self {
+            code: error.kind().to_owned(),
+            message: error.to_string(),
+            field,
+        }
     }
 }
 
@@ -129,8 +139,17 @@ impl Rows {
     async fn rows(&self, offset: Option<u32>, first: Option<u32>) -> Json<Vec<Value>> {
         let offset = offset.unwrap_or(0) as usize;
         let first = first.map_or(usize::MAX, |n| n as usize);
-        let cells = |row: &Vec<model::Cell>| Value::Array(row.iter().map(model::Cell::to_json).collect());
-        Json(self.0.rows.iter().skip(offset).take(first).map(cells).collect())
+        let cells =
+            |row: &Vec<model::Cell>| Value::Array(row.iter().map(model::Cell::to_json).collect());
+        Json(
+            self.0
+                .rows
+                .iter()
+                .skip(offset)
+                .take(first)
+                .map(cells)
+                .collect(),
+        )
     }
 
     /// How many rows there are here.
@@ -247,7 +266,10 @@ impl Evidence {
         self.0
             .times
             .iter()
-            .map(|time| StageTime { stage: time.stage.name().to_owned(), elapsed_ms: time.elapsed_ms })
+            .map(|time| StageTime {
+                stage: time.stage.name().to_owned(),
+                elapsed_ms: time.elapsed_ms,
+            })
             .collect()
     }
 }
@@ -444,28 +466,46 @@ enum TurnEvent {
 impl From<ChatEvent> for TurnEvent {
     fn from(event: ChatEvent) -> Self {
         match event {
-            ChatEvent::Started { conversation, round, model } => {
-                Self::Started(TurnStarted { conversation: ID(conversation.0), round, model })
-            }
+            ChatEvent::Started {
+                conversation,
+                round,
+                model,
+            } => Self::Started(TurnStarted {
+                conversation: ID(conversation.0),
+                round,
+                model,
+            }),
             ChatEvent::Thinking(piece) => Self::Thinking(TurnThinking { piece }),
             ChatEvent::Schema { tables } => Self::Schema(TurnSchema { tables }),
             ChatEvent::Sql(sql) => Self::Sql(TurnSql { sql }),
-            ChatEvent::Verdict(verdict) => Self::Verdict(TurnVerdict { verdict: Verdict(verdict) }),
-            ChatEvent::Columns(columns) => {
-                Self::Columns(TurnColumns { columns: columns.iter().map(Into::into).collect() })
-            }
+            ChatEvent::Verdict(verdict) => Self::Verdict(TurnVerdict {
+                verdict: Verdict(verdict),
+            }),
+            ChatEvent::Columns(columns) => Self::Columns(TurnColumns {
+                columns: columns.iter().map(Into::into).collect(),
+            }),
             ChatEvent::Rows(rows) => {
-                let cells = |row: Vec<model::Cell>| Value::Array(row.iter().map(model::Cell::to_json).collect());
-                Self::Rows(TurnRows { rows: Json(rows.into_iter().map(cells).collect()) })
+                let cells = |row: Vec<model::Cell>| {
+                    Value::Array(row.iter().map(model::Cell::to_json).collect())
+                };
+                Self::Rows(TurnRows {
+                    rows: Json(rows.into_iter().map(cells).collect()),
+                })
             }
-            ChatEvent::Chart(chart) => Self::Chart(TurnChart { chart: chart.into() }),
+            ChatEvent::Chart(chart) => Self::Chart(TurnChart {
+                chart: chart.into(),
+            }),
             ChatEvent::Text(piece) => Self::Text(TurnText { piece }),
             ChatEvent::Usage(usage) => Self::Usage(TurnUsage {
                 prompt_tokens: usage.prompt_tokens,
                 completion_tokens: usage.completion_tokens,
             }),
-            ChatEvent::Error(error) => Self::Failed(TurnFailed { problem: Problem::from(&error) }),
-            ChatEvent::Done(answer) => Self::Done(TurnDone { answer: Answer(*answer) }),
+            ChatEvent::Error(error) => Self::Failed(TurnFailed {
+                problem: Problem::from(&error),
+            }),
+            ChatEvent::Done(answer) => Self::Done(TurnDone {
+                answer: Answer(*answer),
+            }),
         }
     }
 }
@@ -477,9 +517,17 @@ pub struct TurnSubscriptions;
 #[Subscription]
 impl TurnSubscriptions {
     /// Ask a question and watch every stage. Leaving cancels the turn.
-    async fn turn(&self, context: &Context<'_>, input: AskInput) -> Result<impl Stream<Item = TurnEvent>> {
+    async fn turn(
+        &self,
+        context: &Context<'_>,
+        input: AskInput,
+    ) -> Result<impl Stream<Item = TurnEvent>> {
         let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
-        let events = app.chat().begin(caller, input.into()).await.map_err(|e| to_graphql(&e))?;
+        let events = app
+            .chat()
+            .begin(caller, input.into())
+            .await
+            .map_err(|e| to_graphql(&e))?;
         Ok(events.map(TurnEvent::from))
     }
 }

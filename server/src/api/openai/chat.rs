@@ -16,11 +16,15 @@ use tidegate_schema::{
     Error, Result, model,
     model::{Answer, ChatEvent, ChatMode, Usage},
     wire::openai::{
-        ChatChunk, ChatIn, ChatOut, Choice, ChunkChoice, ChunkDelta, ErrorBody, MessageOut, TurnIn, answer_markdown,
+        ChatChunk, ChatIn, ChatOut, Choice, ChunkChoice, ChunkDelta, ErrorBody, MessageOut, TurnIn,
+        answer_markdown,
     },
 };
 
-use super::{Caller, error::{OpenAiError, body_of}};
+use super::{
+    Caller,
+    error::{OpenAiError, body_of},
+};
 use crate::{
     api::{
         extract::{body_bytes, parse},
@@ -35,7 +39,11 @@ use crate::{
 enum Piece {
     Thinking(String),
     Text(String),
-    End { finish: &'static str, usage: Usage, document: Option<Value> },
+    End {
+        finish: &'static str,
+        usage: Usage,
+        document: Option<Value>,
+    },
 }
 
 type Pieces = BoxStream<'static, Result<Piece>>;
@@ -56,9 +64,17 @@ pub(super) async fn create_chat_completion(
     let body: Value = parse(&bytes)?;
     if body.get("messages").is_none() && body.get("user_input").is_some() {
         let request = Request::new(Body::from(bytes));
-        let answered =
-            v1::chat::completions::create_turn_v1(State(app), crate::api::extract::Caller(caller), request).await;
-        return Ok(answered.map_or_else(axum::response::IntoResponse::into_response, |response| response));
+        let answered = v1::chat::completions::create_turn_v1(
+            State(app),
+            crate::api::extract::Caller(caller),
+            request,
+        )
+        .await;
+        return Ok(
+            answered.map_or_else(axum::response::IntoResponse::into_response, |response| {
+                response
+            }),
+        );
     }
     Ok(answer(&app, &caller, &bytes).await)
 }
@@ -74,7 +90,12 @@ pub(crate) async fn answer(app: &App, caller: &model::Caller, bytes: &[u8]) -> R
 async fn try_answer(app: &App, caller: &model::Caller, bytes: &[u8]) -> Result<Response> {
     let wanted: ChatIn = parse(bytes)?;
     let (name, datasource) = target(app, &wanted);
-    let sql_only = app.models().language(Some(&name)).await?.metadata().sql_only;
+    let sql_only = app
+        .models()
+        .language(Some(&name))
+        .await?
+        .metadata()
+        .sql_only;
     wanted.check()?;
     let turns = wanted.turns()?;
     let datasource = match datasource {
@@ -95,15 +116,24 @@ async fn try_answer(app: &App, caller: &model::Caller, bytes: &[u8]) -> Result<R
         model: wanted.model.clone(),
     };
     if wanted.stream.unwrap_or(false) {
-        let include_usage = wanted.stream_options.is_some_and(|options| options.include_usage);
+        let include_usage = wanted
+            .stream_options
+            .is_some_and(|options| options.include_usage);
         return Ok(stream(head, answers, include_usage));
     }
-    gather(head, answers).await.map(|whole| Json(whole).into_response())
+    gather(head, answers)
+        .await
+        .map(|whole| Json(whole).into_response())
 }
 
 /// Model and datasource: `NAME:DATASOURCE` unless a model goes by the whole name.
 fn target(app: &App, wanted: &ChatIn) -> (String, Option<String>) {
-    let known = |name: &str| app.models().states().iter().any(|(metadata, _)| metadata.name == name);
+    let known = |name: &str| {
+        app.models()
+            .states()
+            .iter()
+            .any(|(metadata, _)| metadata.name == name)
+    };
     let given = wanted.datasource.clone().filter(|name| !name.is_empty());
     match wanted.model.split_once(':') {
         Some((name, datasource)) if given.is_none() && !known(&wanted.model) => {
@@ -118,12 +148,21 @@ async fn only_datasource(app: &App, caller: &model::Caller) -> Result<String> {
     let found = app.datasources().list(caller).await?;
     match found.as_slice() {
         [one] => Ok(one.name.clone()),
-        [] => Err(Error::invalid("datasource", "no datasource is registered; add one with `tidegate db add`")),
+        [] => Err(Error::invalid(
+            "datasource",
+            "no datasource is registered; add one with `tidegate db add`",
+        )),
         many => {
-            let names: Vec<&str> = many.iter().map(|datasource| datasource.name.as_str()).collect();
+            let names: Vec<&str> = many
+                .iter()
+                .map(|datasource| datasource.name.as_str())
+                .collect();
             Err(Error::invalid(
                 "datasource",
-                format!("this model answers questions about databases: name one of {}", names.join(", ")),
+                format!(
+                    "this model answers questions about databases: name one of {}",
+                    names.join(", ")
+                ),
             ))
         }
     }
@@ -169,7 +208,11 @@ async fn generate(
                         FinishReason::Stop => "stop",
                         FinishReason::Length => "length",
                     };
-                    Some(Ok(Piece::End { finish, usage, document: None }))
+                    Some(Ok(Piece::End {
+                        finish,
+                        usage,
+                        document: None,
+                    }))
                 }
                 Err(error) => Some(Err(error)),
             })
@@ -189,7 +232,12 @@ async fn ask(
         .iter()
         .rev()
         .find(|turn| turn.role == "user")
-        .ok_or_else(|| Error::invalid("body.messages", "must hold a user message with the question"))?;
+        .ok_or_else(|| {
+            Error::invalid(
+                "body.messages",
+                "must hold a user message with the question",
+            )
+        })?;
     let events = app
         .chat()
         .begin(
@@ -221,7 +269,11 @@ async fn ask(
 fn answered(answer: &Answer) -> Vec<Result<Piece>> {
     vec![
         Ok(Piece::Text(answer_markdown(answer))),
-        Ok(Piece::End { finish: "stop", usage: answer.usage, document: Some(answer.document()) }),
+        Ok(Piece::End {
+            finish: "stop",
+            usage: answer.usage,
+            document: Some(answer.document()),
+        }),
     ]
 }
 
@@ -243,7 +295,11 @@ async fn gather(head: Head, answers: Vec<Pieces>) -> Result<ChatOut> {
             match piece? {
                 Piece::Thinking(text) => thinking.push_str(&text),
                 Piece::Text(text) => content.push_str(&text),
-                Piece::End { finish, usage, document } => {
+                Piece::End {
+                    finish,
+                    usage,
+                    document,
+                } => {
                     reason = Some(finish.to_owned());
                     total.prompt_tokens += usage.prompt_tokens;
                     total.completion_tokens += usage.completion_tokens;
@@ -254,7 +310,11 @@ async fn gather(head: Head, answers: Vec<Pieces>) -> Result<ChatOut> {
         let reasoning_content = (!thinking.is_empty()).then_some(thinking);
         choices.push(Choice {
             index: index as u32,
-            message: MessageOut { role: "assistant".to_owned(), content, reasoning_content },
+            message: MessageOut {
+                role: "assistant".to_owned(),
+                content,
+                reasoning_content,
+            },
             finish_reason: reason,
         });
     }
@@ -306,7 +366,10 @@ fn stream(head: Head, answers: Vec<Pieces>, include_usage: bool) -> Response {
         yield "data: [DONE]\n\n".to_owned();
     };
     (
-        [(header::CONTENT_TYPE, "text/event-stream; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")],
+        [
+            (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
+            (header::CACHE_CONTROL, "no-cache"),
+        ],
         Body::from_stream(frames.map(Ok::<_, Infallible>)),
     )
         .into_response()
@@ -332,5 +395,8 @@ fn chunk(
         usage: usage.map(Into::into),
         tidegate,
     };
-    format!("data: {}\n\n", serde_json::to_string(&chunk).unwrap_or_default())
+    format!(
+        "data: {}\n\n",
+        serde_json::to_string(&chunk).unwrap_or_default()
+    )
 }

@@ -23,28 +23,78 @@ impl From<Error> for OpenAiError {
 /// Status, type, code and DB-GPT's number of a kind. Exhaustive: a new kind has to be decided here.
 fn shape(error: &Error) -> (StatusCode, &'static str, Option<&'static str>, u32) {
     match error {
-        Error::NotFound { what: "model", .. } => {
-            (StatusCode::NOT_FOUND, "invalid_request_error", Some("model_not_found"), 40301)
-        }
-        Error::NotFound { .. } => (StatusCode::NOT_FOUND, "invalid_request_error", Some("not_found"), 40001),
-        Error::Invalid { field, .. } if field.starts_with("body") => {
-            (StatusCode::BAD_REQUEST, "invalid_request_error", None, 40001)
-        }
-        Error::Invalid { .. } => (StatusCode::BAD_REQUEST, "invalid_request_error", Some("invalid_value"), 40302),
-        Error::Unsupported { .. } => (StatusCode::BAD_REQUEST, "invalid_request_error", Some("unsupported"), 40001),
-        Error::AlreadyExists { .. } | Error::Conflict { .. } => {
-            (StatusCode::CONFLICT, "invalid_request_error", Some("conflict"), 40001)
-        }
-        Error::Unauthenticated { .. } => {
-            (StatusCode::UNAUTHORIZED, "invalid_request_error", Some("invalid_api_key"), 40101)
-        }
-        Error::Forbidden { .. } => (StatusCode::FORBIDDEN, "permission_error", Some("forbidden"), 40301),
-        Error::Overloaded { .. } => {
-            (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", Some("rate_limit_exceeded"), 42901)
-        }
-        Error::Upstream { .. } => (StatusCode::BAD_GATEWAY, "api_error", Some("upstream_error"), 50001),
-        Error::Timeout { .. } => (StatusCode::GATEWAY_TIMEOUT, "api_error", Some("timeout"), 50001),
-        Error::Internal { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "api_error", Some("internal_error"), 50001),
+        Error::NotFound { what: "model", .. } => (
+            StatusCode::NOT_FOUND,
+            "invalid_request_error",
+            Some("model_not_found"),
+            40301,
+        ),
+        Error::NotFound { .. } => (
+            StatusCode::NOT_FOUND,
+            "invalid_request_error",
+            Some("not_found"),
+            40001,
+        ),
+        Error::Invalid { field, .. } if field.starts_with("body") => (
+            StatusCode::BAD_REQUEST,
+            "invalid_request_error",
+            None,
+            40001,
+        ),
+        Error::Invalid { .. } => (
+            StatusCode::BAD_REQUEST,
+            "invalid_request_error",
+            Some("invalid_value"),
+            40302,
+        ),
+        Error::Unsupported { .. } => (
+            StatusCode::BAD_REQUEST,
+            "invalid_request_error",
+            Some("unsupported"),
+            40001,
+        ),
+        Error::AlreadyExists { .. } | Error::Conflict { .. } => (
+            StatusCode::CONFLICT,
+            "invalid_request_error",
+            Some("conflict"),
+            40001,
+        ),
+        Error::Unauthenticated { .. } => (
+            StatusCode::UNAUTHORIZED,
+            "invalid_request_error",
+            Some("invalid_api_key"),
+            40101,
+        ),
+        Error::Forbidden { .. } => (
+            StatusCode::FORBIDDEN,
+            "permission_error",
+            Some("forbidden"),
+            40301,
+        ),
+        Error::Overloaded { .. } => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limit_error",
+            Some("rate_limit_exceeded"),
+            42901,
+        ),
+        Error::Upstream { .. } => (
+            StatusCode::BAD_GATEWAY,
+            "api_error",
+            Some("upstream_error"),
+            50001,
+        ),
+        Error::Timeout { .. } => (
+            StatusCode::GATEWAY_TIMEOUT,
+            "api_error",
+            Some("timeout"),
+            50001,
+        ),
+        Error::Internal { .. } => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "api_error",
+            Some("internal_error"),
+            50001,
+        ),
     }
 }
 
@@ -52,15 +102,21 @@ fn shape(error: &Error) -> (StatusCode, &'static str, Option<&'static str>, u32)
 pub(super) fn body_of(error: &Error) -> ErrorBody {
     let (_, kind, code, number) = shape(error);
     let (param, message) = match error {
-        Error::Invalid { field, reason } if field.starts_with("body") => {
-            (field.strip_prefix("body.").map(str::to_owned), format!("{field}:{reason};"))
-        }
+        Error::Invalid { field, reason } if field.starts_with("body") => (
+            field.strip_prefix("body.").map(str::to_owned),
+            format!("{field}:{reason};"),
+        ),
         Error::Invalid { field, reason } => (Some(field.clone()), reason.clone()),
         Error::NotFound { what: "model", .. } => (Some("model".to_owned()), error.to_string()),
         other => (None, other.to_string()),
     };
     ErrorBody {
-        error: ErrorOut { message: message.clone(), kind: kind.to_owned(), param, code: code.map(str::to_owned) },
+        error: ErrorOut {
+            message: message.clone(),
+            kind: kind.to_owned(),
+            param,
+            code: code.map(str::to_owned),
+        },
         object: "error".to_owned(),
         message,
         code: number,
@@ -77,7 +133,9 @@ impl IntoResponse for OpenAiError {
         }
         let mut response = (status, Json(body_of(&self.0))).into_response();
         if let Error::Overloaded { retry_after } = self.0 {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
         }
         response
     }
@@ -85,12 +143,20 @@ impl IntoResponse for OpenAiError {
 
 /// No such path, in OpenAI's shape, with the `detail` DB-GPT's server writes.
 pub async fn unknown_route(uri: Uri) -> Response {
-    detail(StatusCode::NOT_FOUND, "Not Found", format!("no route {}", uri.path()))
+    detail(
+        StatusCode::NOT_FOUND,
+        "Not Found",
+        format!("no route {}", uri.path()),
+    )
 }
 
 /// A known path with another method.
 pub async fn wrong_method() -> Response {
-    detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed", "another method is needed here".to_owned())
+    detail(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "Method Not Allowed",
+        "another method is needed here".to_owned(),
+    )
 }
 
 fn detail(status: StatusCode, detail: &str, message: String) -> Response {

@@ -51,7 +51,10 @@ impl FromRequestParts<App> for Caller {
 }
 
 /// A JSON body; rejects in OpenAI's shape.
-pub(super) async fn body<T: serde::de::DeserializeOwned>(request: Request, app: &App) -> Result<T, OpenAiError> {
+pub(super) async fn body<T: serde::de::DeserializeOwned>(
+    request: Request,
+    app: &App,
+) -> Result<T, OpenAiError> {
     let bytes = body_bytes(request, app).await?;
     Ok(parse(&bytes)?)
 }

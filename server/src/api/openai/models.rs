@@ -27,7 +27,10 @@ pub(super) async fn list_models(
         .map(|model| ModelCard::new(&model.name, &app.clock.new_id(), created))
         .collect();
     data.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(Json(ModelList { object: "list".to_owned(), data }))
+    Ok(Json(ModelList {
+        object: "list".to_owned(),
+        data,
+    }))
 }
 
 /// Show one model.
@@ -38,9 +41,17 @@ pub(super) async fn get_model(
     Caller(caller): Caller,
     Path(model): Path<String>,
 ) -> Result<Json<ModelCard>, OpenAiError> {
-    let known = app.models().list(&caller)?.into_iter().any(|found| found.name == model);
+    let known = app
+        .models()
+        .list(&caller)?
+        .into_iter()
+        .any(|found| found.name == model);
     if !known {
         return Err(Error::not_found("model", model).into());
     }
-    Ok(Json(ModelCard::new(&model, &app.clock.new_id(), app.clock.now().timestamp())))
+    Ok(Json(ModelCard::new(
+        &model,
+        &app.clock.new_id(),
+        app.clock.now().timestamp(),
+    )))
 }

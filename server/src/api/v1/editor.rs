@@ -18,7 +18,9 @@ use crate::{
 
 /// Routes of this file.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_tables_v1)).routes(routes!(run_sql_v1))
+    OpenApiRouter::new()
+        .routes(routes!(list_tables_v1))
+        .routes(routes!(run_sql_v1))
 }
 
 /// Show a datasource's tables and columns as a tree.
@@ -31,7 +33,13 @@ pub(super) async fn list_tables_v1(
 ) -> Reply<wire::TreeNode> {
     let catalogue = app.datasources().catalogue(&caller, &query.db_name).await?;
     let (page, size) = (query.page_index as usize, query.page_size as usize);
-    reply(wire::TreeNode::database(&query.db_name, &catalogue, &query.search_str, page, size))
+    reply(wire::TreeNode::database(
+        &query.db_name,
+        &catalogue,
+        &query.search_str,
+        page,
+        size,
+    ))
 }
 
 /// Run one read-only statement.
@@ -49,20 +57,29 @@ pub(super) async fn run_sql_v1(
     if name.is_none()
         && let Some(id) = body.conv_uid.filter(|id| !id.is_empty())
     {
-        let conversation = app.conversations().find(&caller, &ConversationId(id)).await?;
-        name = conversation.and_then(|found| found.select_param).filter(|name| !name.is_empty());
+        let conversation = app
+            .conversations()
+            .find(&caller, &ConversationId(id))
+            .await?;
+        name = conversation
+            .and_then(|found| found.select_param)
+            .filter(|name| !name.is_empty());
     }
     let sql = body.sql.filter(|sql| !sql.trim().is_empty());
     let (Some(name), Some(sql)) = (name, sql) else {
         // upstream's words for a missing parameter, status 200.
-        return Err(Problem::handled("E000X", "SQL run param error: db_name and sql are required"));
+        return Err(Problem::handled(
+            "E000X",
+            "SQL run param error: db_name and sql are required",
+        ));
     };
     app.datasources().get(&caller, &name).await?;
     match app.sql().run(&caller, &name, &sql).await {
         Ok((_, rows)) => reply(wire::SqlRunOut::from(&rows)),
-        Err(Error::Forbidden { reason }) => {
-            Err(Problem::handled("E000X", format!("Operation not allowed: {reason}")))
-        }
+        Err(Error::Forbidden { reason }) => Err(Problem::handled(
+            "E000X",
+            format!("Operation not allowed: {reason}"),
+        )),
         Err(error @ (Error::Upstream { .. } | Error::Timeout { .. } | Error::Invalid { .. })) => {
             reply(wire::SqlRunOut::failed(error.to_string()))
         }

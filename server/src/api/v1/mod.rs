@@ -10,5 +10,8 @@ use crate::app::App;
 
 /// Every v1 route.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(chat::routes()).merge(editor::routes()).merge(model::routes())
+    OpenApiRouter::new()
+        .merge(chat::routes())
+        .merge(editor::routes())
+        .merge(model::routes())
 }

@@ -21,7 +21,16 @@ pub fn routes() -> OpenApiRouter<App> {
 /// List the names of the language models that are ready.
 #[utoipa::path(get, path = "/api/v1/model/types", tag = "models",
     responses((status = 200, body = Envelope<Vec<String>>)))]
-pub(super) async fn list_model_types_v1(State(app): State<App>, Caller(caller): Caller) -> Reply<Vec<String>> {
+pub(super) async fn list_model_types_v1(
+    State(app): State<App>,
+    Caller(caller): Caller,
+) -> Reply<Vec<String>> {
     let models = app.models().list(&caller)?;
-    reply(models.into_iter().filter(|model| model.kind == ModelKind::Llm).map(|model| model.name).collect())
+    reply(
+        models
+            .into_iter()
+            .filter(|model| model.kind == ModelKind::Llm)
+            .map(|model| model.name)
+            .collect(),
+    )
 }

@@ -1,6 +1,6 @@
 //! From the catalogue that introspection made to the model's view of a schema.
 
-use tidegate_schema::model::{Catalogue, CatalogueColumn, Engine, CatalogueTable};
+use tidegate_schema::model::{Catalogue, CatalogueColumn, CatalogueTable, Engine};
 use tidegate_sqlmodel::schema::{
     Booleans, ColumnDescription, ForeignKeyDescription, Schema, TableDescription, describe,
 };
@@ -20,7 +20,11 @@ fn table(table: &CatalogueTable) -> TableDescription {
         name: table.name.clone(),
         namespace: table.schema.clone(),
         comment: table.comment.clone(),
-        columns: table.columns.iter().map(|column| self::column(column, table)).collect(),
+        columns: table
+            .columns
+            .iter()
+            .map(|column| self::column(column, table))
+            .collect(),
         foreign_keys: table
             .foreign_keys
             .iter()

@@ -41,8 +41,12 @@ pub fn register(registry: &Registry, config: &Config, data_dir: &Path, tasks: &T
     let encoder = config.builtin.encoder.clone();
     let (threads, abstain_below) = (config.builtin.threads, config.ask.abstain_below);
 
-    let metadata =
-        ModelMetadata { name: SQL.to_owned(), kind: ModelKind::Llm, context_length: None, sql_only: true };
+    let metadata = ModelMetadata {
+        name: SQL.to_owned(),
+        kind: ModelKind::Llm,
+        context_length: None,
+        sql_only: true,
+    };
     let (place, data_dir_of_sql) = (encoder.clone(), data_dir.to_path_buf());
     registry.add_loading(metadata, tasks, move || {
         let model = load_sql(&encoder_directory(&place, &data_dir_of_sql)?, threads)?;
@@ -51,12 +55,17 @@ pub fn register(registry: &Registry, config: &Config, data_dir: &Path, tasks: &T
         Ok(Model::Language(Arc::new(model)))
     });
 
-    let metadata =
-        ModelMetadata { name: ENCODER.to_owned(), kind: ModelKind::Embedding, context_length: None, sql_only: false };
+    let metadata = ModelMetadata {
+        name: ENCODER.to_owned(),
+        kind: ModelKind::Embedding,
+        context_length: None,
+        sql_only: false,
+    };
     let data_dir = data_dir.to_path_buf();
     registry.add_loading(metadata.clone(), tasks, move || {
         let directory = encoder_directory(&encoder, &data_dir)?;
-        let model = BertEmbedder::load(metadata, &directory, Device::Cpu, threads).map_err(|error| error.to_string())?;
+        let model = BertEmbedder::load(metadata, &directory, Device::Cpu, threads)
+            .map_err(|error| error.to_string())?;
         Ok(Model::Embedder(Arc::new(model)))
     });
 }
@@ -73,7 +82,11 @@ fn load_sql(encoder: &Path, configured_threads: usize) -> Result<SqlModel, Strin
 
 /// Where the sentence encoder is: as configured, else in the data directory, else in the user's cache.
 pub(super) fn encoder_directory(configured: &str, data_dir: &Path) -> Result<PathBuf, String> {
-    let missing = |directory: &Path| ENCODER_FILES.into_iter().find(|file| !directory.join(file).is_file());
+    let missing = |directory: &Path| {
+        ENCODER_FILES
+            .into_iter()
+            .find(|file| !directory.join(file).is_file())
+    };
     if !configured.is_empty() {
         let directory = PathBuf::from(configured);
         return match missing(&directory) {
@@ -84,8 +97,11 @@ pub(super) fn encoder_directory(configured: &str, data_dir: &Path) -> Result<Pat
             )),
         };
     }
-    let cached = directories::ProjectDirs::from("", "", "tidegate").map(|dirs| dirs.cache_dir().join(ENCODER));
-    let places: Vec<PathBuf> = std::iter::once(data_dir.join("encoder")).chain(cached).collect();
+    let cached = directories::ProjectDirs::from("", "", "tidegate")
+        .map(|dirs| dirs.cache_dir().join(ENCODER));
+    let places: Vec<PathBuf> = std::iter::once(data_dir.join("encoder"))
+        .chain(cached)
+        .collect();
     places.iter().find(|place| missing(place).is_none()).cloned().ok_or_else(|| {
         let places: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
         format!(

@@ -12,7 +12,8 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::writer::{Writer, Written};
 use crate::workers::{
-    Chunk, ChunkStream, FinishReason, GenerateRequest, LanguageModel, ModelKind, ModelMetadata, SqlTask,
+    Chunk, ChunkStream, FinishReason, GenerateRequest, LanguageModel, ModelKind, ModelMetadata,
+    SqlTask,
     torch::{Admission, Owner, follow, panic_line, threads},
 };
 
@@ -34,7 +35,11 @@ struct Job {
 
 impl TidegateSql {
     /// Starts the thread that owns the model.
-    pub(super) fn start(name: &str, mut writer: Writer, configured_threads: usize) -> std::io::Result<Self> {
+    pub(super) fn start(
+        name: &str,
+        mut writer: Writer,
+        configured_threads: usize,
+    ) -> std::io::Result<Self> {
         let own_name = name.to_owned();
         let owner = Owner::start(name, TAKEN_IN, move |jobs: &mpsc::Receiver<Job>| {
             while let Ok(job) = jobs.recv() {
@@ -59,7 +64,10 @@ impl TidegateSql {
                 }
             }
         })?;
-        Ok(Self { name: name.to_owned(), owner })
+        Ok(Self {
+            name: name.to_owned(),
+            owner,
+        })
     }
 }
 
@@ -86,7 +94,12 @@ fn refusal(name: &str, error: &NetError) -> Error {
 #[async_trait]
 impl LanguageModel for TidegateSql {
     fn metadata(&self) -> ModelMetadata {
-        ModelMetadata { name: self.name.clone(), kind: ModelKind::Llm, context_length: None, sql_only: true }
+        ModelMetadata {
+            name: self.name.clone(),
+            kind: ModelKind::Llm,
+            context_length: None,
+            sql_only: true,
+        }
     }
 
     async fn generate(&self, request: GenerateRequest) -> Result<ChunkStream> {
@@ -100,7 +113,11 @@ impl LanguageModel for TidegateSql {
             });
         };
         let (chunks, answer) = unbounded_channel();
-        self.owner.submit(|admission| Job { task, chunks, _admission: admission })?;
+        self.owner.submit(|admission| Job {
+            task,
+            chunks,
+            _admission: admission,
+        })?;
         Ok(follow(self.name.clone(), answer))
     }
 

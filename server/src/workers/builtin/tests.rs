@@ -9,9 +9,11 @@ use serde_json::Value;
 use tch::{Device, Kind};
 use tidegate_schema::{
     Error,
-    model::{Catalogue, CatalogueColumn, Engine, ForeignKey, CatalogueTable},
+    model::{Catalogue, CatalogueColumn, CatalogueTable, Engine, ForeignKey},
 };
-use tidegate_sqlmodel::net::{Calibration, encoder::Encoder, model::Config, model::Net, tokens::Tokens};
+use tidegate_sqlmodel::net::{
+    Calibration, encoder::Encoder, model::Config, model::Net, tokens::Tokens,
+};
 
 use super::*;
 use crate::workers::{Chunk, Embedder as _, GenerateRequest, LanguageModel as _, SqlTask};
@@ -47,13 +49,14 @@ fn catalogue() -> Arc<Catalogue> {
         values_complete: !values.is_empty(),
         ..CatalogueColumn::default()
     };
-    let table = |name: &str, columns: Vec<CatalogueColumn>, foreign_keys: Vec<ForeignKey>| CatalogueTable {
-        name: name.to_owned(),
-        columns,
-        primary_key: vec!["id".to_owned()],
-        foreign_keys,
-        ..CatalogueTable::default()
-    };
+    let table =
+        |name: &str, columns: Vec<CatalogueColumn>, foreign_keys: Vec<ForeignKey>| CatalogueTable {
+            name: name.to_owned(),
+            columns,
+            primary_key: vec!["id".to_owned()],
+            foreign_keys,
+            ..CatalogueTable::default()
+        };
     let to_customers = ForeignKey {
         columns: vec!["customer_id".to_owned()],
         references_schema: None,
@@ -64,7 +67,11 @@ fn catalogue() -> Arc<Catalogue> {
         tables: vec![
             table(
                 "customers",
-                vec![column("id", "INTEGER", &[]), column("name", "TEXT", &[]), column("city", "TEXT", &["Oslo", "Lima"])],
+                vec![
+                    column("id", "INTEGER", &[]),
+                    column("name", "TEXT", &[]),
+                    column("city", "TEXT", &["Oslo", "Lima"]),
+                ],
                 Vec::new(),
             ),
             table(
@@ -109,16 +116,33 @@ fn what_it_writes_runs_and_says_what_it_means() {
              CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers, total REAL, placed_on DATE);",
         )
         .expect("creates");
-    for question in ["How many orders in Oslo?", "total in 2024", "customers named 'Ann'"] {
-        let written = writer.write(&task(question, Engine::Sqlite)).expect("answers");
+    for question in [
+        "How many orders in Oslo?",
+        "total in 2024",
+        "customers named 'Ann'",
+    ] {
+        let written = writer
+            .write(&task(question, Engine::Sqlite))
+            .expect("answers");
         let value = object(&written.text);
         let sql = value["sql"].as_str().expect("text").to_owned();
-        assert!(!sql.is_empty() && value["thoughts"].as_str().is_some_and(|words| words.len() > 5), "{}", written.text);
+        assert!(
+            !sql.is_empty()
+                && value["thoughts"]
+                    .as_str()
+                    .is_some_and(|words| words.len() > 5),
+            "{}",
+            written.text
+        );
         assert!(written.usage.prompt_tokens > 1 && written.usage.completion_tokens > 1);
         for sql in std::iter::once(&sql).chain(&written.alternatives) {
-            database.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+            database
+                .prepare(sql)
+                .unwrap_or_else(|error| panic!("{sql}: {error}"));
         }
-        let repeated = writer.write(&task(question, Engine::Sqlite)).expect("answers");
+        let repeated = writer
+            .write(&task(question, Engine::Sqlite))
+            .expect("answers");
         assert_eq!(repeated, written, "the same question has the same answer");
     }
 }
@@ -127,12 +151,17 @@ fn what_it_writes_runs_and_says_what_it_means() {
 fn below_the_threshold_it_says_so_and_names_its_guess_and_the_remedy() {
     let Some(encoder) = encoder() else { return };
     let mut writer = Writer::new(untrained(&encoder), 1.1);
-    let written = writer.write(&task("How many orders in Oslo?", Engine::Postgres)).expect("answers");
+    let written = writer
+        .write(&task("How many orders in Oslo?", Engine::Postgres))
+        .expect("answers");
     let value = object(&written.text);
     assert_eq!(value["sql"], "");
     let said = value["direct_response"].as_str().expect("text");
     assert!(said.starts_with("I cannot answer this reliably"), "{said}");
-    assert!(said.contains("SELECT") && said.contains("[[models]]"), "{said}");
+    assert!(
+        said.contains("SELECT") && said.contains("[[models]]"),
+        "{said}"
+    );
     assert!(written.alternatives.is_empty());
 }
 
@@ -141,15 +170,30 @@ fn odd_questions_and_databases_are_answered_not_crashed() {
     let Some(encoder) = encoder() else { return };
     let mut writer = Writer::new(untrained(&encoder), 0.0);
     let long = "orders ".repeat(400);
-    for question in ["", "   ", "?", "日本語 😀", "'unclosed", &long, "DROP TABLE orders"] {
+    for question in [
+        "",
+        "   ",
+        "?",
+        "日本語 😀",
+        "'unclosed",
+        &long,
+        "DROP TABLE orders",
+    ] {
         match writer.write(&task(question, Engine::Sqlite)) {
             Ok(written) => drop(object(&written.text)),
             Err(error) => assert!(error.to_string().contains("at most"), "{question}: {error}"),
         }
     }
-    let empty = SqlTask { catalogue: Arc::default(), ..task("How many orders?", Engine::Sqlite) };
+    let empty = SqlTask {
+        catalogue: Arc::default(),
+        ..task("How many orders?", Engine::Sqlite)
+    };
     let written = writer.write(&empty).expect("answers");
-    assert!(object(&written.text)["direct_response"].as_str().is_some_and(|said| said.contains("no tables")));
+    assert!(
+        object(&written.text)["direct_response"]
+            .as_str()
+            .is_some_and(|said| said.contains("no tables"))
+    );
 }
 
 fn request(task: Option<SqlTask>) -> GenerateRequest {
@@ -168,27 +212,51 @@ fn request(task: Option<SqlTask>) -> GenerateRequest {
 #[tokio::test]
 async fn behind_the_seam_it_answers_tasks_and_refuses_chat() {
     let Some(encoder) = encoder() else { return };
-    let model = TidegateSql::start(SQL, Writer::new(untrained(&encoder), 0.0), 1).expect("a thread");
+    let model =
+        TidegateSql::start(SQL, Writer::new(untrained(&encoder), 0.0), 1).expect("a thread");
     assert!(model.metadata().sql_only);
-    let Err(Error::Unsupported { what }) = model.generate(request(None)).await else { panic!("it cannot chat") };
-    assert!(what.contains("[[models]]") && what.contains("chat_with_db_execute"), "{what}");
-    let mut chunks = model.generate(request(Some(task("orders per city", Engine::Sqlite)))).await.expect("taken in");
+    let Err(Error::Unsupported { what }) = model.generate(request(None)).await else {
+        panic!("it cannot chat")
+    };
+    assert!(
+        what.contains("[[models]]") && what.contains("chat_with_db_execute"),
+        "{what}"
+    );
+    let mut chunks = model
+        .generate(request(Some(task("orders per city", Engine::Sqlite))))
+        .await
+        .expect("taken in");
     let mut last = None;
     while let Some(chunk) = chunks.next().await {
         last = Some(chunk.expect("no failure"));
     }
-    assert!(matches!(last, Some(Chunk::End { confidence: Some(sure), .. }) if (0.0..=1.0).contains(&sure)), "{last:?}");
+    assert!(
+        matches!(last, Some(Chunk::End { confidence: Some(sure), .. }) if (0.0..=1.0).contains(&sure)),
+        "{last:?}"
+    );
 }
 
 #[tokio::test]
 async fn the_encoder_knows_what_is_near() {
     let Some(directory) = encoder() else { return };
-    let metadata =
-        ModelMetadata { name: ENCODER.to_owned(), kind: ModelKind::Embedding, context_length: None, sql_only: false };
+    let metadata = ModelMetadata {
+        name: ENCODER.to_owned(),
+        kind: ModelKind::Embedding,
+        context_length: None,
+        sql_only: false,
+    };
     let model = BertEmbedder::load(metadata, &directory, Device::Cpu, 1).expect("loads");
-    let texts = ["money earned by sales", "revenue", "a bird in a tree"].map(str::to_owned).to_vec();
+    let texts = ["money earned by sales", "revenue", "a bird in a tree"]
+        .map(str::to_owned)
+        .to_vec();
     let vectors = model.embed(texts).await.expect("embeds");
-    let near = |a: usize, b: usize| vectors[a].iter().zip(&vectors[b]).map(|(x, y)| x * y).sum::<f32>();
+    let near = |a: usize, b: usize| {
+        vectors[a]
+            .iter()
+            .zip(&vectors[b])
+            .map(|(x, y)| x * y)
+            .sum::<f32>()
+    };
     assert!(near(0, 1) > near(0, 2) + 0.2 && near(0, 1) > near(1, 2) + 0.2);
     assert!(model.embed(Vec::new()).await.expect("nothing").is_empty());
 }
@@ -196,8 +264,12 @@ async fn the_encoder_knows_what_is_near() {
 #[test]
 fn a_missing_encoder_is_told_with_its_remedy() {
     let nowhere = std::env::temp_dir().join("no-such-encoder");
-    let error = encoder_directory(&nowhere.display().to_string(), &nowhere).expect_err("it is not there");
-    assert!(error.starts_with("builtin.encoder is ") && error.contains("cargo xtask libtorch"), "{error}");
+    let error =
+        encoder_directory(&nowhere.display().to_string(), &nowhere).expect_err("it is not there");
+    assert!(
+        error.starts_with("builtin.encoder is ") && error.contains("cargo xtask libtorch"),
+        "{error}"
+    );
     let scratch = tempfile::tempdir().expect("the temporary directory is writable");
     let own = scratch.path().join("encoder");
     std::fs::create_dir(&own).expect("writable");

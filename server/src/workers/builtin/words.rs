@@ -5,14 +5,19 @@ use std::fmt::Write as _;
 use chrono::{Datelike as _, Days, NaiveDate};
 use tidegate_sqlmodel::{
     query::{
-        Aggregate, Argument, Bucket, Comparison, Function, Having, Item, Like, Order, Predicate, Query, Value, When,
+        Aggregate, Argument, Bucket, Comparison, Function, Having, Item, Like, Order, Predicate,
+        Query, Value, When,
     },
     schema::{ColumnId, Schema, TableId, identifier_words},
 };
 
 /// One sentence without a full stop: `Number of orders by city, where order date is in 2024, top 5`.
 pub(super) fn describe(query: &Query, schema: &Schema) -> String {
-    Words { schema, shown: &query.select }.query(query)
+    Words {
+        schema,
+        shown: &query.select,
+    }
+    .query(query)
 }
 
 struct Words<'a> {
@@ -22,13 +27,22 @@ struct Words<'a> {
 
 impl Words<'_> {
     fn query(&self, query: &Query) -> String {
-        let (measures, plain): (Vec<&Item>, Vec<&Item>) =
-            query.select.iter().partition(|item| matches!(item, Item::Aggregate(_)));
+        let (measures, plain): (Vec<&Item>, Vec<&Item>) = query
+            .select
+            .iter()
+            .partition(|item| matches!(item, Item::Aggregate(_)));
         let list = |items: &[&Item]| {
-            enumeration(&items.iter().map(|item| self.item(item)).collect::<Vec<_>>(), "and")
+            enumeration(
+                &items.iter().map(|item| self.item(item)).collect::<Vec<_>>(),
+                "and",
+            )
         };
         let mut text = if measures.is_empty() {
-            if query.distinct { format!("different values of {}", list(&plain)) } else { list(&plain) }
+            if query.distinct {
+                format!("different values of {}", list(&plain))
+            } else {
+                list(&plain)
+            }
         } else if plain.is_empty() {
             list(&measures)
         } else {
@@ -51,10 +65,17 @@ impl Words<'_> {
             (None, Some(limit)) => format!(", at most {limit}"),
             (Some(order), limit) => {
                 // What is shown as the only measure need not be named again.
-                let measures: Vec<&Item> =
-                    self.shown.iter().filter(|item| matches!(item, Item::Aggregate(_))).collect();
+                let measures: Vec<&Item> = self
+                    .shown
+                    .iter()
+                    .filter(|item| matches!(item, Item::Aggregate(_)))
+                    .collect();
                 let obvious = measures.len() == 1 && *measures[0] == order.by;
-                let by = if obvious { String::new() } else { format!(" by {}", self.item(&order.by)) };
+                let by = if obvious {
+                    String::new()
+                } else {
+                    format!(" by {}", self.item(&order.by))
+                };
                 match (limit, self.is_date(&order.by), order.descending) {
                     (Some(limit), false, true) => format!(", top {limit}{by}"),
                     (Some(limit), false, false) => format!(", lowest {limit}{by}"),
@@ -74,17 +95,25 @@ impl Words<'_> {
         let column = match item {
             Item::Bucket(..) => return true,
             Item::Column(column) => *column,
-            Item::Aggregate(Aggregate { function: Function::Min | Function::Max, argument: Argument::Column(column) }) => *column,
+            Item::Aggregate(Aggregate {
+                function: Function::Min | Function::Max,
+                argument: Argument::Column(column),
+            }) => *column,
             _ => return false,
         };
-        self.schema.columns.get(column).is_some_and(|column| column.kind == Kind::Date)
+        self.schema
+            .columns
+            .get(column)
+            .is_some_and(|column| column.kind == Kind::Date)
     }
 
     fn item(&self, item: &Item) -> String {
         match item {
             Item::Column(column) => self.column(*column),
             Item::AllOf(table) => format!("all about {}", self.table(*table)),
-            Item::Bucket(bucket, column) => format!("{} of {}", unit(*bucket), self.column(*column)),
+            Item::Bucket(bucket, column) => {
+                format!("{} of {}", unit(*bucket), self.column(*column))
+            }
             Item::Aggregate(aggregate) => self.aggregate(*aggregate),
         }
     }
@@ -93,7 +122,9 @@ impl Words<'_> {
         let of = match aggregate.argument {
             Argument::Rows(table) => self.table(table),
             Argument::Column(column) => self.column(column),
-            Argument::Product(one, other) => format!("{} × {}", self.column(one), self.column(other)),
+            Argument::Product(one, other) => {
+                format!("{} × {}", self.column(one), self.column(other))
+            }
         };
         let is_date = self.is_date(&Item::Aggregate(aggregate));
         match aggregate.function {
@@ -110,29 +141,54 @@ impl Words<'_> {
 
     /// A column's own words; with its table's where another table has a column of that name.
     fn column(&self, id: ColumnId) -> String {
-        let Some(column) = self.schema.columns.get(id) else { return "an unknown column".to_owned() };
+        let Some(column) = self.schema.columns.get(id) else {
+            return "an unknown column".to_owned();
+        };
         let name = identifier_words(&column.name).join(" ");
-        let shared =
-            self.schema.columns.iter().any(|c| c.table != column.table && c.name.eq_ignore_ascii_case(&column.name));
-        if shared { format!("{name} of {}", self.table(column.table)) } else { name }
+        let shared = self
+            .schema
+            .columns
+            .iter()
+            .any(|c| c.table != column.table && c.name.eq_ignore_ascii_case(&column.name));
+        if shared {
+            format!("{name} of {}", self.table(column.table))
+        } else {
+            name
+        }
     }
 
     fn table(&self, id: TableId) -> String {
-        self.schema.tables.get(id).map_or_else(|| "an unknown table".to_owned(), |t| identifier_words(&t.name).join(" "))
+        self.schema.tables.get(id).map_or_else(
+            || "an unknown table".to_owned(),
+            |t| identifier_words(&t.name).join(" "),
+        )
     }
 
     fn any_of(&self, any: &[Predicate]) -> String {
-        let parts: Vec<String> = any.iter().map(|predicate| self.predicate(predicate)).collect();
+        let parts: Vec<String> = any
+            .iter()
+            .map(|predicate| self.predicate(predicate))
+            .collect();
         parts.join(" or ")
     }
 
     fn predicate(&self, predicate: &Predicate) -> String {
         match predicate {
             Predicate::Compare(column, comparison, value) => {
-                format!("{} {} {}", self.column(*column), compared(*comparison), literal(value))
+                format!(
+                    "{} {} {}",
+                    self.column(*column),
+                    compared(*comparison),
+                    literal(value)
+                )
             }
             Predicate::Between(column, low, high) => {
-                format!("{} is from {} to {}", self.column(*column), literal(low), literal(high))
+                format!(
+                    "{} is from {} to {}",
+                    self.column(*column),
+                    literal(low),
+                    literal(high)
+                )
             }
             Predicate::Like(column, like, value) => {
                 let how = match like {
@@ -154,18 +210,38 @@ impl Words<'_> {
                 format!("{} {how} {}", self.column(*column), literal(value))
             }
             Predicate::DateBetween(column, from, to) => {
-                format!("{} is from {} to {}", self.column(*column), literal(from), literal(to))
+                format!(
+                    "{} is from {} to {}",
+                    self.column(*column),
+                    literal(from),
+                    literal(to)
+                )
             }
             Predicate::Null(column, true) => format!("{} is missing", self.column(*column)),
             Predicate::Null(column, false) => format!("{} is given", self.column(*column)),
-            Predicate::Flag(column, set) => format!("{} is {}", self.column(*column), if *set { "yes" } else { "no" }),
+            Predicate::Flag(column, set) => format!(
+                "{} is {}",
+                self.column(*column),
+                if *set { "yes" } else { "no" }
+            ),
             Predicate::AverageOf(column, above) => {
-                format!("{} is {} its average", self.column(*column), if *above { "above" } else { "below" })
+                format!(
+                    "{} is {} its average",
+                    self.column(*column),
+                    if *above { "above" } else { "below" }
+                )
             }
             Predicate::Exists(table, exists, inner) => {
-                let mut text = format!("there {} {}", if *exists { "are" } else { "are no" }, self.table(*table));
+                let mut text = format!(
+                    "there {} {}",
+                    if *exists { "are" } else { "are no" },
+                    self.table(*table)
+                );
                 if !inner.is_empty() {
-                    let inner: Vec<String> = inner.iter().map(|predicate| self.predicate(predicate)).collect();
+                    let inner: Vec<String> = inner
+                        .iter()
+                        .map(|predicate| self.predicate(predicate))
+                        .collect();
                     let _ = write!(text, " whose {}", inner.join(" and "));
                 }
                 text
@@ -174,7 +250,12 @@ impl Words<'_> {
     }
 
     fn having(&self, having: &Having) -> String {
-        format!("{} {} {}", self.aggregate(having.aggregate), compared(having.comparison), literal(&having.value))
+        format!(
+            "{} {} {}",
+            self.aggregate(having.aggregate),
+            compared(having.comparison),
+            literal(&having.value)
+        )
     }
 }
 
@@ -217,10 +298,15 @@ fn span(start: NaiveDate, end: NaiveDate) -> String {
     let whole = start.day() == 1 && end.day() == 1;
     match months {
         12 if whole && start.month() == 1 => start.year().to_string(),
-        3 if whole && start.month0().is_multiple_of(3) => format!("quarter {} of {}", start.month0() / 3 + 1, start.year()),
+        3 if whole && start.month0().is_multiple_of(3) => {
+            format!("quarter {} of {}", start.month0() / 3 + 1, start.year())
+        }
         1 if whole => start.format("%B %Y").to_string(),
         _ if start.succ_opt() == Some(end) => start.to_string(),
-        _ => format!("{start} to {}", end.checked_sub_days(Days::new(1)).unwrap_or(end)),
+        _ => format!(
+            "{start} to {}",
+            end.checked_sub_days(Days::new(1)).unwrap_or(end)
+        ),
     }
 }
 
@@ -235,12 +321,16 @@ fn enumeration(parts: &[String], conjunction: &str) -> String {
 
 fn capitalised(text: &str) -> String {
     let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+    characters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(characters).collect()
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use tidegate_sqlmodel::schema::{Booleans, ColumnDescription, TableDescription, describe as schema_of};
+    use tidegate_sqlmodel::schema::{
+        Booleans, ColumnDescription, TableDescription, describe as schema_of,
+    };
 
     use super::*;
 
@@ -261,9 +351,17 @@ mod tests {
             &[
                 table(
                     "orders",
-                    vec![column("id", "INTEGER"), column("city", "TEXT"), column("total_amount", "REAL"), column("orderDate", "DATE")],
+                    vec![
+                        column("id", "INTEGER"),
+                        column("city", "TEXT"),
+                        column("total_amount", "REAL"),
+                        column("orderDate", "DATE"),
+                    ],
                 ),
-                table("customers", vec![column("id", "INTEGER"), column("name", "TEXT")]),
+                table(
+                    "customers",
+                    vec![column("id", "INTEGER"), column("name", "TEXT")],
+                ),
             ],
             Booleans::Numeric,
         )
@@ -274,7 +372,10 @@ mod tests {
     }
 
     fn count() -> Item {
-        Item::Aggregate(Aggregate { function: Function::Count, argument: Argument::Rows(0) })
+        Item::Aggregate(Aggregate {
+            function: Function::Count,
+            argument: Argument::Rows(0),
+        })
     }
 
     #[test]
@@ -284,18 +385,30 @@ mod tests {
             filter: vec![vec![Predicate::Date(
                 3,
                 When::During,
-                Value::Dates { start: day(2024, 1, 1), end: day(2025, 1, 1) },
+                Value::Dates {
+                    start: day(2024, 1, 1),
+                    end: day(2025, 1, 1),
+                },
             )]],
-            order: Some(Order { by: count(), descending: true }),
+            order: Some(Order {
+                by: count(),
+                descending: true,
+            }),
             limit: Some(5),
             ..Query::default()
         };
-        assert_eq!(describe(&query, &schema()), "Number of orders by city, where order date is in 2024, top 5");
+        assert_eq!(
+            describe(&query, &schema()),
+            "Number of orders by city, where order date is in 2024, top 5"
+        );
     }
 
     #[test]
     fn says_conditions_groups_and_namesakes() {
-        let sum = Aggregate { function: Function::Sum, argument: Argument::Column(2) };
+        let sum = Aggregate {
+            function: Function::Sum,
+            argument: Argument::Column(2),
+        };
         let query = Query {
             select: vec![Item::Column(5), Item::Aggregate(sum)],
             filter: vec![
@@ -303,11 +416,22 @@ mod tests {
                     Predicate::Compare(1, Comparison::Eq, Value::Text("Ulm".into())),
                     Predicate::Like(1, Like::StartsWith, Value::Text("B".into())),
                 ],
-                vec![Predicate::Exists(0, false, vec![Predicate::AverageOf(2, true)])],
+                vec![Predicate::Exists(
+                    0,
+                    false,
+                    vec![Predicate::AverageOf(2, true)],
+                )],
                 vec![Predicate::Compare(4, Comparison::Gt, Value::Number(2.5))],
             ],
-            having: Some(Having { aggregate: sum, comparison: Comparison::Ge, value: Value::Number(100.0) }),
-            order: Some(Order { by: Item::Column(5), descending: false }),
+            having: Some(Having {
+                aggregate: sum,
+                comparison: Comparison::Ge,
+                value: Value::Number(100.0),
+            }),
+            order: Some(Order {
+                by: Item::Column(5),
+                descending: false,
+            }),
             ..Query::default()
         };
         assert_eq!(
@@ -324,7 +448,11 @@ mod tests {
             (day(2024, 3, 1), day(2024, 4, 1), "March 2024"),
             (day(2024, 4, 1), day(2024, 7, 1), "quarter 2 of 2024"),
             (day(2024, 3, 5), day(2024, 3, 6), "2024-03-05"),
-            (day(2024, 3, 4), day(2024, 3, 11), "2024-03-04 to 2024-03-10"),
+            (
+                day(2024, 3, 4),
+                day(2024, 3, 11),
+                "2024-03-04 to 2024-03-10",
+            ),
             (day(2022, 1, 1), day(2024, 1, 1), "2022-01-01 to 2023-12-31"),
         ];
         for (start, end, words) in said {

@@ -50,7 +50,11 @@ pub(super) struct Written {
 
 impl Writer {
     pub(super) fn new(model: SqlModel, abstain_below: f32) -> Self {
-        Self { model, prepared: VecDeque::new(), abstain_below }
+        Self {
+            model,
+            prepared: VecDeque::new(),
+            abstain_below,
+        }
     }
 
     /// Answers a question.
@@ -59,17 +63,28 @@ impl Writer {
         let schema = prepared.schema();
         let question = Question::read_with(&task.question, prepared.values(), task.today);
         if schema.columns.is_empty() {
-            return Ok(declined("This database has no tables that could be asked about.", 0.0, Usage::default()));
+            return Ok(declined(
+                "This database has no tables that could be asked about.",
+                0.0,
+                Usage::default(),
+            ));
         }
         if question.words.is_empty() {
-            return Ok(declined("The question is empty; ask for something the tables hold.", 0.0, Usage::default()));
+            return Ok(declined(
+                "The question is empty; ask for something the tables hold.",
+                0.0,
+                Usage::default(),
+            ));
         }
         let answer = self.model.ask(&prepared, &question, BEAM)?;
         let dialect = match task.engine {
             Engine::Sqlite => Dialect::Sqlite,
             Engine::Postgres => Dialect::Postgres,
         };
-        let mut usage = Usage { prompt_tokens: question.words.len() as u32, completion_tokens: 0 };
+        let mut usage = Usage {
+            prompt_tokens: question.words.len() as u32,
+            completion_tokens: 0,
+        };
         let mut found: Vec<(&Query, String)> = Vec::new();
         let mut first_renders = true;
         for (at, candidate) in answer.candidates.iter().enumerate() {
@@ -87,9 +102,17 @@ impl Writer {
             }
         }
         // The confidence is the first candidate's; what stands in for it can only be right if that one is wrong.
-        let confidence = if first_renders { answer.confidence } else { answer.confidence.min(1.0 - answer.confidence) };
+        let confidence = if first_renders {
+            answer.confidence
+        } else {
+            answer.confidence.min(1.0 - answer.confidence)
+        };
         let Some((query, sql)) = found.first() else {
-            return Ok(declined(&format!("I cannot answer this reliably: I found no query that says it. {REMEDY}"), 0.0, usage));
+            return Ok(declined(
+                &format!("I cannot answer this reliably: I found no query that says it. {REMEDY}"),
+                0.0,
+                usage,
+            ));
         };
         let meaning = words::describe(query, schema);
         if confidence < self.abstain_below {
@@ -108,7 +131,12 @@ impl Writer {
             "display_type": display(query),
         });
         let alternatives = found[1..].iter().map(|(_, sql)| sql.clone()).collect();
-        Ok(Written { text: text.to_string(), alternatives, confidence, usage })
+        Ok(Written {
+            text: text.to_string(),
+            alternatives,
+            confidence,
+            usage,
+        })
     }
 
     /// The schema as the model needs it, made once for each catalogue.
@@ -116,14 +144,18 @@ impl Writer {
         // A catalogue is handed over anew with each question, so its content counts, not its place in memory.
         let known = self.prepared.iter().position(|kept| {
             kept.engine == task.engine
-                && (Arc::ptr_eq(&kept.catalogue, &task.catalogue) || kept.catalogue == task.catalogue)
+                && (Arc::ptr_eq(&kept.catalogue, &task.catalogue)
+                    || kept.catalogue == task.catalogue)
         });
         if let Some(kept) = known.and_then(|at| self.prepared.remove(at)) {
             let schema = Arc::clone(&kept.schema);
             self.prepared.push_front(kept);
             return Ok(schema);
         }
-        let schema = Arc::new(self.model.prepare(&describe::schema(&task.catalogue, task.engine))?);
+        let schema = Arc::new(
+            self.model
+                .prepare(&describe::schema(&task.catalogue, task.engine))?,
+        );
         self.prepared.truncate(PREPARED - 1);
         self.prepared.push_front(Prepared {
             catalogue: Arc::clone(&task.catalogue),
@@ -134,25 +166,43 @@ impl Writer {
     }
 }
 
-const REMEDY: &str = "Say it with the names of tables and columns, or configure a larger model under [[models]].";
+const REMEDY: &str =
+    "Say it with the names of tables and columns, or configure a larger model under [[models]].";
 
 /// An answer without SQL.
 fn declined(reason: &str, confidence: f32, usage: Usage) -> Written {
     let text = json!({ "thoughts": "", "direct_response": reason, "sql": "", "display_type": "" });
-    Written { text: text.to_string(), alternatives: Vec::new(), confidence, usage }
+    Written {
+        text: text.to_string(),
+        alternatives: Vec::new(),
+        confidence,
+        usage,
+    }
 }
 
 /// The display that suits a query's shape.
 fn display(query: &Query) -> &'static str {
-    let measures = query.select.iter().filter(|item| matches!(item, Item::Aggregate(_))).count();
-    match query.select.iter().find(|item| !matches!(item, Item::Aggregate(_))) {
+    let measures = query
+        .select
+        .iter()
+        .filter(|item| matches!(item, Item::Aggregate(_)))
+        .count();
+    match query
+        .select
+        .iter()
+        .find(|item| !matches!(item, Item::Aggregate(_)))
+    {
         Some(Item::Bucket(..)) if measures > 0 => "response_line_chart",
-        Some(Item::Column(_)) if measures > 0 && query.select.len() == measures + 1 => "response_bar_chart",
+        Some(Item::Column(_)) if measures > 0 && query.select.len() == measures + 1 => {
+            "response_bar_chart"
+        }
         _ => "response_table",
     }
 }
 
 fn lower_first(text: &str) -> String {
     let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
+    characters.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(characters).collect()
+    })
 }

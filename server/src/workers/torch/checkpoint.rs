@@ -41,7 +41,10 @@ impl Checkpoint {
             Some(fields) => shard_names(&fields)?,
             None => vec![WHOLE.to_owned()],
         };
-        let mut checkpoint = Self { shards: Vec::new(), places: HashMap::new() };
+        let mut checkpoint = Self {
+            shards: Vec::new(),
+            places: HashMap::new(),
+        };
         for file in files {
             let shard = Shard::open(directory.join(file))?;
             for name in shard.metadata.offset_keys() {
@@ -57,7 +60,14 @@ impl Checkpoint {
         let numbers: u64 = self
             .shards
             .iter()
-            .flat_map(|shard| shard.metadata.tensors().into_values().map(|info| info.shape.clone()).collect::<Vec<_>>())
+            .flat_map(|shard| {
+                shard
+                    .metadata
+                    .tensors()
+                    .into_values()
+                    .map(|info| info.shape.clone())
+                    .collect::<Vec<_>>()
+            })
             .map(|shape| shape.iter().map(|&n| n as u64).product::<u64>())
             .sum();
         numbers * kind.elt_size_in_bytes() as u64
@@ -69,10 +79,22 @@ impl Checkpoint {
     }
 
     /// A copy of a tensor, checked to have the `shape` that `config.json` asks for.
-    pub(super) fn tensor(&self, name: &str, shape: &[i64], kind: Kind, device: Device) -> Result<Tensor> {
+    pub(super) fn tensor(
+        &self,
+        name: &str,
+        shape: &[i64],
+        kind: Kind,
+        device: Device,
+    ) -> Result<Tensor> {
         let Some(shard) = self.places.get(name).map(|&at| &self.shards[at]) else {
-            let first = self.shards.first().map_or_else(PathBuf::new, |shard| shard.path.clone());
-            return Err(ModelError::file(&first, format!("has no tensor '{name}', which config.json asks for")));
+            let first = self
+                .shards
+                .first()
+                .map_or_else(PathBuf::new, |shard| shard.path.clone());
+            return Err(ModelError::file(
+                &first,
+                format!("has no tensor '{name}', which config.json asks for"),
+            ));
         };
         shard.tensor(name, shape, kind, device)
     }
@@ -83,14 +105,22 @@ fn shard_names(fields: &Fields) -> Result<Vec<String>> {
     let map = fields
         .get("weight_map")
         .and_then(serde_json::Value::as_object)
-        .ok_or_else(|| fields.error("weight_map", "is missing; it must name a file for each tensor"))?;
+        .ok_or_else(|| {
+            fields.error(
+                "weight_map",
+                "is missing; it must name a file for each tensor",
+            )
+        })?;
     let mut names = BTreeSet::new();
     for (tensor, file) in map {
         let plain = file.as_str().filter(|name| {
             !name.is_empty() && !name.contains(['/', '\\']) && *name != ".." && *name != "."
         });
         let name = plain.ok_or_else(|| {
-            fields.error(&format!("weight_map.{tensor}"), format!("is {file}; it must be a plain file name"))
+            fields.error(
+                &format!("weight_map.{tensor}"),
+                format!("is {file}; it must be a plain file name"),
+            )
         })?;
         names.insert(name.to_owned());
     }
@@ -107,18 +137,31 @@ impl Shard {
             };
             ModelError::file(&path, hint)
         })?;
-        #[expect(unsafe_code, reason = "a map is unsound if the file is cut meanwhile; it lives for the load only")]
+        #[expect(
+            unsafe_code,
+            reason = "a map is unsound if the file is cut meanwhile; it lives for the load only"
+        )]
         // SAFETY: the bytes are only read, and copied into tensors before loading ends.
         let map = unsafe { Mmap::map(&file) }.map_err(|error| ModelError::file(&path, error))?;
-        let (header, metadata) = SafeTensors::read_metadata(&map)
-            .map_err(|error| ModelError::file(&path, format!("is not a safetensors file: {error}")))?;
+        let (header, metadata) = SafeTensors::read_metadata(&map).map_err(|error| {
+            ModelError::file(&path, format!("is not a safetensors file: {error}"))
+        })?;
         // The header stands behind its own length, eight bytes.
-        Ok(Self { start: header + 8, map, metadata, path })
+        Ok(Self {
+            start: header + 8,
+            map,
+            metadata,
+            path,
+        })
     }
 
     fn tensor(&self, name: &str, shape: &[i64], kind: Kind, device: Device) -> Result<Tensor> {
-        let fail = |reason: String| ModelError::file(&self.path, format!("tensor '{name}' {reason}"));
-        let info = self.metadata.info(name).ok_or_else(|| fail("is missing".to_owned()))?;
+        let fail =
+            |reason: String| ModelError::file(&self.path, format!("tensor '{name}' {reason}"));
+        let info = self
+            .metadata
+            .info(name)
+            .ok_or_else(|| fail("is missing".to_owned()))?;
         let stored = match info.dtype {
             Dtype::F32 => Kind::Float,
             Dtype::BF16 => Kind::BFloat16,
@@ -127,7 +170,9 @@ impl Shard {
         };
         let found: Vec<i64> = info.shape.iter().map(|&n| n as i64).collect();
         if found != shape {
-            return Err(fail(format!("has the shape {found:?}, but config.json asks for {shape:?}")));
+            return Err(fail(format!(
+                "has the shape {found:?}, but config.json asks for {shape:?}"
+            )));
         }
         let (from, to) = info.data_offsets;
         let bytes = self

@@ -89,7 +89,10 @@ impl Source<'_> {
         } else {
             None
         };
-        Ok(Linear { weight: Tensor::f_cat(&weights, 0)?, bias })
+        Ok(Linear {
+            weight: Tensor::f_cat(&weights, 0)?,
+            bias,
+        })
     }
 
     fn layer(&self, index: usize, shape: &Shape) -> Result<Layer> {
@@ -101,7 +104,10 @@ impl Source<'_> {
             (name("self_attn.k_proj"), keys),
             (name("self_attn.v_proj"), keys),
         ];
-        let gate_up = [(name("mlp.gate_proj"), shape.feed_forward), (name("mlp.up_proj"), shape.feed_forward)];
+        let gate_up = [
+            (name("mlp.gate_proj"), shape.feed_forward),
+            (name("mlp.up_proj"), shape.feed_forward),
+        ];
         let output = [(name("self_attn.o_proj"), shape.hidden)];
         let down = [(name("mlp.down_proj"), shape.hidden)];
         Ok(Layer {
@@ -118,7 +124,12 @@ impl Source<'_> {
 impl Decoder {
     /// Reads a model directory's weights as `kind` (the checkpoint's own when `None`) onto `device`, unless they are
     /// too large for the memory that is free.
-    pub(super) fn load(directory: &Path, shape: Shape, kind: Option<Kind>, device: Device) -> Result<Self> {
+    pub(super) fn load(
+        directory: &Path,
+        shape: Shape,
+        kind: Option<Kind>,
+        device: Device,
+    ) -> Result<Self> {
         let kind = kind.or(shape.dtype).unwrap_or(Kind::Float);
         if kind == Kind::Half && device == Device::Cpu {
             tracing::warn!("f16 is slow on a CPU; bf16 has the same size");
@@ -126,18 +137,32 @@ impl Decoder {
         let checkpoint = Checkpoint::open(directory)?;
         if device == Device::Cpu {
             let tokens = shape.window.min(COUNTED_TOKENS) as u64;
-            memory::check(checkpoint.bytes(kind), tokens * shape.bytes_per_token(kind), kind)?;
+            memory::check(
+                checkpoint.bytes(kind),
+                tokens * shape.bytes_per_token(kind),
+                kind,
+            )?;
         }
-        let source = Source { checkpoint: &checkpoint, kind, device };
+        let source = Source {
+            checkpoint: &checkpoint,
+            kind,
+            device,
+        };
         let table = [shape.vocabulary, shape.hidden];
         // Some checkpoints say "tied" by leaving the output matrix out.
         let tied = shape.tied || !checkpoint.has("lm_head.weight");
         Ok(Self {
             frequencies: shape.rope.frequencies(device)?,
             embedding: source.tensor("model.embed_tokens.weight", &table)?,
-            layers: (0..shape.layers).map(|index| source.layer(index, &shape)).collect::<Result<_>>()?,
+            layers: (0..shape.layers)
+                .map(|index| source.layer(index, &shape))
+                .collect::<Result<_>>()?,
             norm: source.tensor("model.norm.weight", &[shape.hidden])?,
-            head: if tied { None } else { Some(source.tensor("lm_head.weight", &table)?) },
+            head: if tied {
+                None
+            } else {
+                Some(source.tensor("lm_head.weight", &table)?)
+            },
             shape,
             kind,
             device,
@@ -150,7 +175,10 @@ impl Decoder {
         let count = ids.len() as i64;
         let past = cache.length;
         self.make_room(cache, past + ids.len())?;
-        if let Some(id) = ids.iter().find(|&&id| i64::from(id) >= self.shape.vocabulary) {
+        if let Some(id) = ids
+            .iter()
+            .find(|&&id| i64::from(id) >= self.shape.vocabulary)
+        {
             return Err(ModelError::Text(format!(
                 "the tokenizer made the token {id}, but config.json says vocab_size {}; the two do not belong together",
                 self.shape.vocabulary
@@ -167,9 +195,19 @@ impl Decoder {
             None
         };
         for (layer, kept) in self.layers.iter().zip(&mut cache.layers) {
-            let attended = self.attend(layer, &self.normalise(&x, &layer.attention_norm)?, &turns, mask.as_ref(), kept, past)?;
+            let attended = self.attend(
+                layer,
+                &self.normalise(&x, &layer.attention_norm)?,
+                &turns,
+                mask.as_ref(),
+                kept,
+                past,
+            )?;
             x = x.f_add(&attended)?;
-            let parts = layer.gate_up.apply(&self.normalise(&x, &layer.feed_norm)?)?.f_chunk(2, -1)?;
+            let parts = layer
+                .gate_up
+                .apply(&self.normalise(&x, &layer.feed_norm)?)?
+                .f_chunk(2, -1)?;
             let fed = layer.down.apply(&parts[0].f_silu()?.f_mul(&parts[1])?)?;
             x = x.f_add(&fed)?;
         }
@@ -180,7 +218,9 @@ impl Decoder {
     /// Scores of every token after each of the `states`.
     pub(super) fn scores(&self, states: &Tensor) -> Result<Tensor> {
         let head = self.head.as_ref().unwrap_or(&self.embedding);
-        Ok(states.f_linear(head, None::<&Tensor>)?.f_to_kind(Kind::Float)?)
+        Ok(states
+            .f_linear(head, None::<&Tensor>)?
+            .f_to_kind(Kind::Float)?)
     }
 
     fn normalise(&self, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
@@ -196,14 +236,25 @@ impl Decoder {
         kept: &mut (Tensor, Tensor),
         past: usize,
     ) -> Result<Tensor> {
-        let Shape { heads, kv_heads, head_width, .. } = self.shape;
+        let Shape {
+            heads,
+            kv_heads,
+            head_width,
+            ..
+        } = self.shape;
         let count = x.size()[0];
         let all = past as i64 + count;
-        let qkv = layer.qkv.apply(x)?.f_view([count, heads + 2 * kv_heads, head_width])?.f_transpose(0, 1)?;
+        let qkv = layer
+            .qkv
+            .apply(x)?
+            .f_view([count, heads + 2 * kv_heads, head_width])?
+            .f_transpose(0, 1)?;
         let turned = turns.apply(&qkv.f_narrow(0, 0, heads + kv_heads)?)?;
         let queries = turned.f_narrow(0, 0, heads)?;
         let keys = turned.f_narrow(0, heads, kv_heads)?.f_unsqueeze(0)?;
-        let values = qkv.f_narrow(0, heads + kv_heads, kv_heads)?.f_unsqueeze(0)?;
+        let values = qkv
+            .f_narrow(0, heads + kv_heads, kv_heads)?
+            .f_unsqueeze(0)?;
         kept.0.f_narrow(2, past as i64, count)?.f_copy_(&keys)?;
         kept.1.f_narrow(2, past as i64, count)?.f_copy_(&values)?;
         let (keys, values) = (kept.0.f_narrow(2, 0, all)?, kept.1.f_narrow(2, 0, all)?);
@@ -214,20 +265,34 @@ impl Decoder {
             attention(&queries, &keys, &values, None, false)?
         } else {
             let repeat = |shared: &Tensor| -> Result<Tensor> {
-                let apart = shared.f_unsqueeze(2)?.f_expand([1, kv_heads, group, all, head_width], false)?;
+                let apart = shared
+                    .f_unsqueeze(2)?
+                    .f_expand([1, kv_heads, group, all, head_width], false)?;
                 Ok(apart.f_reshape([1, heads, all, head_width])?)
             };
             let (keys, values) = (repeat(&keys)?, repeat(&values)?);
-            attention(&queries.f_unsqueeze(0)?, &keys, &values, mask, mask.is_none())?.f_transpose(1, 2)?
+            attention(
+                &queries.f_unsqueeze(0)?,
+                &keys,
+                &values,
+                mask,
+                mask.is_none(),
+            )?
+            .f_transpose(1, 2)?
         };
-        layer.output.apply(&attended.f_reshape([count, heads * head_width])?)
+        layer
+            .output
+            .apply(&attended.f_reshape([count, heads * head_width])?)
     }
 
     fn make_room(&self, cache: &mut Cache, tokens: usize) -> Result<()> {
         if tokens <= cache.room {
             return Ok(());
         }
-        let room = tokens.next_power_of_two().max(LEAST_ROOM).min(self.shape.window.max(tokens));
+        let room = tokens
+            .next_power_of_two()
+            .max(LEAST_ROOM)
+            .min(self.shape.window.max(tokens));
         let size = [1, self.shape.kv_heads, room as i64, self.shape.head_width];
         let mut layers = Vec::with_capacity(self.layers.len());
         for index in 0..self.layers.len() {
@@ -235,12 +300,17 @@ impl Decoder {
                 let grown = Tensor::f_empty(size, (self.kind, self.device))?;
                 if let Some(old) = old {
                     let length = cache.length as i64;
-                    grown.f_narrow(2, 0, length)?.f_copy_(&old.f_narrow(2, 0, length)?)?;
+                    grown
+                        .f_narrow(2, 0, length)?
+                        .f_copy_(&old.f_narrow(2, 0, length)?)?;
                 }
                 Ok(grown)
             };
             let old = cache.layers.get(index);
-            layers.push((fresh(old.map(|pair| &pair.0))?, fresh(old.map(|pair| &pair.1))?));
+            layers.push((
+                fresh(old.map(|pair| &pair.0))?,
+                fresh(old.map(|pair| &pair.1))?,
+            ));
         }
         cache.layers = layers;
         cache.room = room;
@@ -248,6 +318,14 @@ impl Decoder {
     }
 }
 
-fn attention(queries: &Tensor, keys: &Tensor, values: &Tensor, mask: Option<&Tensor>, causal: bool) -> Result<Tensor> {
-    Ok(Tensor::f_scaled_dot_product_attention(queries, keys, values, mask, 0.0, causal, None, false)?)
+fn attention(
+    queries: &Tensor,
+    keys: &Tensor,
+    values: &Tensor,
+    mask: Option<&Tensor>,
+    causal: bool,
+) -> Result<Tensor> {
+    Ok(Tensor::f_scaled_dot_product_attention(
+        queries, keys, values, mask, 0.0, causal, None, false,
+    )?)
 }

@@ -60,22 +60,28 @@ impl BertEmbedder {
         tch::set_num_threads(memory::threads(threads));
         let network = Network::load(directory, device)?;
         let name = metadata.name.clone();
-        let owner = Owner::start(&metadata.name, TAKEN_IN, move |jobs: &mpsc::Receiver<Job>| {
-            while let Ok(job) = jobs.recv() {
-                tch::set_num_threads(memory::threads(threads));
-                let vectors = catch_unwind(AssertUnwindSafe(|| network.embed(&job.texts, || job.vectors.is_closed())));
-                let vectors = match vectors {
-                    Ok(Ok(vectors)) => Ok(vectors),
-                    Ok(Err(error)) => Err(Error::upstream(&name, error.to_string())),
-                    Err(payload) => Err(Error::upstream(&name, panic_line(payload.as_ref()))),
-                };
-                if let Err(error) = &vectors {
-                    tracing::error!(model = name, %error, "embedding failed");
+        let owner = Owner::start(
+            &metadata.name,
+            TAKEN_IN,
+            move |jobs: &mpsc::Receiver<Job>| {
+                while let Ok(job) = jobs.recv() {
+                    tch::set_num_threads(memory::threads(threads));
+                    let vectors = catch_unwind(AssertUnwindSafe(|| {
+                        network.embed(&job.texts, || job.vectors.is_closed())
+                    }));
+                    let vectors = match vectors {
+                        Ok(Ok(vectors)) => Ok(vectors),
+                        Ok(Err(error)) => Err(Error::upstream(&name, error.to_string())),
+                        Err(payload) => Err(Error::upstream(&name, panic_line(payload.as_ref()))),
+                    };
+                    if let Err(error) = &vectors {
+                        tracing::error!(model = name, %error, "embedding failed");
+                    }
+                    // Whoever asked may have left.
+                    let _ = job.vectors.send(vectors);
                 }
-                // Whoever asked may have left.
-                let _ = job.vectors.send(vectors);
-            }
-        })
+            },
+        )
         .map_err(|error| ModelError::Text(format!("no thread could be started: {error}")))?;
         Ok(Self { metadata, owner })
     }
@@ -92,8 +98,17 @@ impl Embedder for BertEmbedder {
             return Ok(Vec::new());
         }
         let (vectors, made) = oneshot::channel();
-        self.owner.submit(|admission| Job { texts, vectors, _admission: admission })?;
-        made.await.unwrap_or_else(|_| Err(Error::upstream(&self.metadata.name, "the model was stopped")))
+        self.owner.submit(|admission| Job {
+            texts,
+            vectors,
+            _admission: admission,
+        })?;
+        made.await.unwrap_or_else(|_| {
+            Err(Error::upstream(
+                &self.metadata.name,
+                "the model was stopped",
+            ))
+        })
     }
 }
 
@@ -113,19 +128,34 @@ impl Network {
         let fields = Fields::read(&directory.join("config.json"))?;
         let architecture = fields.text("model_type")?.unwrap_or("bert");
         if architecture != "bert" {
-            return Err(fields.error("model_type", format!("'{architecture}' is not known; known encoders are bert")));
+            return Err(fields.error(
+                "model_type",
+                format!("'{architecture}' is not known; known encoders are bert"),
+            ));
         }
         let activation = fields.text("hidden_act")?.unwrap_or("gelu");
         if activation != "gelu" {
-            return Err(fields.error("hidden_act", format!("'{activation}' is not known; known here is gelu")));
+            return Err(fields.error(
+                "hidden_act",
+                format!("'{activation}' is not known; known here is gelu"),
+            ));
         }
-        let positions = fields.text("position_embedding_type")?.unwrap_or("absolute");
+        let positions = fields
+            .text("position_embedding_type")?
+            .unwrap_or("absolute");
         if positions != "absolute" {
-            return Err(fields.error("position_embedding_type", format!("'{positions}' is not known; known here is absolute")));
+            return Err(fields.error(
+                "position_embedding_type",
+                format!("'{positions}' is not known; known here is absolute"),
+            ));
         }
         let pooling = pooling(directory)?;
-        let encoder = Encoder::load(directory, Kind::Float, device).map_err(|error| ModelError::Text(error.to_string()))?;
-        let (width, positions) = (encoder.shape().hidden_size, encoder.shape().max_position_embeddings);
+        let encoder = Encoder::load(directory, Kind::Float, device)
+            .map_err(|error| ModelError::Text(error.to_string()))?;
+        let (width, positions) = (
+            encoder.shape().hidden_size,
+            encoder.shape().max_position_embeddings,
+        );
         Ok(Self {
             tokens: Tokens::load(directory)?,
             width,
@@ -137,7 +167,11 @@ impl Network {
     }
 
     /// One unit-length vector per text, in order. Gives up between batches when `left` says that nobody waits.
-    pub(super) fn embed(&self, texts: &[String], left: impl Fn() -> bool) -> error::Result<Vec<Vec<f32>>> {
+    pub(super) fn embed(
+        &self,
+        texts: &[String],
+        left: impl Fn() -> bool,
+    ) -> error::Result<Vec<Vec<f32>>> {
         let mut ids = Vec::with_capacity(texts.len());
         for text in texts {
             ids.push(self.ids(text)?);
@@ -163,7 +197,12 @@ impl Network {
     }
 
     fn ids(&self, text: &str) -> error::Result<Vec<i64>> {
-        let mut ids: Vec<i64> = self.tokens.encode(text, true)?.into_iter().map(i64::from).collect();
+        let mut ids: Vec<i64> = self
+            .tokens
+            .encode(text, true)?
+            .into_iter()
+            .map(i64::from)
+            .collect();
         if ids.len() > self.longest
             && let Some(&end) = ids.last()
         {
@@ -172,7 +211,9 @@ impl Network {
             ids.push(end);
         }
         if ids.is_empty() {
-            return Err(ModelError::Text("the tokenizer adds no marks, so an empty text has no tokens".to_owned()));
+            return Err(ModelError::Text(
+                "the tokenizer adds no marks, so an empty text has no tokens".to_owned(),
+            ));
         }
         Ok(ids)
     }
@@ -180,19 +221,42 @@ impl Network {
     fn run(&self, rows: &[&[i64]]) -> error::Result<Vec<f32>> {
         let length = rows.iter().map(|row| row.len()).max().unwrap_or(0);
         let size = [rows.len() as i64, length as i64];
-        let padded: Vec<i64> =
-            rows.iter().flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0, length - row.len()))).collect();
-        let real: Vec<bool> = rows.iter().flat_map(|row| (0..length).map(|at| at < row.len())).collect();
-        let ids = Tensor::f_from_slice(&padded)?.f_view(size)?.f_to_device(self.device)?;
-        let mask = Tensor::f_from_slice(&real)?.f_view(size)?.f_to_device(self.device)?;
+        let padded: Vec<i64> = rows
+            .iter()
+            .flat_map(|row| {
+                row.iter()
+                    .copied()
+                    .chain(std::iter::repeat_n(0, length - row.len()))
+            })
+            .collect();
+        let real: Vec<bool> = rows
+            .iter()
+            .flat_map(|row| (0..length).map(|at| at < row.len()))
+            .collect();
+        let ids = Tensor::f_from_slice(&padded)?
+            .f_view(size)?
+            .f_to_device(self.device)?;
+        let mask = Tensor::f_from_slice(&real)?
+            .f_view(size)?
+            .f_to_device(self.device)?;
         // The encoder gives the middle layer's states beside the last one's; sentences are made of the last.
-        let states = self.encoder.plain().forward(&ids, &mask).f_narrow(2, self.width, self.width)?;
+        let states = self
+            .encoder
+            .plain()
+            .forward(&ids, &mask)
+            .f_narrow(2, self.width, self.width)?;
         let pooled = match self.pooling {
             Pooling::Mean => pool(&states, &mask),
             Pooling::First => states.f_select(1, 0)?,
         };
-        let lengths = pooled.f_square()?.f_sum_dim_intlist([-1_i64].as_slice(), true, None)?.f_sqrt()?.f_clamp_min(1e-12)?;
-        Ok(Vec::try_from(&pooled.f_div(&lengths)?.f_contiguous()?.f_view([-1])?)?)
+        let lengths = pooled
+            .f_square()?
+            .f_sum_dim_intlist([-1_i64].as_slice(), true, None)?
+            .f_sqrt()?
+            .f_clamp_min(1e-12)?;
+        Ok(Vec::try_from(
+            &pooled.f_div(&lengths)?.f_contiguous()?.f_view([-1])?,
+        )?)
     }
 }
 
@@ -208,5 +272,8 @@ fn pooling(directory: &Path) -> error::Result<Pooling> {
     if named == Some("mean") || fields.flag("pooling_mode_mean_tokens", named.is_none())? {
         return Ok(Pooling::Mean);
     }
-    Err(fields.error("pooling_mode_mean_tokens", "is false; known poolings are mean and cls"))
+    Err(fields.error(
+        "pooling_mode_mean_tokens",
+        "is false; known poolings are mean and cls",
+    ))
 }

@@ -57,17 +57,27 @@ pub(in crate::workers) enum ModelError {
 
 impl ModelError {
     pub(super) fn file(path: &Path, reason: impl std::fmt::Display) -> Self {
-        Self::File { path: path.to_owned(), reason: reason.to_string() }
+        Self::File {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        }
     }
 
     pub(super) fn field(path: &Path, field: &str, reason: impl std::fmt::Display) -> Self {
-        Self::Field { path: path.to_owned(), field: field.to_owned(), reason: reason.to_string() }
+        Self::Field {
+            path: path.to_owned(),
+            field: field.to_owned(),
+            reason: reason.to_string(),
+        }
     }
 }
 
 /// libtorch puts a C++ backtrace behind its first line; nobody outside can use that.
 pub(super) fn first_line(text: &str) -> &str {
-    text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("failed without a message")
+    text.lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or("failed without a message")
 }
 
 /// The first line of what a panic said.
@@ -83,5 +93,9 @@ pub(in crate::workers) fn panic_line(payload: &(dyn std::any::Any + Send)) -> St
 /// Bytes for people.
 fn size(bytes: u64) -> String {
     let gib = bytes as f64 / f64::from(1 << 30);
-    if gib >= 1.0 { format!("{gib:.1} GiB") } else { format!("{:.0} MiB", gib * 1024.0) }
+    if gib >= 1.0 {
+        format!("{gib:.1} GiB")
+    } else {
+        format!("{:.0} MiB", gib * 1024.0)
+    }
 }

@@ -49,16 +49,31 @@ pub(super) struct Generation {
 impl Generation {
     /// Begins.
     pub(super) fn new(plan: Plan) -> Self {
-        Self { plan, run: 0, next: None, made: 0, cache: Cache::default(), text: Detokeniser::default() }
+        Self {
+            plan,
+            run: 0,
+            next: None,
+            made: 0,
+            cache: Cache::default(),
+            text: Detokeniser::default(),
+        }
     }
 
     /// Tokens used so far.
     pub(super) fn usage(&self) -> Usage {
-        Usage { prompt_tokens: self.plan.prompt.len() as u32, completion_tokens: self.made as u32 }
+        Usage {
+            prompt_tokens: self.plan.prompt.len() as u32,
+            completion_tokens: self.made as u32,
+        }
     }
 
     /// Runs a part of the prompt, or makes one token.
-    pub(super) fn step(&mut self, decoder: &Decoder, tokens: &Tokens, ends: &[u32]) -> Result<Progress> {
+    pub(super) fn step(
+        &mut self,
+        decoder: &Decoder,
+        tokens: &Tokens,
+        ends: &[u32],
+    ) -> Result<Progress> {
         let states = if let Some(id) = self.next {
             decoder.forward(&[id], &mut self.cache)?
         } else {
@@ -68,7 +83,10 @@ impl Generation {
             decoder.forward(&self.plan.prompt[part], &mut self.cache)?
         };
         if self.run < self.plan.prompt.len() {
-            return Ok(Progress { text: String::new(), finish: None });
+            return Ok(Progress {
+                text: String::new(),
+                finish: None,
+            });
         }
         let scores = last_scores(decoder, &states)?;
         let id = self.plan.sampler.choose(&scores).ok_or_else(|| {
@@ -85,13 +103,22 @@ impl Generation {
         let fresh = self.text.push(tokens, id)?;
         let passed = self.plan.stops.push(&fresh);
         if passed.stopped {
-            return Ok(Progress { text: passed.text, finish: Some(FinishReason::Stop) });
+            return Ok(Progress {
+                text: passed.text,
+                finish: Some(FinishReason::Stop),
+            });
         }
         if self.made >= self.plan.limit {
             let end = self.finished(tokens, FinishReason::Length)?;
-            return Ok(Progress { text: passed.text + &end.text, ..end });
+            return Ok(Progress {
+                text: passed.text + &end.text,
+                ..end
+            });
         }
-        Ok(Progress { text: passed.text, finish: None })
+        Ok(Progress {
+            text: passed.text,
+            finish: None,
+        })
     }
 
     /// Tells what was held back; a stop text may still come to light in it.
@@ -99,9 +126,15 @@ impl Generation {
         let rest = self.text.finish(tokens)?;
         let passed = self.plan.stops.push(&rest);
         if passed.stopped {
-            return Ok(Progress { text: passed.text, finish: Some(FinishReason::Stop) });
+            return Ok(Progress {
+                text: passed.text,
+                finish: Some(FinishReason::Stop),
+            });
         }
-        Ok(Progress { text: passed.text + &self.plan.stops.finish(), finish: Some(finish) })
+        Ok(Progress {
+            text: passed.text + &self.plan.stops.finish(),
+            finish: Some(finish),
+        })
     }
 }
 

@@ -81,8 +81,17 @@ impl TorchModel {
             threads,
         };
         let owner = Owner::start(&metadata.name, TAKEN_IN, move |jobs| server.serve(jobs))
-            .map_err(|error| error::ModelError::Text(format!("no thread could be started: {error}")))?;
-        Ok(Self { metadata, tokens, template, window, defaults, owner })
+            .map_err(|error| {
+                error::ModelError::Text(format!("no thread could be started: {error}"))
+            })?;
+        Ok(Self {
+            metadata,
+            tokens,
+            template,
+            window,
+            defaults,
+            owner,
+        })
     }
 
     fn plan(&self, request: GenerateRequest) -> Result<Plan> {
@@ -92,7 +101,10 @@ impl TorchModel {
             .encode(&text, !self.template.brings_marks())
             .map_err(|error| Error::invalid("messages", error.to_string()))?;
         if prompt.is_empty() {
-            return Err(Error::invalid("messages", "hold no text; say something to the model"));
+            return Err(Error::invalid(
+                "messages",
+                "hold no text; say something to the model",
+            ));
         }
         if prompt.len() >= self.window {
             return Err(Error::invalid(
@@ -117,7 +129,12 @@ impl TorchModel {
             request.top_p.unwrap_or(self.defaults.top_p),
             request.seed,
         )?;
-        Ok(Plan { prompt, sampler, stops: Stops::new(request.stop), limit })
+        Ok(Plan {
+            prompt,
+            sampler,
+            stops: Stops::new(request.stop),
+            limit,
+        })
     }
 }
 
@@ -128,7 +145,10 @@ fn generation_config(
     template: &ChatTemplate,
     tokens: &Tokens,
 ) -> error::Result<(Defaults, Vec<u32>)> {
-    let mut defaults = Defaults { temperature: 0.0, top_p: 1.0 };
+    let mut defaults = Defaults {
+        temperature: 0.0,
+        top_p: 1.0,
+    };
     let mut ends = shape.ends.clone();
     if let Some(fields) = Fields::read_if_present(&directory.join("generation_config.json"))? {
         if fields.flag("do_sample", false)? {
@@ -156,18 +176,28 @@ impl LanguageModel for TorchModel {
     async fn generate(&self, request: GenerateRequest) -> Result<ChunkStream> {
         let plan = self.plan(request)?;
         let (chunks, told) = unbounded_channel();
-        self.owner.submit(|admission| Job { plan, chunks, admission })?;
+        self.owner.submit(|admission| Job {
+            plan,
+            chunks,
+            admission,
+        })?;
         Ok(follow(self.metadata.name.clone(), told))
     }
 
     async fn count_tokens(&self, text: &str) -> Result<u32> {
-        let ids = self.tokens.encode(text, false).map_err(|error| Error::invalid("text", error.to_string()))?;
+        let ids = self
+            .tokens
+            .encode(text, false)
+            .map_err(|error| Error::invalid("text", error.to_string()))?;
         Ok(ids.len() as u32)
     }
 }
 
 /// The chunks of an answer. One that breaks off without an end was cut by the model going away.
-pub(in crate::workers) fn follow(name: String, mut told: UnboundedReceiver<Result<Chunk>>) -> ChunkStream {
+pub(in crate::workers) fn follow(
+    name: String,
+    mut told: UnboundedReceiver<Result<Chunk>>,
+) -> ChunkStream {
     async_stream::stream! {
         let mut over = false;
         while let Some(chunk) = told.recv().await {
@@ -199,7 +229,11 @@ struct Running {
 
 impl Running {
     fn begin(job: Job) -> Self {
-        Self { generation: Generation::new(job.plan), chunks: job.chunks, _admission: job.admission }
+        Self {
+            generation: Generation::new(job.plan),
+            chunks: job.chunks,
+            _admission: job.admission,
+        }
     }
 }
 
@@ -232,7 +266,9 @@ impl Server {
             return false;
         }
         let generation = &mut one.generation;
-        let stepped = catch_unwind(AssertUnwindSafe(|| generation.step(&self.decoder, &self.tokens, &self.ends)));
+        let stepped = catch_unwind(AssertUnwindSafe(|| {
+            generation.step(&self.decoder, &self.tokens, &self.ends)
+        }));
         let progress = match stepped {
             Ok(Ok(progress)) => progress,
             Ok(Err(error)) => return self.fail(one, &error.to_string()),
@@ -241,7 +277,11 @@ impl Server {
         let Progress { text, finish } = progress;
         let heard = text.is_empty() || one.chunks.send(Ok(Chunk::Text(text))).is_ok();
         let Some(finish) = finish else { return heard };
-        let end = Chunk::End { finish, usage: one.generation.usage(), confidence: None };
+        let end = Chunk::End {
+            finish,
+            usage: one.generation.usage(),
+            confidence: None,
+        };
         // A reader who left before the end misses nothing.
         let _ = one.chunks.send(Ok(end));
         false

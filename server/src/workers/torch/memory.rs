@@ -8,9 +8,12 @@ use super::error::{ModelError, Result};
 /// refused.
 pub(super) fn check(weights: u64, working: u64, kind: Kind) -> Result<()> {
     match free() {
-        Some(free) if weights + working > free => {
-            Err(ModelError::Memory { weights, working, free, dtype: dtype_name(kind) })
-        }
+        Some(free) if weights + working > free => Err(ModelError::Memory {
+            weights,
+            working,
+            free,
+            dtype: dtype_name(kind),
+        }),
         _ => Ok(()),
     }
 }
@@ -26,8 +29,17 @@ pub(super) fn dtype_name(kind: Kind) -> &'static str {
 
 /// Bytes that can still be had: of the machine, or of the container if that is less.
 fn free() -> Option<u64> {
-    let machine = std::fs::read_to_string("/proc/meminfo").ok().as_deref().and_then(available);
-    let number = |path: &str| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    let machine = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .as_deref()
+        .and_then(available);
+    let number = |path: &str| {
+        std::fs::read_to_string(path)
+            .ok()?
+            .trim()
+            .parse::<u64>()
+            .ok()
+    };
     let container = number("/sys/fs/cgroup/memory.max")
         .zip(number("/sys/fs/cgroup/memory.current"))
         .map(|(most, used)| most.saturating_sub(used));
@@ -38,7 +50,9 @@ fn free() -> Option<u64> {
 }
 
 fn available(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }
@@ -50,7 +64,10 @@ pub(in crate::workers) fn threads(configured: usize) -> i32 {
     let threads = if configured > 0 {
         configured
     } else {
-        let running = std::fs::read_to_string("/proc/loadavg").ok().as_deref().and_then(running);
+        let running = std::fs::read_to_string("/proc/loadavg")
+            .ok()
+            .as_deref()
+            .and_then(running);
         // One of those running is the asker.
         cores.saturating_sub(running.unwrap_or(1).saturating_sub(1))
     };
@@ -58,7 +75,13 @@ pub(in crate::workers) fn threads(configured: usize) -> i32 {
 }
 
 fn running(loadavg: &str) -> Option<usize> {
-    loadavg.split_whitespace().nth(3)?.split('/').next()?.parse().ok()
+    loadavg
+        .split_whitespace()
+        .nth(3)?
+        .split('/')
+        .next()?
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]
@@ -67,15 +90,23 @@ mod tests {
 
     #[test]
     fn reads_what_the_kernel_says() {
-        assert_eq!(available("MemTotal:  9 kB\nMemAvailable:   2048 kB\n"), Some(2048 * 1024));
+        assert_eq!(
+            available("MemTotal:  9 kB\nMemAvailable:   2048 kB\n"),
+            Some(2048 * 1024)
+        );
         assert_eq!(running("0.52 0.58 0.59 3/597 12345"), Some(3));
         assert_eq!((available("nothing"), running("1")), (None, None));
     }
 
     #[test]
     fn refuses_a_model_larger_than_the_machine_with_figures() {
-        let error = check(1 << 50, 1 << 30, Kind::BFloat16).expect_err("a pebibyte does not fit").to_string();
-        assert!(error.contains("1048577.0 GiB") && error.contains("as bf16"), "{error}");
+        let error = check(1 << 50, 1 << 30, Kind::BFloat16)
+            .expect_err("a pebibyte does not fit")
+            .to_string();
+        assert!(
+            error.contains("1048577.0 GiB") && error.contains("as bf16"),
+            "{error}"
+        );
         check(1, 1, Kind::Float).expect("two bytes fit");
     }
 

@@ -74,22 +74,42 @@ pub fn register(
     match model.kind {
         config::Kind::Llm => {
             // The window is wanted in lists before the weights are there; a bad file is told by the load.
-            let context_length = Shape::read(&directory).ok().map(|shape| shape.window as u32);
-            let metadata = ModelMetadata { name, kind: ModelKind::Llm, context_length, sql_only: false };
+            let context_length = Shape::read(&directory)
+                .ok()
+                .map(|shape| shape.window as u32);
+            let metadata = ModelMetadata {
+                name,
+                kind: ModelKind::Llm,
+                context_length,
+                sql_only: false,
+            };
             registry.add_loading(metadata.clone(), tasks, move || {
-                let load = || TorchModel::load(metadata, &directory, kind, device(wants_cuda)?, threads);
-                load().map(|model| Model::Language(Arc::new(model))).map_err(|error| error.to_string())
+                let load =
+                    || TorchModel::load(metadata, &directory, kind, device(wants_cuda)?, threads);
+                load()
+                    .map(|model| Model::Language(Arc::new(model)))
+                    .map_err(|error| error.to_string())
             });
         }
         config::Kind::Embedding => {
             if kind.is_some_and(|kind| kind != Kind::Float) {
-                bail!("models: '{name}' has dtype '{}'; embedding models run as f32", model.dtype);
+                bail!(
+                    "models: '{name}' has dtype '{}'; embedding models run as f32",
+                    model.dtype
+                );
             }
-            let metadata =
-                ModelMetadata { name, kind: ModelKind::Embedding, context_length: None, sql_only: false };
+            let metadata = ModelMetadata {
+                name,
+                kind: ModelKind::Embedding,
+                context_length: None,
+                sql_only: false,
+            };
             registry.add_loading(metadata.clone(), tasks, move || {
-                let load = || BertEmbedder::load(metadata, &directory, device(wants_cuda)?, threads);
-                load().map(|model| Model::Embedder(Arc::new(model))).map_err(|error| error.to_string())
+                let load =
+                    || BertEmbedder::load(metadata, &directory, device(wants_cuda)?, threads);
+                load()
+                    .map(|model| Model::Embedder(Arc::new(model)))
+                    .map_err(|error| error.to_string())
             });
         }
     }

@@ -28,11 +28,13 @@ impl<Work: Send + 'static> Owner<Work> {
         serve: impl FnOnce(&mpsc::Receiver<Work>) + Send + 'static,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel();
-        let thread = std::thread::Builder::new().name(format!("model {name}")).spawn(move || {
-            // Thread-local in libtorch, so it has to be said here.
-            let _no_gradients = tch::no_grad_guard();
-            serve(&receiver);
-        })?;
+        let thread = std::thread::Builder::new()
+            .name(format!("model {name}"))
+            .spawn(move || {
+                // Thread-local in libtorch, so it has to be said here.
+                let _no_gradients = tch::no_grad_guard();
+                serve(&receiver);
+            })?;
         Ok(Self {
             sender: Some(sender),
             thread: Some(thread),
@@ -45,11 +47,19 @@ impl<Work: Send + 'static> Owner<Work> {
     pub(in crate::workers) fn submit(&self, work: impl FnOnce(Admission) -> Work) -> Result<()> {
         let admission = Arc::clone(&self.admission)
             .try_acquire_owned()
-            .map_err(|_| Error::Overloaded { retry_after: Duration::from_secs(1) })?;
-        let sent = self.sender.as_ref().map(|sender| sender.send(work(admission)));
+            .map_err(|_| Error::Overloaded {
+                retry_after: Duration::from_secs(1),
+            })?;
+        let sent = self
+            .sender
+            .as_ref()
+            .map(|sender| sender.send(work(admission)));
         match sent {
             Some(Ok(())) => Ok(()),
-            _ => Err(Error::upstream(&self.name, "the model's thread has ended; restart the server")),
+            _ => Err(Error::upstream(
+                &self.name,
+                "the model's thread has ended; restart the server",
+            )),
         }
     }
 }
@@ -82,7 +92,10 @@ mod tests {
         .expect("a thread");
         owner.submit(|admission| admission).expect("first");
         owner.submit(|admission| admission).expect("second");
-        assert!(matches!(owner.submit(|admission| admission), Err(Error::Overloaded { .. })));
+        assert!(matches!(
+            owner.submit(|admission| admission),
+            Err(Error::Overloaded { .. })
+        ));
         go.send(()).expect("the thread waits");
         finished.recv().expect("one is done");
         owner.submit(|admission| admission).expect("room again");

@@ -15,7 +15,12 @@ enum Scaling {
     /// All alike.
     Linear { factor: f32 },
     /// Slow turns only, with a ramp in between.
-    Llama3 { factor: f32, low: f32, high: f32, original: f32 },
+    Llama3 {
+        factor: f32,
+        low: f32,
+        high: f32,
+        original: f32,
+    },
 }
 
 /// A model's positions.
@@ -33,7 +38,12 @@ impl Rope {
             Some(parameters) => Some(parameters),
             None => fields.object("rope_scaling")?,
         };
-        let theta = match scaling.as_ref().map(|s| s.number_if_present("rope_theta")).transpose()?.flatten() {
+        let theta = match scaling
+            .as_ref()
+            .map(|s| s.number_if_present("rope_theta"))
+            .transpose()?
+            .flatten()
+        {
             Some(theta) => theta,
             None => fields.number_if_present("rope_theta")?.unwrap_or(10_000.0),
         };
@@ -41,14 +51,18 @@ impl Rope {
             return Err(fields.error("rope_theta", format!("is {theta}; it must be above 0")));
         }
         let scaling = scaling.map_or(Ok(Scaling::None), |parameters| read_scaling(&parameters))?;
-        Ok(Self { theta, head_width, scaling })
+        Ok(Self {
+            theta,
+            head_width,
+            scaling,
+        })
     }
 
     /// Radians each pair turns per token.
     pub(super) fn frequencies(&self, device: Device) -> Result<Tensor> {
         let options = (Kind::Float, Device::Cpu);
-        let exponents =
-            Tensor::f_arange_start_step(0, self.head_width, 2, options)?.f_div_scalar(self.head_width)?;
+        let exponents = Tensor::f_arange_start_step(0, self.head_width, 2, options)?
+            .f_div_scalar(self.head_width)?;
         let plain = Tensor::f_pow_scalar(self.theta, &exponents)?.f_reciprocal()?;
         let mut values: Vec<f32> = Vec::try_from(&plain)?;
         for value in &mut values {
@@ -66,15 +80,24 @@ fn read_scaling(parameters: &Fields) -> Result<Scaling> {
     };
     let positive = |field: &str| -> Result<f32, ModelError> {
         let value = parameters.number(field)?;
-        if value > 0.0 { Ok(value as f32) } else { Err(parameters.error(field, format!("is {value}; it must be above 0"))) }
+        if value > 0.0 {
+            Ok(value as f32)
+        } else {
+            Err(parameters.error(field, format!("is {value}; it must be above 0")))
+        }
     };
     match kind {
         "default" => Ok(Scaling::None),
-        "linear" => Ok(Scaling::Linear { factor: positive("factor")? }),
+        "linear" => Ok(Scaling::Linear {
+            factor: positive("factor")?,
+        }),
         "llama3" => {
             let (low, high) = (positive("low_freq_factor")?, positive("high_freq_factor")?);
             if high <= low {
-                return Err(parameters.error("high_freq_factor", format!("is {high}; it must be above low_freq_factor, {low}")));
+                return Err(parameters.error(
+                    "high_freq_factor",
+                    format!("is {high}; it must be above low_freq_factor, {low}"),
+                ));
             }
             Ok(Scaling::Llama3 {
                 factor: positive("factor")?,
@@ -83,7 +106,10 @@ fn read_scaling(parameters: &Fields) -> Result<Scaling> {
                 original: positive("original_max_position_embeddings")?,
             })
         }
-        other => Err(parameters.error("rope_type", format!("'{other}' is not known; known here are default, linear, llama3"))),
+        other => Err(parameters.error(
+            "rope_type",
+            format!("'{other}' is not known; known here are default, linear, llama3"),
+        )),
     }
 }
 
@@ -92,7 +118,12 @@ impl Scaling {
         match *self {
             Self::None => frequency,
             Self::Linear { factor } => frequency / factor,
-            Self::Llama3 { factor, low, high, original } => {
+            Self::Llama3 {
+                factor,
+                low,
+                high,
+                original,
+            } => {
                 let turn = 2.0 * std::f32::consts::PI / frequency;
                 if turn < original / high {
                     return frequency;
@@ -134,6 +165,8 @@ impl Turns {
     /// Turns `[heads, positions, head width]`.
     pub(super) fn apply(&self, heads: &Tensor) -> Result<Tensor> {
         let swapped = heads.f_roll([self.half], [-1])?;
-        Ok(heads.f_mul(&self.cosines)?.f_add(&swapped.f_mul(&self.sines)?)?)
+        Ok(heads
+            .f_mul(&self.cosines)?
+            .f_add(&swapped.f_mul(&self.sines)?)?)
     }
 }

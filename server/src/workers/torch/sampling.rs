@@ -17,13 +17,23 @@ impl Sampler {
     /// Checks the settings. Without a seed every call differs.
     pub(super) fn new(temperature: f32, top_p: f32, seed: Option<u64>) -> Result<Self> {
         if !(0.0..=100.0).contains(&temperature) {
-            return Err(Error::invalid("temperature", format!("is {temperature}; it must be from 0 (greedy) to 100")));
+            return Err(Error::invalid(
+                "temperature",
+                format!("is {temperature}; it must be from 0 (greedy) to 100"),
+            ));
         }
         if !(top_p > 0.0 && top_p <= 1.0) {
-            return Err(Error::invalid("top_p", format!("is {top_p}; it must be above 0 and at most 1")));
+            return Err(Error::invalid(
+                "top_p",
+                format!("is {top_p}; it must be above 0 and at most 1"),
+            ));
         }
         let seed = seed.unwrap_or_else(rand::random);
-        Ok(Self { temperature, top_p, random: ChaCha12Rng::seed_from_u64(seed) })
+        Ok(Self {
+            temperature,
+            top_p,
+            random: ChaCha12Rng::seed_from_u64(seed),
+        })
     }
 
     /// The next token; `None` when the scores are not numbers.
@@ -60,7 +70,11 @@ impl Sampler {
             }
         }
         // Rounding left a crumb: the last that could be meant.
-        shares.iter().rev().find(|(_, share)| *share > 0.0).map(|&(id, _)| id)
+        shares
+            .iter()
+            .rev()
+            .find(|(_, share)| *share > 0.0)
+            .map(|&(id, _)| id)
     }
 }
 
@@ -101,7 +115,10 @@ mod tests {
         let scores = [0.5_f32.ln(), 0.3_f32.ln(), 0.2_f32.ln()];
         let counted = counts(1.0, 1.0, &scores);
         for (count, share) in counted.iter().zip([0.5, 0.3, 0.2]) {
-            assert!((f64::from(*count) / 4000.0 - share).abs() < 0.03, "{counted:?}");
+            assert!(
+                (f64::from(*count) / 4000.0 - share).abs() < 0.03,
+                "{counted:?}"
+            );
         }
     }
 
@@ -127,8 +144,17 @@ mod tests {
 
     #[test]
     fn refuses_what_makes_no_sense() {
-        for (temperature, top_p) in [(-1.0, 1.0), (f32::NAN, 1.0), (1.0, 0.0), (1.0, 1.1), (1.0, f32::NAN)] {
-            assert!(Sampler::new(temperature, top_p, None).is_err(), "{temperature} {top_p}");
+        for (temperature, top_p) in [
+            (-1.0, 1.0),
+            (f32::NAN, 1.0),
+            (1.0, 0.0),
+            (1.0, 1.1),
+            (1.0, f32::NAN),
+        ] {
+            assert!(
+                Sampler::new(temperature, top_p, None).is_err(),
+                "{temperature} {top_p}"
+            );
         }
         let mut sampler = Sampler::new(1.0, 1.0, None).expect("valid");
         assert_eq!(sampler.choose(&[1.0, f32::NAN]), None);

@@ -4,11 +4,7 @@ use std::path::Path;
 
 use tch::Kind;
 
-use super::{
-    error::Result,
-    fields::Fields,
-    rope::Rope,
-};
+use super::{error::Result, fields::Fields, rope::Rope};
 
 /// `model_type`s that the decoder runs. All are Llama's layout; they differ in biases and windows.
 const KNOWN: [&str; 3] = ["llama", "mistral", "qwen2"];
@@ -59,10 +55,16 @@ impl Shape {
             .text("model_type")?
             .ok_or_else(|| fields.error("model_type", format!("is missing; {}", known())))?;
         if !KNOWN.contains(&architecture) {
-            return Err(fields.error("model_type", format!("'{architecture}' is not known; {}", known())));
+            return Err(fields.error(
+                "model_type",
+                format!("'{architecture}' is not known; {}", known()),
+            ));
         }
         if let Some(how) = fields.object("quantization_config")? {
-            let method = how.text("quant_method")?.unwrap_or("some method").to_owned();
+            let method = how
+                .text("quant_method")?
+                .unwrap_or("some method")
+                .to_owned();
             return Err(fields.error(
                 "quantization_config",
                 format!("weights quantised by {method} cannot be read; use the model's bf16, f16 or f32 edition"),
@@ -70,11 +72,16 @@ impl Shape {
         }
         let activation = fields.text("hidden_act")?.unwrap_or("silu");
         if activation != "silu" {
-            return Err(fields.error("hidden_act", format!("'{activation}' is not known; known here is silu")));
+            return Err(fields.error(
+                "hidden_act",
+                format!("'{activation}' is not known; known here is silu"),
+            ));
         }
         let hidden = fields.count("hidden_size")?;
         let heads = fields.count("num_attention_heads")?;
-        let kv_heads = fields.count_if_present("num_key_value_heads")?.unwrap_or(heads);
+        let kv_heads = fields
+            .count_if_present("num_key_value_heads")?
+            .unwrap_or(heads);
         if heads % kv_heads != 0 {
             return Err(fields.error(
                 "num_key_value_heads",
@@ -85,11 +92,17 @@ impl Shape {
             Some(width) => width,
             None if hidden % heads == 0 => hidden / heads,
             None => {
-                return Err(fields.error("hidden_size", format!("{hidden} is not a multiple of {heads} heads")));
+                return Err(fields.error(
+                    "hidden_size",
+                    format!("{hidden} is not a multiple of {heads} heads"),
+                ));
             }
         };
         if head_width % 2 != 0 {
-            return Err(fields.error("head_dim", format!("is {head_width}; positions need an even width")));
+            return Err(fields.error(
+                "head_dim",
+                format!("is {head_width}; positions need an even width"),
+            ));
         }
         let qwen = architecture == "qwen2";
         let biased = fields.flag("attention_bias", false)?;
@@ -115,7 +128,8 @@ impl Shape {
 
     /// Bytes of the keys and values of one token.
     pub(super) fn bytes_per_token(&self, kind: Kind) -> u64 {
-        (2 * self.layers as i64 * self.kv_heads * self.head_width) as u64 * kind.elt_size_in_bytes() as u64
+        (2 * self.layers as i64 * self.kv_heads * self.head_width) as u64
+            * kind.elt_size_in_bytes() as u64
     }
 }
 
@@ -128,7 +142,11 @@ fn window(fields: &Fields, architecture: &str) -> Result<usize> {
         "qwen2" => fields.flag("use_sliding_window", false)?,
         _ => false,
     };
-    let sliding = if slides { fields.count_if_present("sliding_window")? } else { None };
+    let sliding = if slides {
+        fields.count_if_present("sliding_window")?
+    } else {
+        None
+    };
     Ok(sliding.unwrap_or(positions).min(positions) as usize)
 }
 
@@ -144,7 +162,10 @@ fn dtype(fields: &Fields) -> Result<Option<Kind>> {
         "float32" => Ok(Some(Kind::Float)),
         "bfloat16" => Ok(Some(Kind::BFloat16)),
         "float16" => Ok(Some(Kind::Half)),
-        other => Err(fields.error(field, format!("'{other}' is not known; known are float32, bfloat16, float16"))),
+        other => Err(fields.error(
+            field,
+            format!("'{other}' is not known; known are float32, bfloat16, float16"),
+        )),
     }
 }
 
@@ -183,40 +204,100 @@ mod tests {
         })
         .expect("reads");
         assert_eq!(older.rope, newer.rope);
-        assert_eq!((older.dtype, newer.dtype), (Some(Kind::BFloat16), Some(Kind::BFloat16)));
+        assert_eq!(
+            (older.dtype, newer.dtype),
+            (Some(Kind::BFloat16), Some(Kind::BFloat16))
+        );
         assert_ne!(older.rope, read(|_| ()).expect("reads").rope);
     }
 
     #[test]
     fn errors_name_file_field_and_what_is_known() {
         let unknown = complaint(|c| c["model_type"] = json!("gpt2"));
-        assert!(unknown.ends_with("config.json: model_type: 'gpt2' is not known; known here are llama, mistral, qwen2"), "{unknown}");
+        assert!(
+            unknown.ends_with(
+                "config.json: model_type: 'gpt2' is not known; known here are llama, mistral, qwen2"
+            ),
+            "{unknown}"
+        );
         let cases: [(&str, Value, &str); 7] = [
             ("hidden_size", json!(-3), "config.json: hidden_size: is -3"),
-            ("num_key_value_heads", json!(3), "config.json: num_key_value_heads: is 3; 8 query heads"),
-            ("hidden_act", json!("relu"), "config.json: hidden_act: 'relu'"),
-            ("rope_scaling", json!({"rope_type": "yarn"}), "config.json: rope_scaling.rope_type: 'yarn'"),
-            ("rope_scaling", json!({"rope_type": "llama3", "factor": 0}), "config.json: rope_scaling.low_freq_factor: is missing"),
-            ("quantization_config", json!({"quant_method": "gptq"}), "config.json: quantization_config: weights quantised by gptq"),
-            ("eos_token_id", json!([1, "x"]), "config.json: eos_token_id: holds \"x\""),
+            (
+                "num_key_value_heads",
+                json!(3),
+                "config.json: num_key_value_heads: is 3; 8 query heads",
+            ),
+            (
+                "hidden_act",
+                json!("relu"),
+                "config.json: hidden_act: 'relu'",
+            ),
+            (
+                "rope_scaling",
+                json!({"rope_type": "yarn"}),
+                "config.json: rope_scaling.rope_type: 'yarn'",
+            ),
+            (
+                "rope_scaling",
+                json!({"rope_type": "llama3", "factor": 0}),
+                "config.json: rope_scaling.low_freq_factor: is missing",
+            ),
+            (
+                "quantization_config",
+                json!({"quant_method": "gptq"}),
+                "config.json: quantization_config: weights quantised by gptq",
+            ),
+            (
+                "eos_token_id",
+                json!([1, "x"]),
+                "config.json: eos_token_id: holds \"x\"",
+            ),
         ];
         for (field, value, wanted) in cases {
             let said = complaint(|c| c[field] = value);
             assert!(said.contains(wanted), "{said}");
         }
         let said = complaint(|c| drop(c.as_object_mut().expect("an object").remove("vocab_size")));
-        assert!(said.contains("config.json: vocab_size: is missing"), "{said}");
-        let nowhere = Shape::read(Path::new("/nonexistent")).expect_err("no such directory").to_string();
-        assert!(nowhere.contains("Hugging Face model directory"), "{nowhere}");
+        assert!(
+            said.contains("config.json: vocab_size: is missing"),
+            "{said}"
+        );
+        let nowhere = Shape::read(Path::new("/nonexistent"))
+            .expect_err("no such directory")
+            .to_string();
+        assert!(
+            nowhere.contains("Hugging Face model directory"),
+            "{nowhere}"
+        );
     }
 
     #[test]
     fn a_sliding_window_that_is_in_use_is_the_window() {
         let sliding = |c: &mut Value| c["sliding_window"] = json!(128);
         assert_eq!(read(sliding).expect("reads").window, 512);
-        assert_eq!(read(|c| { sliding(c); c["model_type"] = json!("mistral"); }).expect("reads").window, 128);
-        assert_eq!(read(|c| { sliding(c); c["model_type"] = json!("qwen2"); }).expect("reads").window, 512);
-        let used = |c: &mut Value| { sliding(c); c["model_type"] = json!("qwen2"); c["use_sliding_window"] = json!(true); };
+        assert_eq!(
+            read(|c| {
+                sliding(c);
+                c["model_type"] = json!("mistral");
+            })
+            .expect("reads")
+            .window,
+            128
+        );
+        assert_eq!(
+            read(|c| {
+                sliding(c);
+                c["model_type"] = json!("qwen2");
+            })
+            .expect("reads")
+            .window,
+            512
+        );
+        let used = |c: &mut Value| {
+            sliding(c);
+            c["model_type"] = json!("qwen2");
+            c["use_sliding_window"] = json!(true);
+        };
         assert_eq!(read(used).expect("reads").window, 128);
     }
 }

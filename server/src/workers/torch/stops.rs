@@ -19,20 +19,38 @@ pub(super) struct Passed {
 impl Stops {
     /// Empty stop texts would stop everything and are left out.
     pub(super) fn new(texts: Vec<String>) -> Self {
-        Self { texts: texts.into_iter().filter(|text| !text.is_empty()).collect(), held: String::new() }
+        Self {
+            texts: texts.into_iter().filter(|text| !text.is_empty()).collect(),
+            held: String::new(),
+        }
     }
 
     /// Takes more of the answer.
     pub(super) fn push(&mut self, text: &str) -> Passed {
         self.held.push_str(text);
-        let met = self.texts.iter().filter_map(|stop| self.held.find(stop.as_str())).min();
+        let met = self
+            .texts
+            .iter()
+            .filter_map(|stop| self.held.find(stop.as_str()))
+            .min();
         if let Some(at) = met {
             self.held.truncate(at);
-            return Passed { text: std::mem::take(&mut self.held), stopped: true };
+            return Passed {
+                text: std::mem::take(&mut self.held),
+                stopped: true,
+            };
         }
-        let kept = self.texts.iter().map(|stop| overlap(&self.held, stop)).max().unwrap_or(0);
+        let kept = self
+            .texts
+            .iter()
+            .map(|stop| overlap(&self.held, stop))
+            .max()
+            .unwrap_or(0);
         let rest = self.held.split_off(self.held.len() - kept);
-        Passed { text: std::mem::replace(&mut self.held, rest), stopped: false }
+        Passed {
+            text: std::mem::replace(&mut self.held, rest),
+            stopped: false,
+        }
     }
 
     /// What was held back, once the answer is over.
@@ -71,23 +89,41 @@ mod tests {
 
     #[test]
     fn finds_a_stop_over_three_pieces_and_tells_none_of_it() {
-        assert_eq!(run(&["\n\nUser:"], &["Yes.\n", "\nUs", "er: no"]), (vec!["Yes.".into(), String::new(), String::new()], true));
+        assert_eq!(
+            run(&["\n\nUser:"], &["Yes.\n", "\nUs", "er: no"]),
+            (vec!["Yes.".into(), String::new(), String::new()], true)
+        );
     }
 
     #[test]
     fn tells_what_only_looked_like_a_stop() {
-        assert_eq!(run(&["END"], &["aE", "N", "x"]), (vec!["a".into(), String::new(), "ENx".into(), String::new()], false));
-        assert_eq!(run(&["END"], &["aEN"]), (vec!["a".into(), "EN".into()], false));
+        assert_eq!(
+            run(&["END"], &["aE", "N", "x"]),
+            (
+                vec!["a".into(), String::new(), "ENx".into(), String::new()],
+                false
+            )
+        );
+        assert_eq!(
+            run(&["END"], &["aEN"]),
+            (vec!["a".into(), "EN".into()], false)
+        );
     }
 
     #[test]
     fn the_earliest_of_several_stops_wins_and_characters_stay_whole() {
         assert_eq!(run(&["ж!", "é"], &["aé ж!"]), (vec!["a".into()], true));
-        assert_eq!(run(&["жж"], &["ж", "a"]), (vec![String::new(), "жa".into(), String::new()], false));
+        assert_eq!(
+            run(&["жж"], &["ж", "a"]),
+            (vec![String::new(), "жa".into(), String::new()], false)
+        );
     }
 
     #[test]
     fn without_stops_everything_passes() {
-        assert_eq!(run(&[""], &["a", "b"]), (vec!["a".into(), "b".into(), String::new()], false));
+        assert_eq!(
+            run(&[""], &["a", "b"]),
+            (vec!["a".into(), "b".into(), String::new()], false)
+        );
     }
 }

@@ -23,18 +23,20 @@ impl Tokens {
             };
             ModelError::file(&path, hint)
         })?;
-        let mut tokenizer = Tokenizer::from_bytes(&bytes).map_err(|error| ModelError::file(&path, error))?;
+        let mut tokenizer =
+            Tokenizer::from_bytes(&bytes).map_err(|error| ModelError::file(&path, error))?;
         tokenizer.with_padding(None);
-        tokenizer.with_truncation(None).map_err(|error| ModelError::file(&path, error))?;
+        tokenizer
+            .with_truncation(None)
+            .map_err(|error| ModelError::file(&path, error))?;
         Ok(Self { tokenizer })
     }
 
     /// Ids of a text. `marks` adds what the tokenizer puts around every text.
     pub(super) fn encode(&self, text: &str, marks: bool) -> Result<Vec<u32>> {
-        let encoding = self
-            .tokenizer
-            .encode_fast(text, marks)
-            .map_err(|error| ModelError::Text(format!("the tokenizer refused the text: {error}")))?;
+        let encoding = self.tokenizer.encode_fast(text, marks).map_err(|error| {
+            ModelError::Text(format!("the tokenizer refused the text: {error}"))
+        })?;
         Ok(encoding.get_ids().to_vec())
     }
 
@@ -44,9 +46,9 @@ impl Tokens {
     }
 
     fn decode(&self, ids: &[u32]) -> Result<String> {
-        self.tokenizer
-            .decode(ids, true)
-            .map_err(|error| ModelError::Text(format!("the tokenizer cannot decode {ids:?}: {error}")))
+        self.tokenizer.decode(ids, true).map_err(|error| {
+            ModelError::Text(format!("the tokenizer cannot decode {ids:?}: {error}"))
+        })
     }
 }
 
@@ -88,6 +90,10 @@ impl Detokeniser {
     fn text(&self, tokens: &Tokens) -> Result<String> {
         let told = tokens.decode(&self.ids[self.context..self.untold])?;
         let all = tokens.decode(&self.ids[self.context..])?;
-        Ok(all.strip_prefix(told.as_str()).or_else(|| all.get(told.len()..)).unwrap_or_default().to_owned())
+        Ok(all
+            .strip_prefix(told.as_str())
+            .or_else(|| all.get(told.len()..))
+            .unwrap_or_default()
+            .to_owned())
     }
 }

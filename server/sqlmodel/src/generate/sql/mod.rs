@@ -144,7 +144,9 @@ impl Reader<'_> {
                 SelectItem::Wildcard(_) => match self.scope.tables.as_slice() {
                     [(_, table)] => shown.push((None, Item::AllOf(*table))),
                     _ => {
-                        return Err("cannot say * over a join; name the table, as in t.*".to_owned());
+                        return Err(
+                            "cannot say * over a join; name the table, as in t.*".to_owned()
+                        );
                     }
                 },
                 SelectItem::QualifiedWildcard(kind, _) => match kind {

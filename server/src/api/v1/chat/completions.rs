@@ -13,10 +13,7 @@ use serde_json::Value;
 use tidegate_schema::{
     Error,
     ids::ConversationId,
-    wire::{
-        stream::V1Encoder,
-        v1::chat::DialogueIn,
-    },
+    wire::{stream::V1Encoder, v1::chat::DialogueIn},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -61,10 +58,16 @@ pub(crate) async fn create_turn_v1(
         .unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     let turn = turn_request(body, &conversation)?;
     match app.chat().begin(&caller, turn).await {
-        Ok(events) => Ok(stream(events, incremental, format!("chatcmpl-{}", uuid::Uuid::new_v4()))),
-        Err(error @ (Error::Unauthenticated { .. } | Error::Forbidden { .. } | Error::Overloaded { .. })) => {
-            Err(error.into())
-        }
+        Ok(events) => Ok(stream(
+            events,
+            incremental,
+            format!("chatcmpl-{}", uuid::Uuid::new_v4()),
+        )),
+        Err(
+            error @ (Error::Unauthenticated { .. }
+            | Error::Forbidden { .. }
+            | Error::Overloaded { .. }),
+        ) => Err(error.into()),
         Err(error) => Ok(refused(&error)),
     }
 }
@@ -86,8 +89,14 @@ fn turn_request(body: DialogueIn, conversation: &str) -> Result<TurnRequest, Err
 /// a request that cannot be begun is answered with status 200 and one bare frame, which the pages show.
 fn refused(error: &Error) -> Response {
     let message = match error {
-        Error::NotFound { what: "datasource", name, hint } => {
-            let hint = hint.as_ref().map_or(String::new(), |hint| format!("; {hint}"));
+        Error::NotFound {
+            what: "datasource",
+            name,
+            hint,
+        } => {
+            let hint = hint
+                .as_ref()
+                .map_or(String::new(), |hint| format!("; {hint}"));
             format!("Database config not found for: {name}{hint}")
         }
         Error::Invalid { field, reason } if field == "user_input" => reason.clone(),

@@ -37,7 +37,9 @@ pub(super) async fn list_datasources_v1(
 ) -> Reply<Vec<wire::DatasourceOut>> {
     let wanted = query.db_name.filter(|name| !name.is_empty());
     let found = app.datasources().list(&caller).await?;
-    let named = found.into_iter().filter(|d| wanted.as_ref().is_none_or(|name| d.name == *name));
+    let named = found
+        .into_iter()
+        .filter(|d| wanted.as_ref().is_none_or(|name| d.name == *name));
     reply(named.map(Into::into).collect())
 }
 
@@ -64,7 +66,9 @@ pub(super) async fn update_datasource_v1(
 ) -> Reply<bool> {
     let current = app.datasources().get(&caller, &body.db_name).await?;
     let patch = body.into_patch(&current)?;
-    app.datasources().update(&caller, &current.name, patch).await?;
+    app.datasources()
+        .update(&caller, &current.name, patch)
+        .await?;
     reply(true)
 }
 
@@ -89,8 +93,14 @@ pub(super) async fn test_datasource_v1(
     Caller(caller): Caller,
     Json(body): Json<wire::DatasourceIn>,
 ) -> Reply<bool> {
-    let connection = body.connection().map_err(|error| failed(&body.db_name, &error))?;
-    match app.datasources().test(&caller, &body.db_name, &connection).await {
+    let connection = body
+        .connection()
+        .map_err(|error| failed(&body.db_name, &error))?;
+    match app
+        .datasources()
+        .test(&caller, &body.db_name, &connection)
+        .await
+    {
         Ok(()) => reply(true),
         Err(error @ (Error::Forbidden { .. } | Error::Internal { .. })) => Err(error.into()),
         Err(error) => Err(failed(&body.db_name, &error)),
@@ -105,6 +115,8 @@ fn failed(name: &str, error: &Error) -> Problem {
 /// List the engines there is a driver for.
 #[utoipa::path(get, path = "/api/v1/chat/db/support/type", tag = "datasources",
     responses((status = 200, body = Envelope<Vec<wire::DatasourceType>>)))]
-pub(super) async fn list_datasource_types_v1(Caller(_caller): Caller) -> Reply<Vec<wire::DatasourceType>> {
+pub(super) async fn list_datasource_types_v1(
+    Caller(_caller): Caller,
+) -> Reply<Vec<wire::DatasourceType>> {
     reply(Engine::ALL.into_iter().map(Into::into).collect())
 }

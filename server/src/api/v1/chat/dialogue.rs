@@ -38,9 +38,15 @@ pub(super) async fn create_conversation_v1(
     // the old page sends the mode in the body only; no body, or one that is not JSON, is no error.
     let body = body_bytes(request, &app).await?;
     let body: wire::NewConversationIn = serde_json::from_slice(&body).unwrap_or_default();
-    let mode = query.chat_mode.or(body.chat_mode).filter(|mode| !mode.is_empty());
+    let mode = query
+        .chat_mode
+        .or(body.chat_mode)
+        .filter(|mode| !mode.is_empty());
     let id = uuid::Uuid::new_v4().to_string();
-    reply(wire::ConversationOut::minted(id, mode.unwrap_or_else(|| ChatMode::Normal.name().to_owned())))
+    reply(wire::ConversationOut::minted(
+        id,
+        mode.unwrap_or_else(|| ChatMode::Normal.name().to_owned()),
+    ))
 }
 
 /// List conversations, newest first.
@@ -60,7 +66,9 @@ pub(super) async fn list_conversations_v1(
 #[utoipa::path(post, path = "/api/v1/chat/dialogue/scenes", tag = "conversations",
     responses((status = 200, body = Envelope<Vec<wire::SceneOut>>)))]
 pub(super) async fn list_scenes_v1(Caller(_caller): Caller) -> Reply<Vec<wire::SceneOut>> {
-    let shown = ChatMode::ALL.into_iter().filter(|mode| !matches!(mode, ChatMode::Normal | ChatMode::Flow));
+    let shown = ChatMode::ALL
+        .into_iter()
+        .filter(|mode| !matches!(mode, ChatMode::Normal | ChatMode::Flow));
     reply(shown.map(Into::into).collect())
 }
 

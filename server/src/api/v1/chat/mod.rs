@@ -10,5 +10,8 @@ use crate::app::App;
 
 /// Every route below `/api/v1/chat`.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(db::routes()).merge(dialogue::routes()).merge(completions::routes())
+    OpenApiRouter::new()
+        .merge(db::routes())
+        .merge(dialogue::routes())
+        .merge(completions::routes())
 }
