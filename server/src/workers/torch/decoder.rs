@@ -53,19 +53,13 @@ pub(super) struct Decoder {
     head: Option<Tensor>,
 }
 
-/// Keys and values of a sequence so far.
+/// Keys and values of a sequence so far; at first there are none.
+#[derive(Default)]
 pub(super) struct Cache {
     /// Per layer, `[1, heads, room, head width]`.
     layers: Vec<(Tensor, Tensor)>,
     room: usize,
     length: usize,
-}
-
-impl Cache {
-    /// Tokens it holds.
-    pub(super) fn len(&self) -> usize {
-        self.length
-    }
 }
 
 /// Reads tensors by name and shape.
@@ -173,15 +167,6 @@ impl Decoder {
             kind,
             device,
         })
-    }
-
-    /// An empty sequence.
-    pub(super) fn cache(&self) -> Cache {
-        Cache {
-            layers: Vec::new(),
-            room: 0,
-            length: 0,
-        }
     }
 
     /// Runs `ids`, which follow what `cache` holds, and keeps their keys and values there. Gives the last hidden

@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use tch::{Device, Kind, Tensor};
 use tidegate_schema::{Error, Result};
-use tidegate_sqlmodel::net::encoder::{Encoder, Tuned, pool};
+use tidegate_sqlmodel::net::encoder::{Encoder, pool};
 use tokio::sync::oneshot;
 
 use super::{
@@ -115,7 +115,7 @@ impl Embedder for BertEmbedder {
 /// The encoder with all that makes vectors of texts.
 pub(super) struct Network {
     tokens: Tokens,
-    encoder: Tuned,
+    encoder: Encoder,
     width: i64,
     longest: usize,
     pooling: Pooling,
@@ -152,12 +152,15 @@ impl Network {
         let pooling = pooling(directory)?;
         let encoder = Encoder::load(directory, Kind::Float, device)
             .map_err(|error| ModelError::Text(error.to_string()))?;
-        let shape = encoder.shape();
+        let (width, positions) = (
+            encoder.shape().hidden_size,
+            encoder.shape().max_position_embeddings,
+        );
         Ok(Self {
             tokens: Tokens::load(directory)?,
-            width: shape.hidden_size,
-            longest: LONGEST.min(usize::try_from(shape.max_position_embeddings).unwrap_or(LONGEST)),
-            encoder: encoder.plain(),
+            width,
+            longest: LONGEST.min(usize::try_from(positions).unwrap_or(LONGEST)),
+            encoder,
             pooling,
             device,
         })
@@ -239,6 +242,7 @@ impl Network {
         // The encoder gives the middle layer's states beside the last one's; sentences are made of the last.
         let states = self
             .encoder
+            .plain()
             .forward(&ids, &mask)
             .f_narrow(2, self.width, self.width)?;
         let pooled = match self.pooling {

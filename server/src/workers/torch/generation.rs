@@ -48,13 +48,13 @@ pub(super) struct Generation {
 
 impl Generation {
     /// Begins.
-    pub(super) fn new(plan: Plan, decoder: &Decoder) -> Self {
+    pub(super) fn new(plan: Plan) -> Self {
         Self {
             plan,
             run: 0,
             next: None,
             made: 0,
-            cache: decoder.cache(),
+            cache: Cache::default(),
             text: Detokeniser::default(),
         }
     }
@@ -74,15 +74,14 @@ impl Generation {
         tokens: &Tokens,
         ends: &[u32],
     ) -> Result<Progress> {
-        let states = match self.next {
-            Some(id) => decoder.forward(&[id], &mut self.cache),
-            None => {
-                let until = (self.run + PREFILL).min(self.plan.prompt.len());
-                let part = self.run..until;
-                self.run = until;
-                decoder.forward(&self.plan.prompt[part], &mut self.cache)
-            }
-        }?;
+        let states = if let Some(id) = self.next {
+            decoder.forward(&[id], &mut self.cache)?
+        } else {
+            let until = (self.run + PREFILL).min(self.plan.prompt.len());
+            let part = self.run..until;
+            self.run = until;
+            decoder.forward(&self.plan.prompt[part], &mut self.cache)?
+        };
         if self.run < self.plan.prompt.len() {
             return Ok(Progress {
                 text: String::new(),

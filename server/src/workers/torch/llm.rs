@@ -227,6 +227,16 @@ struct Running {
     _admission: Admission,
 }
 
+impl Running {
+    fn begin(job: Job) -> Self {
+        Self {
+            generation: Generation::new(job.plan),
+            chunks: job.chunks,
+            _admission: job.admission,
+        }
+    }
+}
+
 impl Server {
     /// Takes jobs in and gives those running a step each in turn, until the channel closes.
     fn serve(&self, jobs: &mpsc::Receiver<Job>) {
@@ -235,25 +245,17 @@ impl Server {
             if running.is_empty() {
                 let Ok(job) = jobs.recv() else { return };
                 tch::set_num_threads(memory::threads(self.threads));
-                running.push(self.begin(job));
+                running.push(Running::begin(job));
             }
             while running.len() < RUNNING {
                 match jobs.try_recv() {
-                    Ok(job) => running.push(self.begin(job)),
+                    Ok(job) => running.push(Running::begin(job)),
                     Err(mpsc::TryRecvError::Empty) => break,
                     // The model is being put away; its readers learn that their answers were cut.
                     Err(mpsc::TryRecvError::Disconnected) => return,
                 }
             }
             running.retain_mut(|one| self.step(one));
-        }
-    }
-
-    fn begin(&self, job: Job) -> Running {
-        Running {
-            generation: Generation::new(job.plan, &self.decoder),
-            chunks: job.chunks,
-            _admission: job.admission,
         }
     }
 

@@ -189,6 +189,10 @@ fn environment(source: &str) -> Result<Environment<'static>, JinjaError> {
 }
 
 /// JSON as Python writes it; minijinja's own would escape for HTML.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "filters are given their options by value"
+)]
 fn to_json(value: &Value, options: Kwargs) -> Result<String, JinjaError> {
     let indent: Option<usize> = options.get("indent")?;
     // Known to Python, without effect here: text is never escaped to ASCII.
@@ -263,9 +267,7 @@ fn without_generation_marks(source: &str) -> String {
         let tag = &rest[start..start + length];
         let word = tag[2..tag.len() - 2].trim_matches(['-', '+']).trim();
         out.push_str(&rest[..start]);
-        if !matches!(word, "generation" | "endgeneration") {
-            out.push_str(tag);
-        } else {
+        if matches!(word, "generation" | "endgeneration") {
             // An empty block with the same dashes keeps the same white space.
             let (left, right) = (
                 if tag.starts_with("{%-") { "-" } else { "" },
@@ -275,6 +277,8 @@ fn without_generation_marks(source: &str) -> String {
                 out,
                 "{{%{left} if true {right}%}}{{%{left} endif {right}%}}"
             );
+        } else {
+            out.push_str(tag);
         }
         rest = &rest[start + length..];
     }
