@@ -11,31 +11,18 @@ const MARK: &str =
 
 /// The modules; `clients/rust/src/generated/mod.rs` lists them by hand.
 pub fn generate(specs: &Specs) -> Result<Vec<Generated>> {
-    let mut files = Vec::new();
-    let mut list = format!("{MARK}//! One module per document in `clients/specs`.\n");
-    for (name, document) in &specs.openapi {
-        let text = client(document.clone())
-            .with_context(|| format!("generating the client of clients/specs/{name}.json"))?;
-        files.push(Generated::new(
-            format!("clients/rust/src/generated/{name}.rs"),
-            text,
-        ));
-        let _ = std::fmt::Write::write_fmt(
-            &mut list,
-            format_args!(
-                "\n/// Calls and types of `clients/specs/{name}.json`.\n#[rustfmt::skip]\n\
-                 #[allow(clippy::all, clippy::pedantic, clippy::restriction, unreachable_pub, missing_docs, \
-                 reason = \"written by a machine\")]\npub mod {name};\n"
-            ),
-        );
-    }
-    // The list is formatted as the rest of the repository is.
-    let list = list.replace(
-        "#[allow(clippy::all, clippy::pedantic, clippy::restriction, unreachable_pub, missing_docs, reason = \"written by a machine\")]",
-        "#[expect(clippy::all, clippy::pedantic, clippy::allow_attributes, reason = \"written by a machine\")]",
-    );
-    files.push(Generated::new("clients/rust/src/generated/mod.rs", list));
-    Ok(files)
+    specs
+        .openapi
+        .iter()
+        .map(|(name, document)| {
+            let text = client(document.clone())
+                .with_context(|| format!("generating the client of clients/specs/{name}.json"))?;
+            Ok(Generated::new(
+                format!("clients/rust/src/generated/{name}.rs"),
+                text,
+            ))
+        })
+        .collect()
 }
 
 fn client(document: serde_json::Value) -> Result<String> {

@@ -146,9 +146,12 @@ fn mounted(sources: &[Source]) -> Result<Vec<(String, String, &str)>> {
     let verb = Regex::new(r"\b(get|put|post|delete|patch|any)(?:::\w+)?\(")?;
     let mut found = Vec::new();
     for source in sources {
-        for hit in route.captures_iter(&source.text) {
+        for (at, opening) in source.text.match_indices(".route(") {
+            let Some((path, handlers)) = arguments(&source.text[at + opening.len()..]) else {
+                continue;
+            };
             let mut verbs: Vec<String> = verb
-                .captures_iter(&hit[2])
+                .captures_iter(handlers)
                 .map(|verb| verb[1].to_uppercase())
                 .collect();
             verbs.dedup();
@@ -233,7 +236,7 @@ mod tests {
     fn lists_routes_mounted_by_hand_with_their_methods() {
         let sources = [source(
             "server/src/api/x.rs",
-            "Router::new()\n    .route(\"/v1/a\", get(a).post(b))\n    .route(\"/b\", show)\n",
+            "Router::new()\n    .route(\"/v1/a\", get(a).post(b)).route(\"/b\", show)\n",
         )];
         let found = mounted(&sources).expect("read");
         assert_eq!(

@@ -88,8 +88,13 @@ impl Test {
     fn runner(&self) -> Command {
         let mut cargo = workspace::cargo();
         if has_nextest() {
+            let profile = if workspace::set("CI").is_some() {
+                "ci"
+            } else {
+                "default"
+            };
             cargo
-                .args(["nextest", "run", "--workspace"])
+                .args(["nextest", "run", "--profile", profile, "--workspace"])
                 .args(FEATURES)
                 .args(&self.filter)
                 .args(&self.arguments);
