@@ -301,6 +301,11 @@ impl Encoder {
         }
         Tuned { encoder: self }
     }
+
+    /// The encoder as published, ready to run.
+    pub fn plain(self) -> Tuned {
+        Tuned { encoder: self }
+    }
 }
 
 impl Merged<'_> {

@@ -144,7 +144,14 @@ impl SqlModel {
             encoder,
             tokens,
             calibration,
+            lenience: LENGTH,
         }
+    }
+
+    /// The same with another power of the length in place of [`LENGTH`], to find the best one.
+    pub fn with_lenience(mut self, lenience: f32) -> Self {
+        self.lenience = lenience;
+        self
     }
 
     /// Encodes a schema's texts; do this once and keep the result for as long as the schema lasts.
@@ -306,7 +313,7 @@ impl SqlModel {
             // Going on only makes a sequence less likely; length may buy back no more than this.
             let bar = done
                 .get(beam.min(done.len()).saturating_sub(1))
-                .map_or(f32::MIN, Trail::score);
+                .map_or(f32::MIN, score);
             let hope = next.first().map_or(f32::MIN, |best: &Trail| {
                 best.total / (STEPS as f32 / 2.0).powf(self.lenience)
             });
@@ -362,7 +369,7 @@ impl SqlModel {
         let mut seen: HashMap<String, usize> = HashMap::new();
         let mut candidates: Vec<Candidate> = Vec::new();
         for path in paths {
-            let (log_probability, score) = (path.total, path.score());
+            let (log_probability, score) = (path.total, path.score(self.lenience));
             let Ok(query) = path.state.into_query() else {
                 continue;
             };
