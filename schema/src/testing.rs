@@ -77,6 +77,10 @@ impl PostgresServer {
     }
 
     /// A server of the caller's own, or the one that `TIDEGATE_TEST_POSTGRES` names.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test command names its server so"
+    )]
     pub fn start() -> Result<Self, Failure> {
         if let Ok(base) = env::var("TIDEGATE_TEST_POSTGRES") {
             return Ok(Self {
