@@ -301,11 +301,6 @@ impl Encoder {
         }
         Tuned { encoder: self }
     }
-
-    /// The encoder as published, ready to run.
-    pub fn plain(self) -> Tuned {
-        Tuned { encoder: self }
-    }
 }
 
 impl Merged<'_> {

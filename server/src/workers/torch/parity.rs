@@ -33,7 +33,6 @@ use crate::workers::{
 const DECODERS: [&str; 4] = ["llama", "llama-biased", "qwen2", "mistral"];
 
 /// The Python to compare with, unless there is none and that is allowed.
-#[expect(clippy::print_stderr, reason = "a skipped test should say so")]
 fn python() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("TIDEGATE_TEST_PYTHON") {
         return Some(PathBuf::from(path));
@@ -522,6 +521,7 @@ fn any_bert_embeds_as_its_python_twin() {
 #[test]
 fn minilm_embeds_as_its_python_twin() {
     let Some(python) = python() else { return };
+    #[expect(clippy::disallowed_methods, reason = "what was provisioned for the tests is told there")]
     let configured = std::env::var("TIDEGATE_BUILTIN_ENCODER").unwrap_or_default();
     let directory = builtin::encoder_directory(&configured, &std::env::temp_dir())
         .expect("provisioned by `cargo xtask test`");
