@@ -19,7 +19,10 @@ use super::*;
 use crate::workers::{Chunk, Embedder as _, GenerateRequest, LanguageModel as _, SqlTask};
 
 fn encoder() -> Option<PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "what was provisioned for the tests is told there")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what was provisioned for the tests is told there"
+    )]
     let configured = std::env::var("TIDEGATE_BUILTIN_ENCODER").unwrap_or_default();
     match encoder_directory(&configured, &std::env::temp_dir()) {
         Ok(directory) => Some(directory),
