@@ -119,7 +119,7 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter) -> Result<Outcome> {
                 written.direct
             };
             if outcome.text.is_empty() {
-                outcome.text = "The model gave no answer.".to_owned();
+                "The model gave no answer.".clone_into(&mut outcome.text);
             }
             // An answer in words after a failed query does not undo the failure.
             break;
@@ -208,8 +208,8 @@ async fn try_candidates(
         outcome.attempts.push(attempt(candidate, &ran, started));
         let found = matches!(&ran, Ok((_, rows)) if finds_something(rows));
         let better = match (&best, &ran) {
-            (None, _) => true,
-            (
+            (None, _)
+            | (
                 Some(Chosen {
                     outcome: Err(_), ..
                 }),
