@@ -30,9 +30,3 @@ pub mod generate;
 pub mod net;
 #[cfg(feature = "train")]
 pub mod train;
-
-/// The trained weights that come with this crate, for [`net::SqlModel::load`].
-#[cfg(feature = "torch")]
-pub fn weights() -> &'static [u8] {
-    include_bytes!("../weights/tidegate-sql.safetensors")
-}
