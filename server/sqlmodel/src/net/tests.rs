@@ -258,6 +258,7 @@ fn learns_a_handful_of_examples_by_heart() {
     let batch = Batch::gather(&examples, Kind::Float, Device::Cpu).expect("gathers");
     let mut flat = net.layout.initial(1).set_requires_grad(true);
     let mut velocity = flat.zeros_like();
+    let mut spread = flat.zeros_like();
     let mut last = f64::MAX;
     let mut first = 0.0;
     for step in 0..900 {
@@ -272,8 +273,9 @@ fn learns_a_handful_of_examples_by_heart() {
         let slope = flat.grad();
         assert!(slope.isfinite().all().int64_value(&[]) == 1, "step {step}");
         tch::no_grad(|| {
-            velocity = &velocity * 0.9 + slope.clamp(-1.0, 1.0);
-            flat -= &velocity * 0.02;
+            velocity = &velocity * 0.9 + &slope * 0.1;
+            spread = &spread * 0.98 + slope.square() * 0.02;
+            flat -= &velocity / (spread.sqrt() + 1e-6) * 0.005;
         });
         flat.zero_grad();
     }
