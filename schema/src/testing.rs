@@ -276,5 +276,7 @@ fn programs() -> Result<PathBuf, Failure> {
 /// An address up to its host and port.
 fn without_database(url: &str) -> &str {
     let start = url.find("://").map_or(0, |i| i + 3);
-    url[start..].find('/').map_or(url, |slash| &url[..start + slash])
+    url[start..]
+        .find('/')
+        .map_or(url, |slash| &url[..start + slash])
 }
