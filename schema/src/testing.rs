@@ -3,7 +3,7 @@
 //! The server belongs to the process that started it: a small shell holds it, reads from a pipe that only ends
 //! when the process does, however that happens, and then stops the server and removes its folder. So a killed
 //! test leaves nothing behind. With `TIDEGATE_TEST_POSTGRES` set to the address of a server
-//! (`postgres://user:password@host:port`), databases are made there instead and dropped after use.
+//! (`postgres://user:password@host:port`, a database behind it is passed over), databases are made there instead and dropped after use.
 
 use std::{
     env,
@@ -77,10 +77,14 @@ impl PostgresServer {
     }
 
     /// A server of the caller's own, or the one that `TIDEGATE_TEST_POSTGRES` names.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test command names its server so"
+    )]
     pub fn start() -> Result<Self, Failure> {
         if let Ok(base) = env::var("TIDEGATE_TEST_POSTGRES") {
             return Ok(Self {
-                base: base.trim_end_matches('/').to_owned(),
+                base: without_database(&base).to_owned(),
                 port: None,
                 hold: None,
             });
@@ -267,4 +271,12 @@ fn programs() -> Result<PathBuf, Failure> {
              on PATH, or name a running one in TIDEGATE_TEST_POSTGRES"
                 .into()
         })
+}
+
+/// An address up to its host and port.
+fn without_database(url: &str) -> &str {
+    let start = url.find("://").map_or(0, |i| i + 3);
+    url[start..]
+        .find('/')
+        .map_or(url, |slash| &url[..start + slash])
 }

@@ -132,6 +132,10 @@ async fn add_until_killed(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's task ends with the test"
+)]
 async fn killed_while_writing_nothing_is_half_written() -> Result<()> {
     let dir = TempDir::new()?;
     let program = program(dir.path(), "")?;
@@ -241,6 +245,10 @@ async fn turns_beyond_the_limit_are_refused_and_not_queued() -> Result<()> {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's task ends with the test"
+)]
 async fn stopping_waits_for_a_turn_to_be_stored() -> Result<()> {
     let app = TestApp::builder()
         .dummy("dummy/slow")

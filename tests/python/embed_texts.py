@@ -12,6 +12,9 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from transformers import BertModel
 
+# There is no CUDA here, only stand-ins for its libraries; transformers asks it all the same.
+torch.cuda.is_current_stream_capturing = lambda: False
+
 
 def main() -> None:
     torch.set_num_threads(1)

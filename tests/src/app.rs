@@ -144,6 +144,10 @@ fn merge(into: &mut toml::Table, from: toml::Table) {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's task ends with the test"
+)]
 async fn serve(router: Router) -> Result<(SocketAddr, Cancel)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

@@ -83,6 +83,10 @@ struct Shared {
 
 impl Upstream {
     /// Starts one on a free port.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test's task ends with the test"
+    )]
     pub async fn start(script: Script) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;

@@ -5,6 +5,10 @@ use tidegate_client::{Tidegate, TurnEvent, TurnRequest};
 
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "an example prints what it gets")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an example is configured by its environment"
+)]
 async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let datasource = arguments.next().unwrap_or_else(|| "shop".to_owned());

@@ -1,5 +1,7 @@
 //! Pure encoders from chat events to frames, one per surface, tested without a server.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -230,7 +232,7 @@ impl V1Encoder {
             "model": self.model,
             "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
         });
-        frames.push_str(&format!("data: {end}\n\ndata: [DONE]\n\n"));
+        _ = write!(frames, "data: {end}\n\ndata: [DONE]\n\n");
         frames
     }
 }

@@ -26,6 +26,7 @@ const LIVES: usize = 4;
 /// `answered` after the store has said so, and never ends by itself.
 #[test]
 #[ignore = "started and killed by the tests below"]
+#[expect(clippy::disallowed_methods, reason = "its parent speaks to it so")]
 fn writer() {
     let (Ok(address), Ok(run)) = (env::var(ADDRESS), env::var(RUN)) else {
         return;

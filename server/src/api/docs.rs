@@ -107,7 +107,7 @@ fn point_at(schema: &mut Value, named: &[(String, Value)], owner: &str) {
                     .find(|(name, known)| name != owner && known == inner)
                 {
                     Some((name, _)) => {
-                        *inner = json!({"$ref": format!("#/components/schemas/{name}")})
+                        *inner = json!({"$ref": format!("#/components/schemas/{name}")});
                     }
                     None => point_at(inner, named, owner),
                 }

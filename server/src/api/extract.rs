@@ -93,16 +93,16 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
             };
         Error::invalid(format!("body.{offset}"), "JSON decode error")
     })?;
-    from_value(value)
+    from_value(&value)
 }
 
 /// A JSON value as `T`, with an error that names the field where serde tells it.
-fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
+fn from_value<T: DeserializeOwned>(value: &Value) -> Result<T, Error> {
     if !value.is_object() {
         // serde would take a list for an object's fields in their order.
         return Err(Error::invalid("body", "Input should be a valid dictionary"));
     }
-    serde_path_to_error::deserialize(&value).map_err(|e| {
+    serde_path_to_error::deserialize(value).map_err(|e| {
         let path = e.path().to_string();
         let message = e.into_inner().to_string();
         let missing = message

@@ -1,6 +1,6 @@
 //! `tidegate serve`: both listeners in one process.
 
-use std::net::SocketAddr;
+use std::{fmt::Write as _, net::SocketAddr};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -85,16 +85,13 @@ impl Serve {
         let openai_stop = stop.clone();
         let openai_app = app.clone();
         let openai = async move {
-            match openai {
-                Some(listener) => {
-                    axum::serve(listener, api::openai_listener(openai_app))
-                        .with_graceful_shutdown(async move { openai_stop.cancelled().await })
-                        .await
-                }
-                None => {
-                    openai_stop.cancelled().await;
-                    Ok(())
-                }
+            if let Some(listener) = openai {
+                axum::serve(listener, api::openai_listener(openai_app))
+                    .with_graceful_shutdown(async move { openai_stop.cancelled().await })
+                    .await
+            } else {
+                openai_stop.cancelled().await;
+                Ok(())
             }
         };
         let (web, openai) = tokio::join!(web, openai);
@@ -127,7 +124,7 @@ fn announce(web: SocketAddr, openai: Option<SocketAddr>) {
         "\nTidegate is ready.\n  Web, REST and GraphQL   http://{web}   (docs at /docs, GraphiQL at /graphql)\n"
     );
     if let Some(openai) = openai {
-        text.push_str(&format!("  OpenAI SDK base URL     http://{openai}/v1\n"));
+        _ = writeln!(text, "  OpenAI SDK base URL     http://{openai}/v1");
     }
     text.push_str("  Try   tidegate ask shop \"how many orders per city in 2024, top 5?\"\n\n");
     print(&text);

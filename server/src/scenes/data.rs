@@ -119,7 +119,7 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter) -> Result<Outcome> {
                 written.direct
             };
             if outcome.text.is_empty() {
-                outcome.text = "The model gave no answer.".to_owned();
+                "The model gave no answer.".clone_into(&mut outcome.text);
             }
             // An answer in words after a failed query does not undo the failure.
             break;
@@ -127,6 +127,12 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter) -> Result<Outcome> {
         outcome.evidence.sql = Some(written.sql.clone());
         let chosen = try_candidates(&turn, &written.sql, &gathered, &mut outcome, &mut clock).await;
         outcome.evidence.sql = Some(chosen.sql.clone());
+        // The words must say what was run.
+        let other = gathered
+            .alternatives
+            .iter()
+            .find(|other| other.sql == chosen.sql);
+        let thoughts = other.map_or(written.thoughts, |other| other.thoughts.clone());
         emitter.emit(ChatEvent::Sql(chosen.sql.clone())).await;
         match chosen.outcome {
             Ok((verdict, rows)) => {
@@ -134,10 +140,10 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter) -> Result<Outcome> {
                 tell_rows(emitter, &rows).await;
                 let chart = show::choose(&rows, show::kind_of(&written.display));
                 emitter.emit(ChatEvent::Chart(chart)).await;
-                outcome.text = if written.thoughts.is_empty() {
+                outcome.text = if thoughts.is_empty() {
                     show::words(&rows)
                 } else {
-                    written.thoughts
+                    thoughts
                 };
                 outcome.evidence.verdict = Some(verdict);
                 outcome.evidence.rows_read = rows.rows.len();
@@ -152,10 +158,10 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter) -> Result<Outcome> {
                 emitter.emit(ChatEvent::Verdict(verdict.clone())).await;
                 outcome.evidence.verdict = Some(verdict);
                 let text = error.to_string();
-                outcome.text = if written.thoughts.is_empty() {
+                outcome.text = if thoughts.is_empty() {
                     text.clone()
                 } else {
-                    format!("{}\n{text}", written.thoughts)
+                    format!("{thoughts}\n{text}")
                 };
                 outcome.problem = Some(error);
                 // The built-in model would only write the same again.
@@ -198,7 +204,9 @@ async fn try_candidates(
     clock: &mut StageClock,
 ) -> Chosen {
     let mut best: Option<Chosen> = None;
-    for candidate in std::iter::once(sql).chain(gathered.alternatives.iter().map(String::as_str)) {
+    for candidate in
+        std::iter::once(sql).chain(gathered.alternatives.iter().map(|other| other.sql.as_str()))
+    {
         let started = Instant::now();
         let ran = turn
             .database
@@ -208,8 +216,8 @@ async fn try_candidates(
         outcome.attempts.push(attempt(candidate, &ran, started));
         let found = matches!(&ran, Ok((_, rows)) if finds_something(rows));
         let better = match (&best, &ran) {
-            (None, _) => true,
-            (
+            (None, _)
+            | (
                 Some(Chosen {
                     outcome: Err(_), ..
                 }),

@@ -112,7 +112,7 @@ impl StageClock {
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
     pub(crate) text: String,
-    pub(crate) alternatives: Vec<String>,
+    pub(crate) alternatives: Vec<crate::workers::Alternative>,
     pub(crate) usage: Usage,
     pub(crate) confidence: Option<f32>,
 }
@@ -139,7 +139,7 @@ pub(crate) async fn gather(
                     emitter.emit(ChatEvent::Text(text)).await;
                 }
             }
-            Chunk::Alternatives(sql) => gathered.alternatives = sql,
+            Chunk::Alternatives(others) => gathered.alternatives = others,
             Chunk::End {
                 usage, confidence, ..
             } => {

@@ -154,7 +154,7 @@ impl Embedder for Dummy {
         Ok(texts
             .iter()
             .map(|text| {
-                let mut vector = vec![1e-3_f32; 8];
+                let mut vector = [1e-3_f32; 8];
                 for byte in text.bytes() {
                     vector[usize::from(byte) % 8] += 1.0;
                 }

@@ -103,6 +103,15 @@ pub enum FinishReason {
     Length,
 }
 
+/// Another query that a [`SqlTask`] could mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alternative {
+    /// The query.
+    pub sql: String,
+    /// What it asks, in words.
+    pub thoughts: String,
+}
+
 /// A piece of a generation.
 #[derive(Debug, Clone)]
 pub enum Chunk {
@@ -110,9 +119,9 @@ pub enum Chunk {
     Thinking(String),
     /// Answer text.
     Text(String),
-    /// Further SQL a [`SqlTask`] could mean, likeliest first, to be tried when the answer's own fails or finds
+    /// What else a [`SqlTask`] could mean, likeliest first, to be tried when the answer's own fails or finds
     /// nothing.
-    Alternatives(Vec<String>),
+    Alternatives(Vec<Alternative>),
     /// The end, always last.
     End {
         /// Why.

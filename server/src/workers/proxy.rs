@@ -18,7 +18,7 @@ use super::{
 use crate::config;
 
 /// Longest silence inside a stream before the upstream counts as stalled.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 /// Most of an upstream's error text that is passed on.
 const ERROR_CHARS: usize = 600;
 

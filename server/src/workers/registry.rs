@@ -196,6 +196,7 @@ impl Registry {
     }
 
     #[cfg(not(feature = "torch"))]
+    #[expect(clippy::unused_self, reason = "its twin with libtorch registers")]
     fn load_torch(&self, model: &config::Model, _: &Config, _: &TaskTracker) -> anyhow::Result<()> {
         anyhow::bail!(
             "models: '{}' has provider 'torch', but this binary was built without the `torch` feature",
@@ -211,5 +212,6 @@ impl Registry {
     }
 
     #[cfg(not(feature = "torch"))]
+    #[expect(clippy::unused_self, reason = "its twin with libtorch registers")]
     fn load_builtin(&self, _: &Config, _: &Path, _: &TaskTracker) {}
 }

@@ -88,6 +88,10 @@ impl PostgresServer {
         self.client("shop", "shop").await
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test's task ends with the test"
+    )]
     async fn client(&self, user: &str, database: &str) -> Client {
         let config = format!(
             "host={} port={} user={user} dbname={database}",

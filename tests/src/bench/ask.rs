@@ -126,6 +126,10 @@ async fn start(config: Option<PathBuf>, dir: &TempDir) -> Result<App> {
     Ok(app)
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a measurement is started by hand"
+)]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -127,10 +127,10 @@ fn check(document: &Value) -> Result<()> {
             ));
         }
     }
-    ensure!(!ids.is_empty(), "it has no operation");
     if !faults.is_empty() {
         bail!("{}", faults.join("\n"));
     }
+    ensure!(!ids.is_empty(), "it has no operation");
     Ok(())
 }
 

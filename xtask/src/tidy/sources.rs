@@ -86,7 +86,7 @@ fn unfinished(file: &File) -> Vec<Finding> {
 /// Whether a mark stands in code and not inside a text.
 fn code_holds(line: &str, mark: &str) -> bool {
     line.find(mark)
-        .is_some_and(|at| line[..at].matches('"').count() % 2 == 0)
+        .is_some_and(|at| line[..at].matches('"').count().is_multiple_of(2))
 }
 
 /// What ties the repository to one machine or one network.

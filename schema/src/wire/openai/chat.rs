@@ -412,7 +412,7 @@ mod tests {
 
     use super::*;
 
-    fn request(extra: Value) -> ChatIn {
+    fn request(extra: &Value) -> ChatIn {
         let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]});
         body.as_object_mut()
             .expect("object")
@@ -422,7 +422,7 @@ mod tests {
 
     #[test]
     fn refuses_parameters_out_of_range_by_name() {
-        let message = |extra| request(extra).check().expect_err("refused").to_string();
+        let message = |extra: Value| request(&extra).check().expect_err("refused").to_string();
         assert_eq!(
             message(json!({"temperature": 3.0})),
             "temperature: 3.0 is greater than the maximum of 2 - 'temperature'"
@@ -437,10 +437,10 @@ mod tests {
     #[test]
     fn reads_text_parts_and_plain_text() {
         let parts = request(
-            json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}]}),
+            &json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}]}),
         );
         assert_eq!(parts.turns().expect("turns")[0].text, "a\nb");
-        let plain = request(json!({"messages": "hello"}));
+        let plain = request(&json!({"messages": "hello"}));
         assert_eq!(plain.turns().expect("turns")[0].role, "user");
     }
 }

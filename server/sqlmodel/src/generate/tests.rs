@@ -1,7 +1,5 @@
 //! The generator: what it makes is valid, varied and the same for the same seed.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::collections::BTreeSet;
 
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};

@@ -1,5 +1,7 @@
 //! Encoding and decoding are inverse, and no step leads out of the grammar.
 
+use std::fmt::Write as _;
+
 use chrono::NaiveDate;
 
 use super::*;
@@ -322,14 +324,14 @@ fn random_schema(dice: &mut Dice) -> String {
     let names = ["orders", "Line Items", "user", "café", "stores", "group"];
     let mut lines = String::new();
     for table in 0..tables {
-        lines += &format!("{}:", names[table].replace(' ', "_"));
+        _ = write!(lines, "{}:", names[table].replace(' ', "_"));
         if dice.roll(6) > 0 {
             lines.push_str(" id*");
         }
         for key in 0..dice.roll(3) {
             // Any table with a primary key may be referred to, also the own one.
             let to = dice.roll(tables);
-            lines += &format!(" k{key}?>{}", names[to].replace(' ', "_"));
+            _ = write!(lines, " k{key}?>{}", names[to].replace(' ', "_"));
         }
         let kinds = [
             "!",
@@ -348,7 +350,7 @@ fn random_schema(dice: &mut Dice) -> String {
         ];
         for at in 0..=dice.roll(6) {
             let kind = kinds[dice.roll(kinds.len())];
-            lines += &format!(" {}{at}{kind}", columns[dice.roll(columns.len())]);
+            _ = write!(lines, " {}{at}{kind}", columns[dice.roll(columns.len())]);
         }
         lines.push('\n');
     }

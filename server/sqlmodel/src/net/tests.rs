@@ -261,7 +261,7 @@ fn learns_a_handful_of_examples_by_heart() {
     let mut spread = flat.zeros_like();
     let mut last = f64::MAX;
     let mut first = 0.0;
-    for step in 0..250 {
+    for step in 0..900 {
         let weights = net.layout.cut(&flat, Kind::Float);
         let merged = encoder.merge(&net.changes, &weights);
         let losses = net.losses(&weights, &merged, &batch, HOW);

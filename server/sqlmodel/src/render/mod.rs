@@ -19,6 +19,7 @@ use crate::{
     schema::{ColumnId, Schema},
 };
 
+#[cfg(feature = "generate")]
 pub(crate) use conditions::column as column_of;
 
 /// The SQL to write.

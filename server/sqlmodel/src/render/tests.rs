@@ -80,6 +80,10 @@ fn select(items: Vec<Item>) -> Query {
     }
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it fills a field that may be empty"
+)]
 fn by(item: Item, descending: bool) -> Option<Order> {
     Some(Order {
         by: item,

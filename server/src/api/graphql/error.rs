@@ -17,7 +17,7 @@ pub fn to_graphql(error: &Error) -> async_graphql::Error {
         | Error::Overloaded { .. }
         | Error::Upstream { .. }
         | Error::Timeout { .. } => {
-            tracing::debug!(kind = error.kind(), %error, "operation refused")
+            tracing::debug!(kind = error.kind(), %error, "operation refused");
         }
     }
     async_graphql::Error::new(error.to_string()).extend_with(|_, extensions| {

@@ -100,6 +100,10 @@ struct Skin {
 }
 
 /// What an operation may use: who calls, and loaders of its own.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a loader lives as long as its request, which is waited for"
+)]
 fn context(app: &App, caller: &Caller) -> Data {
     let mut data = Data::default();
     data.insert(caller.clone());
@@ -108,7 +112,6 @@ fn context(app: &App, caller: &Caller) -> Data {
             app: app.clone(),
             caller: caller.clone(),
         },
-        // The loader lives as long as its request, which is waited for.
         |future| drop(tokio::task::spawn(future)),
     ));
     data

@@ -50,6 +50,10 @@ struct Model {
 pub struct ModelQueries;
 
 #[Object]
+#[expect(
+    clippy::unused_async,
+    reason = "a GraphQL field is asynchronous, whether it waits or not"
+)]
 impl ModelQueries {
     /// Every model, ready or not.
     async fn models(&self, context: &Context<'_>) -> Result<Vec<Model>> {

@@ -332,6 +332,10 @@ impl Answer {
 
 /// What asking came to.
 #[derive(Union)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once, moved once, and GraphQL wants its members bare"
+)]
 enum AskResult {
     /// An answer; its `problem` tells when the database or the guard refused.
     Answer(Answer),
@@ -448,6 +452,10 @@ struct TurnDone {
 
 /// Something that happened in a turn.
 #[derive(Union)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once, moved once, and GraphQL wants its members bare"
+)]
 enum TurnEvent {
     Started(TurnStarted),
     Thinking(TurnThinking),

@@ -70,11 +70,7 @@ pub(super) async fn create_chat_completion(
             request,
         )
         .await;
-        return Ok(
-            answered.map_or_else(axum::response::IntoResponse::into_response, |response| {
-                response
-            }),
-        );
+        return Ok(answered.unwrap_or_else(axum::response::IntoResponse::into_response));
     }
     Ok(answer(&app, &caller, &bytes).await)
 }

@@ -146,7 +146,7 @@ pub async fn unknown_route(uri: Uri) -> Response {
     detail(
         StatusCode::NOT_FOUND,
         "Not Found",
-        format!("no route {}", uri.path()),
+        &format!("no route {}", uri.path()),
     )
 }
 
@@ -155,11 +155,11 @@ pub async fn wrong_method() -> Response {
     detail(
         StatusCode::METHOD_NOT_ALLOWED,
         "Method Not Allowed",
-        "another method is needed here".to_owned(),
+        "another method is needed here",
     )
 }
 
-fn detail(status: StatusCode, detail: &str, message: String) -> Response {
+fn detail(status: StatusCode, detail: &str, message: &str) -> Response {
     let body = serde_json::json!({
         "detail": detail,
         "error": {"message": message, "type": "invalid_request_error", "param": null, "code": null},

@@ -69,6 +69,10 @@ impl Pool {
                 "is empty; give the server's host name or address",
             ));
         }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a user's password may stand in the environment"
+        )]
         // The one place where the environment is a user's way to keep a password out of the store.
         let password = secret::expand(connection.password.expose_secret(), |name| {
             std::env::var(name).ok()
@@ -139,7 +143,10 @@ impl Pool {
         let timeout = self.connect_timeout;
         let opening = async {
             let (client, connection) = self.config.connect(self.tls.clone()).await?;
-            // The wire's own loop. It ends with its client, so shutdown need not wait for it.
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the wire's own loop: it ends with its client, so shutdown need not wait for it"
+            )]
             tokio::spawn(async move {
                 if let Err(error) = connection.await {
                     tracing::debug!(%error, "a PostgreSQL connection ended");

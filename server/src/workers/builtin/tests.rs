@@ -19,7 +19,10 @@ use super::*;
 use crate::workers::{Chunk, Embedder as _, GenerateRequest, LanguageModel as _, SqlTask};
 
 fn encoder() -> Option<PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "what was provisioned for the tests is told there")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what was provisioned for the tests is told there"
+    )]
     let configured = std::env::var("TIDEGATE_BUILTIN_ENCODER").unwrap_or_default();
     match encoder_directory(&configured, &std::env::temp_dir()) {
         Ok(directory) => Some(directory),
@@ -135,16 +138,50 @@ fn what_it_writes_runs_and_says_what_it_means() {
             written.text
         );
         assert!(written.usage.prompt_tokens > 1 && written.usage.completion_tokens > 1);
-        for sql in std::iter::once(&sql).chain(&written.alternatives) {
+        for sql in std::iter::once(&sql).chain(written.alternatives.iter().map(|other| &other.sql))
+        {
             database
                 .prepare(sql)
                 .unwrap_or_else(|error| panic!("{sql}: {error}"));
         }
+        assert!(
+            written
+                .alternatives
+                .iter()
+                .all(|other| other.thoughts.len() > 5)
+        );
         let repeated = writer
             .write(&task(question, Engine::Sqlite))
             .expect("answers");
         assert_eq!(repeated, written, "the same question has the same answer");
     }
+}
+
+#[test]
+fn the_shipped_weights_count_and_filter() {
+    let (Some(encoder), true) = (encoder(), shipped::weights().is_some()) else {
+        return;
+    };
+    let model = load_sql(&encoder, 1).expect("the weights fit this build");
+    let mut writer = Writer::new(model, 0.0);
+    let mut asked = |question| {
+        let written = writer
+            .write(&task(question, Engine::Sqlite))
+            .expect("answers");
+        object(&written.text)["sql"]
+            .as_str()
+            .expect("text")
+            .replace('\n', " ")
+    };
+    assert_eq!(
+        asked("How many customers are there?").split(" AS ").next(),
+        Some("SELECT COUNT(*)")
+    );
+    let filtered = asked("Which customers live in Lima?");
+    assert!(
+        filtered.contains("customers") && filtered.contains("Lima"),
+        "{filtered}"
+    );
 }
 
 #[test]

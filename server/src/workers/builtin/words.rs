@@ -94,8 +94,8 @@ impl Words<'_> {
         use tidegate_sqlmodel::schema::Kind;
         let column = match item {
             Item::Bucket(..) => return true,
-            Item::Column(column) => *column,
-            Item::Aggregate(Aggregate {
+            Item::Column(column)
+            | Item::Aggregate(Aggregate {
                 function: Function::Min | Function::Max,
                 argument: Argument::Column(column),
             }) => *column,

@@ -12,7 +12,7 @@ use tidegate_sqlmodel::{
 };
 
 use super::{describe, words};
-use crate::workers::SqlTask;
+use crate::workers::{Alternative, SqlTask};
 
 /// Sequences the search follows at a time.
 const BEAM: usize = 8;
@@ -40,8 +40,8 @@ struct Prepared {
 pub(super) struct Written {
     /// JSON as language models are asked to answer.
     pub(super) text: String,
-    /// Further SQL, likeliest first.
-    pub(super) alternatives: Vec<String>,
+    /// What else it could mean, likeliest first.
+    pub(super) alternatives: Vec<Alternative>,
     /// How sure it is, 0 to 1.
     pub(super) confidence: f32,
     /// Words read and steps written.
@@ -130,7 +130,13 @@ impl Writer {
             "sql": sql,
             "display_type": display(query),
         });
-        let alternatives = found[1..].iter().map(|(_, sql)| sql.clone()).collect();
+        let alternatives = found[1..]
+            .iter()
+            .map(|(query, sql)| Alternative {
+                sql: sql.clone(),
+                thoughts: format!("{}.", words::describe(query, schema)),
+            })
+            .collect();
         Ok(Written {
             text: text.to_string(),
             alternatives,

@@ -521,7 +521,10 @@ fn any_bert_embeds_as_its_python_twin() {
 #[test]
 fn minilm_embeds_as_its_python_twin() {
     let Some(python) = python() else { return };
-    #[expect(clippy::disallowed_methods, reason = "what was provisioned for the tests is told there")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what was provisioned for the tests is told there"
+    )]
     let configured = std::env::var("TIDEGATE_BUILTIN_ENCODER").unwrap_or_default();
     let directory = builtin::encoder_directory(&configured, &std::env::temp_dir())
         .expect("provisioned by `cargo xtask test`");
