@@ -55,12 +55,13 @@ impl Test {
             command
         };
         let mut steps = Vec::new();
-        if self.filter.is_none() {
-            for package in doctests::packages()? {
-                let mut cargo = workspace::cargo();
-                cargo.args(["test", "--doc", "--package", &package]);
-                steps.push(prepare(cargo));
-            }
+        if self.filter.is_none() && doctests::any_example()? {
+            let mut cargo = workspace::cargo();
+            // The whole workspace: one package alone would be built again, with other features.
+            cargo
+                .args(["test", "--quiet", "--workspace", "--doc"])
+                .args(FEATURES);
+            steps.push(prepare(cargo));
         }
         // Last, so that its summary ends the output.
         steps.push(prepare(self.runner()));
