@@ -2,7 +2,7 @@
 
 use std::{env, fmt::Write as _, fs, path::PathBuf};
 
-/// Files `cargo xtask graphiql` provisions.
+/// Files looked for in the folder that `TIDEGATE_GRAPHIQL_DIR` names.
 const GRAPHIQL: [&str; 4] = [
     "graphiql.min.js",
     "graphiql.min.css",

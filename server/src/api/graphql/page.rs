@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-/// Files of GraphiQL and React as `cargo xtask graphiql` provisions them, embedded by the build script.
+/// Files of GraphiQL and React, embedded by the build script from the folder that `TIDEGATE_GRAPHIQL_DIR` names.
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/graphiql.rs"));
 }
