@@ -40,6 +40,13 @@ impl Caller {
         }
     }
 
+    /// Who the audit log says it was: the key's id, or the display name where no key was used.
+    pub fn audit_name(&self) -> String {
+        self.key
+            .as_ref()
+            .map_or_else(|| self.user.clone(), ToString::to_string)
+    }
+
     /// Refuses with [`Error::Forbidden`] unless `act` is allowed.
     pub fn may(&self, act: Act) -> Result<()> {
         if self.acts.contains(&act) {

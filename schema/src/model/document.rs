@@ -84,32 +84,6 @@ impl RowSet {
             .map(|row| Value::Array(row.iter().map(Cell::to_json).collect()))
             .collect()
     }
-
-    /// Rows as objects keyed by column, at most `most` of them. A repeated name gets a number behind it.
-    pub fn json_objects(&self, most: usize) -> Vec<Value> {
-        let mut names: Vec<String> = Vec::with_capacity(self.columns.len());
-        for column in &self.columns {
-            let mut name = column.name.clone();
-            let mut number = 2;
-            while names.contains(&name) {
-                name = format!("{}_{number}", column.name);
-                number += 1;
-            }
-            names.push(name);
-        }
-        self.rows
-            .iter()
-            .take(most)
-            .map(|row| {
-                let object: Map<String, Value> = names
-                    .iter()
-                    .cloned()
-                    .zip(row.iter().map(Cell::to_json))
-                    .collect();
-                Value::Object(object)
-            })
-            .collect()
-    }
 }
 
 impl Verdict {

@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Error,
-    ids::ConversationId,
     model::{Answer, ChartKind, ChatEvent},
     wire::v1::chat::{Empty, WholeChoice, WholeFrame, WholeMessage},
 };
@@ -103,7 +102,6 @@ pub struct V1Encoder {
     model: String,
     thinking: String,
     said: String,
-    sent_role: bool,
 }
 
 impl V1Encoder {
@@ -115,7 +113,6 @@ impl V1Encoder {
             model: String::new(),
             thinking: String::new(),
             said: String::new(),
-            sent_role: false,
         }
     }
 
@@ -198,7 +195,6 @@ impl V1Encoder {
         if let Some(object) = delta.as_object_mut() {
             object.insert(field.to_owned(), Value::String(piece.to_owned()));
         }
-        self.sent_role = true;
         let frame = json!({
             "id": self.id,
             "object": "chat.completion.chunk",
@@ -235,11 +231,6 @@ impl V1Encoder {
         _ = write!(frames, "data: {end}\n\ndata: [DONE]\n\n");
         frames
     }
-}
-
-/// The id DB-GPT gives a stream.
-pub fn stream_id(conversation: &ConversationId) -> String {
-    format!("chatcmpl-{conversation}")
 }
 
 #[cfg(test)]

@@ -96,8 +96,6 @@ pub struct Ask {
     pub schema_chars: usize,
     /// Repair turns.
     pub repairs: u32,
-    /// Rows put into words.
-    pub preview_rows: usize,
     /// Earlier rounds shown to the model.
     pub memory_rounds: usize,
     /// Model asked when none is named.

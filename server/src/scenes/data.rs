@@ -36,8 +36,6 @@ pub struct DataTurn {
     pub schema_chars: usize,
     /// How often an error goes back to the model.
     pub repairs: u32,
-    /// Rows lists are limited to in the prompt.
-    pub preview_rows: usize,
     /// What "today" is.
     pub today: chrono::NaiveDate,
     /// Sampling.

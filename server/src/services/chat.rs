@@ -196,7 +196,6 @@ impl Chat<'_> {
                     limits: app.sql().limits(),
                     schema_chars: app.config.ask.schema_chars,
                     repairs: app.config.ask.repairs,
-                    preview_rows: app.config.ask.preview_rows,
                     today: app.clock.today(),
                     temperature: request.temperature,
                     max_tokens: request.max_tokens,
@@ -277,11 +276,7 @@ impl Turn {
         for attempt in &outcome.attempts {
             let entry = AuditEntry {
                 at: self.app.clock.now(),
-                caller: self
-                    .caller
-                    .key
-                    .as_ref()
-                    .map_or_else(|| self.caller.user.clone(), ToString::to_string),
+                caller: self.caller.audit_name(),
                 datasource: outcome.evidence.datasource.clone(),
                 sql: attempt.sql.clone(),
                 allowed: attempt.verdict.allowed,

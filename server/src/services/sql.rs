@@ -68,10 +68,7 @@ impl Sql<'_> {
             .store
             .record_query(AuditEntry {
                 at: self.0.clock.now(),
-                caller: caller
-                    .key
-                    .as_ref()
-                    .map_or_else(|| caller.user.clone(), ToString::to_string),
+                caller: caller.audit_name(),
                 datasource: datasource.to_owned(),
                 sql: sql.to_owned(),
                 allowed,
