@@ -1,9 +1,11 @@
-//! What the product needs beyond Rust: libtorch and the sentence encoder, found or fetched into the user's cache.
+//! What the product needs beyond Rust: libtorch, the sentence encoder and GraphiQL, found or fetched into the user's
+//! cache.
 //!
 //! Everything is made in a temporary directory and renamed into place, so a directory that exists is whole.
 //! A lock file keeps two commands from fetching the same thing.
 
 pub mod encoder;
+mod graphiql;
 pub mod libtorch;
 pub mod stubs;
 pub mod wheel;
@@ -48,15 +50,22 @@ pub struct Provisioned {
     pub libtorch: PathBuf,
     /// Directory of the sentence encoder.
     pub encoder: PathBuf,
+    /// Directory of GraphiQL's files, where they could be had.
+    pub graphiql: Option<PathBuf>,
 }
 
 impl Provisioned {
-    /// Environment of a build with local models.
+    /// Environment of a build with local models and GraphiQL.
     pub fn for_build<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         // `LIBTORCH_USE_PYTORCH` would make torch-sys look elsewhere.
         command
             .env("LIBTORCH", &self.libtorch)
             .env_remove("LIBTORCH_USE_PYTORCH")
+            .envs(
+                self.graphiql
+                    .iter()
+                    .map(|dir| ("TIDEGATE_GRAPHIQL_DIR", dir)),
+            )
     }
 
     /// Where the shared libraries are.
@@ -78,7 +87,12 @@ pub fn provision(keep_packages: bool) -> Result<Provisioned> {
     compiler()?;
     let libtorch = libtorch::find_or_fetch(&cache, keep_packages)?;
     let encoder = encoder::find_or_fetch(&cache)?;
-    Ok(Provisioned { libtorch, encoder })
+    let graphiql = graphiql::find_or_fetch(&cache);
+    Ok(Provisioned {
+        libtorch,
+        encoder,
+        graphiql,
+    })
 }
 
 /// Held until dropped; the file stays.
