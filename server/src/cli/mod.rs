@@ -56,8 +56,12 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum ConfigAct {
-    /// Print the commented defaults, which are the reference.
-    Show,
+    /// Print the configuration in force: defaults, file and environment together, secrets as stars.
+    Show {
+        /// Print the commented defaults instead, which are the reference.
+        #[arg(long)]
+        defaults: bool,
+    },
     /// Check the configuration file and the environment.
     Check,
 }
@@ -67,9 +71,14 @@ pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         // No configuration, no database, no network.
         Command::Spec(spec) => spec.run(),
-        Command::Config(ConfigAct::Show) => {
+        Command::Config(ConfigAct::Show { defaults: true }) => {
             print(crate::config::DEFAULTS);
             Ok(())
+        }
+        Command::Config(ConfigAct::Show { defaults: false }) => {
+            Config::shown(cli.common.config.as_deref(), &environment)
+                .map(|shown| print(&shown))
+                .map_err(Into::into)
         }
         command => with_config(&cli.common, command),
     };
@@ -104,14 +113,16 @@ fn with_config(common: &Common, command: Command) -> anyhow::Result<()> {
     })
 }
 
+fn load(common: &Common) -> anyhow::Result<Config> {
+    Ok(Config::load(common.config.as_deref(), &environment)?)
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the command line is where the environment enters the configuration"
 )]
-fn load(common: &Common) -> anyhow::Result<Config> {
-    Ok(Config::load(common.config.as_deref(), &|name| {
-        std::env::var(name).ok()
-    })?)
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Commands that print a result keep the log to warnings unless a filter was set.

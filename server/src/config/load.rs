@@ -68,17 +68,7 @@ impl Config {
     /// # Errors
     /// An unreadable file, bad TOML, an unknown key, a value of the wrong type.
     pub fn load(file: Option<&Path>, environment: Environment<'_>) -> Result<Self, ConfigError> {
-        let mut merged: Table = DEFAULTS
-            .parse()
-            .map_err(|e: toml::de::Error| ConfigError::bad("defaults", e.to_string()))?;
-        if let Some(path) = file {
-            let text = std::fs::read_to_string(path).map_err(|e| {
-                ConfigError::bad("file", format!("cannot be read: {e}")).in_file(path)
-            })?;
-            Self::overlay(&mut merged, &text).map_err(|e| e.in_file(path))?;
-        }
-        overlay_environment(&mut merged, environment)?;
-        let mut root = Value::Table(merged);
+        let mut root = Value::Table(layered(file, environment)?);
         substitute(&mut root, "", environment)?;
         Self::checked(root)
     }
@@ -158,6 +148,23 @@ impl Config {
     }
 }
 
+/// Defaults, then the file, then the environment, as they stand.
+pub(super) fn layered(
+    file: Option<&Path>,
+    environment: Environment<'_>,
+) -> Result<Table, ConfigError> {
+    let mut merged: Table = DEFAULTS
+        .parse()
+        .map_err(|e: toml::de::Error| ConfigError::bad("defaults", e.to_string()))?;
+    if let Some(path) = file {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| ConfigError::bad("file", format!("cannot be read: {e}")).in_file(path))?;
+        Config::overlay(&mut merged, &text).map_err(|e| e.in_file(path))?;
+    }
+    overlay_environment(&mut merged, environment)?;
+    Ok(merged)
+}
+
 fn merge(into: &mut Table, from: Table, prefix: &str) -> Result<(), ConfigError> {
     for (key, value) in from {
         let path = if prefix.is_empty() {
@@ -225,7 +232,7 @@ fn unknown<'a>(path: &str, key: &str, known: impl Iterator<Item = &'a str>) -> C
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .filter(|(score, _)| *score > 0.6);
     let hint = nearest.map_or_else(
-        || "`tidegate config show` lists every key".to_owned(),
+        || "`tidegate config show --defaults` explains every key".to_owned(),
         |(_, name)| format!("did you mean '{name}'?"),
     );
     ConfigError::bad(path, format!("no such key; {hint}"))

@@ -3,6 +3,7 @@
 //! The only room that reads the environment. Unknown keys are errors that name the nearest known one.
 
 mod load;
+mod show;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
