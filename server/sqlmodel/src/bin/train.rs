@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tch::{Cuda, Device, Kind};
 use tidegate_sqlmodel::{
+    generate::{Domain, Generator, Options, Split},
     net::{
         SqlModel,
         model::{Config, Regularisation},
@@ -30,10 +31,12 @@ enum Command {
     Train(TrainArgs),
     /// Measure weights on questions set aside.
     Eval(EvalArgs),
-    /// Fit the confidence on questions set aside and write it into the weights.
+    /// Fit ranking and confidence on questions set aside and write them into the weights.
     Calibrate(EvalArgs),
     /// Draw examples, show some, and say how fast they come and how large they are.
     Sample(SampleArgs),
+    /// Read a folder of domains and name every hand-written question that cannot be used.
+    Check(CheckArgs),
     /// Ask one question over a schema given as JSON.
     Ask(AskArgs),
     /// Copy a sentence encoder's folder with its weights in half precision.
@@ -189,6 +192,13 @@ struct SampleArgs {
 }
 
 #[derive(Debug, Args)]
+struct CheckArgs {
+    /// Folder of the domains.
+    #[arg(long)]
+    domains: PathBuf,
+}
+
+#[derive(Debug, Args)]
 struct AskArgs {
     /// Folder of the sentence encoder.
     #[arg(long)]
@@ -222,6 +232,7 @@ fn main() -> Result<()> {
         Command::Eval(args) => eval(&args),
         Command::Calibrate(args) => calibrate(&args),
         Command::Sample(args) => sample(&args),
+        Command::Check(args) => check(&args),
         Command::Ask(args) => ask(&args),
         Command::Pack(args) => Ok(examine::pack(&args.encoder, &args.out)?),
     }
@@ -357,9 +368,9 @@ fn eval(args: &EvalArgs) -> Result<()> {
 fn calibrate(args: &EvalArgs) -> Result<()> {
     let course = Course::load(&args.domains, args.seed, args.held, None)?;
     let bytes = read(&args.weights)?;
-    let calibration = examine::calibrate(&args.encoder, &bytes, &course, args.beam)?;
-    println!("{calibration:?}");
-    let bytes = examine::with_calibration(&bytes, &calibration)?;
+    let fit = examine::calibrate(&args.encoder, &bytes, &course, args.beam)?;
+    println!("{fit:#?}");
+    let bytes = examine::with_fit(&bytes, &fit)?;
     Ok(train::write(&args.weights, &bytes)?)
 }
 
@@ -370,6 +381,24 @@ fn sample(args: &SampleArgs) -> Result<()> {
         println!("{line}");
     }
     println!("{report}");
+    Ok(())
+}
+
+fn check(args: &CheckArgs) -> Result<()> {
+    let domains = Domain::read_all(&args.domains)?;
+    let examples: usize = domains.iter().map(|domain| domain.examples.len()).sum();
+    let mut refused = 0;
+    for split in [Split::Train, Split::HeldOutDomains] {
+        let generator = Generator::new(domains.clone(), Options::of(split));
+        for reason in generator.refused() {
+            println!("cannot be used: {reason}");
+        }
+        refused += generator.refused().len();
+    }
+    println!(
+        "{} domains, {examples} questions, {refused} of them cannot be used",
+        domains.len()
+    );
     Ok(())
 }
 
@@ -390,7 +419,7 @@ fn ask(args: &AskArgs) -> Result<()> {
         );
         println!(
             "{:8.3}  {}",
-            candidate.log_probability,
+            candidate.signals.total,
             sql.unwrap_or_else(|e| e.to_string())
         );
     }
