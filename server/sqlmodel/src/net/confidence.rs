@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// Numbers per answer.
-pub const SIGNALS: usize = 8;
+pub const SIGNALS: usize = 9;
 
-/// What the search saw of its best answer.
+/// What the search saw of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Signals {
     /// Log-probability of the best query.
@@ -14,7 +14,7 @@ pub struct Signals {
     pub mean: f32,
     /// Log-probability of the least likely choice.
     pub weakest: f32,
-    /// How far the second query lies behind, in log-probability.
+    /// How far the second query lies behind, in what they are ranked by.
     pub gap: f32,
     /// Likelihood that some literal the query leaves out belongs in it.
     pub missed_value: f32,
@@ -24,6 +24,10 @@ pub struct Signals {
     pub doubtful_item: f32,
     /// Numbers, dates and known values of the question that the query leaves out.
     pub unused_literals: f32,
+    /// Log-likelihood of just these literals, tables and columns being used, each judged on its own.
+    pub agreement: f32,
+    /// Free choices made.
+    pub choices: f32,
 }
 
 impl Signals {
@@ -37,6 +41,7 @@ impl Signals {
             f64::from(self.missed_item),
             f64::from(self.doubtful_item),
             f64::from(self.unused_literals.min(3.0)),
+            f64::from(self.agreement.max(-20.0)),
         ]
     }
 }
@@ -54,7 +59,7 @@ impl Default for Calibration {
     /// Before any fit: the query's own probability per choice and its lead decide.
     fn default() -> Self {
         Self {
-            weights: [0.3, 2.0, 0.5, 0.5, -1.5, -1.0, 1.0, -1.0],
+            weights: [0.3, 2.0, 0.5, 0.5, -1.5, -1.0, 1.0, -1.0, 0.2],
             bias: 1.0,
         }
     }

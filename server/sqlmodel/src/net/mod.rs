@@ -6,6 +6,7 @@
 //! - [`layers`]: relation-aware encoder and pointer decoder.
 //! - [`model`]: the whole network over one flat vector of weights ([`weights`]).
 //! - [`search`]: beam search, and [`SqlModel`], which a caller loads and asks.
+//! - [`ranking`]: which of the queries found comes first.
 //! - [`confidence`]: how far an answer is to be trusted.
 //! - [`shipped`]: the trained weights that come with this build.
 //!
@@ -16,6 +17,7 @@ pub mod confidence;
 pub mod encoder;
 pub mod layers;
 pub mod model;
+pub mod ranking;
 pub mod search;
 pub mod shipped;
 pub mod tokens;
@@ -27,6 +29,7 @@ pub(crate) mod tests;
 use std::path::PathBuf;
 
 pub use confidence::Calibration;
+pub use ranking::Ranking;
 pub use search::{Answer, Candidate, PreparedSchema, SqlModel};
 
 /// What can go wrong when a model is loaded or asked.

@@ -1,6 +1,9 @@
 //! Asking the model: beam search over the grammar's steps.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    path::Path,
+};
 
 use tch::{Device, Kind, Tensor};
 
@@ -11,13 +14,14 @@ use super::{
     encoder::{Encoder, Tuned, pool},
     layers::KeyValue,
     model::{Config, Memory, Net, STEPS, TextVectors, states},
+    ranking::{Ranking, coverage},
     tokens::Tokens,
     weights::{Weights, metadata, read},
 };
 use crate::{
     features::{Features, SchemaIndex, extract},
-    grammar::{ACTIONS, State, Step},
-    query::{Query, Value},
+    grammar::{State, Step},
+    query::Query,
     question::{Question, ValueIndex},
     schema::Schema,
 };
@@ -37,6 +41,7 @@ pub struct SqlModel {
     encoder: Tuned,
     tokens: Tokens,
     calibration: Calibration,
+    ranking: Option<Ranking>,
     lenience: f32,
 }
 
@@ -70,10 +75,10 @@ impl PreparedSchema {
 pub struct Candidate {
     /// The query.
     pub query: Query,
-    /// Its log-probability.
-    pub log_probability: f32,
-    /// What candidates are ranked by: the log-probability, lenient to length.
+    /// What candidates are ranked by: by the fitted [`Ranking`], else the log-probability, lenient to length.
     pub score: f32,
+    /// What the search saw of it; `mean` and `gap` are known of the first alone.
+    pub signals: Signals,
     /// The steps it was read from.
     pub steps: Vec<Step>,
 }
@@ -121,11 +126,17 @@ impl SqlModel {
                 .map_err(|error| NetError::Weights(format!("metadata \"calibration\": {error}")))?,
             None => Calibration::default(),
         };
+        let ranking = about
+            .get("ranking")
+            .map(|text| serde_json::from_str(text))
+            .transpose()
+            .map_err(|error| NetError::Weights(format!("metadata \"ranking\": {error}")))?;
         let tokens = Tokens::load(encoder)?;
         let encoder = Encoder::load(encoder, Kind::Float, Device::Cpu)?;
         let net = Net::new(config, &encoder);
         let flat = net.layout.from_bytes(weights)?;
-        Ok(Self::assemble(net, &flat, encoder, tokens, calibration))
+        let model = Self::assemble(net, &flat, encoder, tokens, calibration);
+        Ok(Self { ranking, ..model })
     }
 
     /// Puts a model together from its parts, on the CPU.
@@ -144,8 +155,15 @@ impl SqlModel {
             encoder,
             tokens,
             calibration,
+            ranking: None,
             lenience: LENGTH,
         }
+    }
+
+    /// The same without its fitted ranking, as a new one is fitted on what this ranks by itself.
+    pub fn unranked(mut self) -> Self {
+        self.ranking = None;
+        self
     }
 
     /// The same with another power of the length in place of [`LENGTH`], to find the best one.
@@ -365,100 +383,77 @@ impl SqlModel {
         outline: &Outline,
         usage: &[f32],
     ) -> Answer {
-        let best = paths.first().map(|path| (path.weakest, path.choices));
         let mut seen: HashMap<String, usize> = HashMap::new();
         let mut candidates: Vec<Candidate> = Vec::new();
         for path in paths {
-            let (log_probability, score) = (path.total, path.score(self.lenience));
+            let (total, score) = (path.total, path.score(self.lenience));
+            let (weakest, choices) = (path.weakest, path.choices);
             let Ok(query) = path.state.into_query() else {
                 continue;
             };
-            // Two sequences that mean the same query are one candidate.
-            if seen
-                .insert(format!("{query:?}"), candidates.len())
-                .is_none()
-            {
-                candidates.push(Candidate {
-                    query,
-                    log_probability,
-                    score,
-                    steps: path.steps,
-                });
+            match seen.entry(format!("{query:?}")) {
+                // Two sequences that mean the same query are one candidate, as likely as both together.
+                Entry::Occupied(known) => {
+                    let known = &mut candidates[*known.get()].signals;
+                    known.total += (total - known.total).exp().ln_1p();
+                }
+                Entry::Vacant(place) => {
+                    place.insert(candidates.len());
+                    candidates.push(Candidate {
+                        signals: Signals {
+                            total,
+                            weakest,
+                            choices: choices as f32,
+                            ..coverage(&path.steps, question, outline, usage)
+                        },
+                        query,
+                        score,
+                        steps: path.steps,
+                    });
+                }
             }
         }
-        let signals = match (candidates.first(), best) {
-            (Some(first), Some((weakest, choices))) => Signals {
-                total: first.log_probability,
-                mean: first.log_probability / choices.max(1) as f32,
-                weakest,
-                gap: candidates.get(1).map_or(10.0, |second| {
-                    first.log_probability - second.log_probability
-                }),
-                ..coverage(&first.steps, question, outline, usage)
-            },
-            _ => Signals {
+        Answer::ranked(candidates, self.ranking.as_ref(), &self.calibration)
+    }
+}
+
+impl Answer {
+    /// Ranks candidates and says how far the first is to be trusted.
+    pub fn ranked(
+        mut candidates: Vec<Candidate>,
+        ranking: Option<&Ranking>,
+        calibration: &Calibration,
+    ) -> Self {
+        if let Some(ranking) = ranking {
+            for candidate in &mut candidates {
+                candidate.score = ranking.score(&candidate.signals);
+            }
+            candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
+        }
+        let signals = candidates.first().map_or(
+            Signals {
                 total: -20.0,
                 mean: -5.0,
                 weakest: -10.0,
                 ..Signals::default()
             },
-        };
+            |first| Signals {
+                mean: first.signals.total / first.signals.choices.max(1.0),
+                gap: candidates
+                    .get(1)
+                    .map_or(10.0, |second| first.score - second.score),
+                ..first.signals
+            },
+        );
         let confidence = if candidates.is_empty() {
             0.0
         } else {
-            self.calibration.confidence(&signals)
+            calibration.confidence(&signals)
         };
-        Answer {
+        Self {
             candidates,
             signals,
             confidence,
         }
-    }
-}
-
-/// What a query leaves out, and what it uses against the odds.
-fn coverage(steps: &[Step], question: &Question, outline: &Outline, usage: &[f32]) -> Signals {
-    let mut used = vec![false; outline.items()];
-    let mut words = vec![false; outline.words];
-    let mut doubtful = 1.0_f32;
-    for &step in steps {
-        let output = outline.output(step);
-        if output < ACTIONS {
-            continue;
-        }
-        used[output - ACTIONS] = true;
-        doubtful = doubtful.min(usage[output - ACTIONS]);
-        if let Step::Value(at) = step {
-            words[question.candidates[at].words.clone()].fill(true);
-        }
-    }
-    let (mut missed_value, mut missed_item) = (0.0_f32, 0.0_f32);
-    let mut unused = 0.0;
-    for at in outline.words..outline.items() {
-        if used[at] {
-            continue;
-        }
-        if at < outline.words + outline.candidates {
-            let candidate = &question.candidates[at - outline.words];
-            // Another reading of the same words was taken.
-            if words[candidate.words.clone()].contains(&true) {
-                continue;
-            }
-            missed_value = missed_value.max(usage[at]);
-            let certain = match candidate.value {
-                Value::Text(_) => candidate.quoted || !candidate.matches.is_empty(),
-                Value::Number(_) | Value::Dates { .. } => true,
-            };
-            unused += f32::from(u8::from(certain));
-        } else {
-            missed_item = missed_item.max(usage[at]);
-        }
-    }
-    Signals {
-        missed_value,
-        missed_item,
-        doubtful_item: doubtful,
-        unused_literals: unused,
-        ..Signals::default()
     }
 }

@@ -13,12 +13,16 @@ use super::{
 use crate::{
     grammar::decode,
     net::{
-        Calibration, NetError, PreparedSchema, SqlModel, confidence::Signals, tokens::Tokens,
-        weights,
+        Answer, Calibration, Candidate, NetError, PreparedSchema, Ranking, SqlModel,
+        confidence::Signals, tokens::Tokens, weights,
     },
+    query::Query,
     question::Question,
     render::{Dialect, render},
 };
+
+/// Confidences below which a model might be told not to answer.
+const FLOORS: [f32; 5] = [0.2, 0.3, 0.4, 0.5, 0.6];
 
 /// What a model answered to one question.
 #[derive(Debug, Clone)]
@@ -105,6 +109,19 @@ impl fmt::Display for Report {
                 among.share(),
                 sure.asked as f64 / tally.asked.max(1) as f64,
                 sure.share()
+            )?;
+        }
+        for floor in FLOORS {
+            let mut answered = Tally::default();
+            for one in self.seen.iter().filter(|one| one.confidence >= floor) {
+                answered.asked += 1;
+                answered.right += usize::from(one.right);
+            }
+            writeln!(
+                out,
+                "  answered at {floor:.1}        {:6.3} {:7.3}",
+                answered.asked as f64 / self.seen.len().max(1) as f64,
+                answered.share()
             )?;
         }
         for (kind, tally) in self.tally(|one| &one.kind, |one| Some(one.right)) {
@@ -198,40 +215,66 @@ pub fn examine(
     Ok(report)
 }
 
-/// Fits the confidence: on right and wrong answers to questions set aside, and on questions asked over a
-/// schema of something else, where every answer is wrong.
+/// What is fitted to finished weights and stored with them.
+#[derive(Debug, Clone)]
+pub struct Fit {
+    /// Which candidate comes first.
+    pub ranking: Ranking,
+    /// How far it is to be trusted.
+    pub calibration: Calibration,
+}
+
+/// Fits the ranking on candidates for questions set aside; then the confidence, on right and wrong answers to the
+/// same questions and on questions asked over a schema of something else, where every answer is wrong.
 pub fn calibrate(
     encoder: &Path,
     bytes: &[u8],
     course: &Course,
     beam: usize,
-) -> Result<Calibration, NetError> {
-    let model = SqlModel::load(encoder, bytes)?;
+) -> Result<Fit, NetError> {
+    let model = SqlModel::load(encoder, bytes)?.unranked();
     let mut workshop = Workshop::new(Arc::new(Tokens::load(encoder)?));
     let (held, _) = hold(&mut workshop, course.held_out());
     let mut schemas = Schemas {
         model: &model,
         known: BTreeMap::new(),
     };
-    let mut seen: Vec<(Signals, bool)> = Vec::new();
+    let mut asked: Vec<(Vec<Candidate>, Option<&Query>)> = Vec::new();
     for (at, one) in held.iter().enumerate() {
         let answer = model.ask(schemas.of(one)?, &one.task.question, beam)?;
-        let right = answer
-            .candidates
-            .first()
-            .is_some_and(|first| first.query == one.expected);
-        seen.push((answer.signals, right));
+        asked.push((answer.candidates, Some(&one.expected)));
         let other = &held[(at + held.len() / 2) % held.len()];
         if at % 4 == 0 && other.task.domain != one.task.domain {
             let (text, today) = (&one.task.question.text, one.task.today);
             let strange = Question::read(text, &other.task.schema, today);
-            seen.push((
-                model.ask(schemas.of(other)?, &strange, beam)?.signals,
-                false,
-            ));
+            let answer = model.ask(schemas.of(other)?, &strange, beam)?;
+            asked.push((answer.candidates, None));
         }
     }
-    Ok(Calibration::fit(&seen))
+    let questions: Vec<Vec<(Signals, bool)>> = asked
+        .iter()
+        .map(|(candidates, right)| {
+            let is_right = |one: &Candidate| right.is_some_and(|right| one.query == *right);
+            candidates
+                .iter()
+                .map(|one| (one.signals, is_right(one)))
+                .collect()
+        })
+        .collect();
+    let ranking = Ranking::fit(&questions);
+    let seen: Vec<(Signals, bool)> = asked
+        .into_iter()
+        .map(|(candidates, right)| {
+            let answer = Answer::ranked(candidates, Some(&ranking), &Calibration::default());
+            let first = answer.candidates.first();
+            let is_right = first.is_some_and(|first| Some(&first.query) == right);
+            (answer.signals, is_right)
+        })
+        .collect();
+    Ok(Fit {
+        ranking,
+        calibration: Calibration::fit(&seen),
+    })
 }
 
 /// What drawn examples look like.
@@ -322,13 +365,20 @@ pub fn sample(
     Ok(sample)
 }
 
-/// The same weights with another calibration.
-pub fn with_calibration(bytes: &[u8], calibration: &Calibration) -> Result<Vec<u8>, NetError> {
+/// The same weights with another fit.
+pub fn with_fit(bytes: &[u8], fit: &Fit) -> Result<Vec<u8>, NetError> {
     let refuse = |error: String| NetError::Weights(error);
     let file = SafeTensors::deserialize(bytes).map_err(|error| refuse(error.to_string()))?;
     let mut about = weights::metadata(bytes)?;
-    let text = serde_json::to_string(calibration).map_err(|error| refuse(error.to_string()))?;
-    about.insert("calibration".to_owned(), text);
+    let text = |error: serde_json::Error| refuse(error.to_string());
+    about.insert(
+        "calibration".to_owned(),
+        serde_json::to_string(&fit.calibration).map_err(text)?,
+    );
+    about.insert(
+        "ranking".to_owned(),
+        serde_json::to_string(&fit.ranking).map_err(text)?,
+    );
     safetensors::serialize(file.tensors(), Some(about)).map_err(|error| refuse(error.to_string()))
 }
 
