@@ -1,6 +1,6 @@
 //! The executor: judge, dry-run, run. Nothing else in the server hands a statement to a driver.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use tidegate_schema::{
     Error, Result,
@@ -87,10 +87,20 @@ impl GuardedDatabase {
     pub async fn check(&self, sql: &str, options: &GuardOptions) -> Result<Verdict, Refusal> {
         let mut verdict = self.judge(sql, options);
         if !verdict.allowed {
-            let error = Error::Forbidden {
-                reason: verdict.reason.clone(),
-            };
-            return Err(Refusal { verdict, error });
+            return Err(refused(verdict));
+        }
+        // Before anything is planned: planning already calls functions that are declared not to change anything.
+        let called = match self.field_that_calls(&verdict).await {
+            Ok(called) => called,
+            Err(error) => return Err(Refusal { verdict, error }),
+        };
+        if let Some(name) = called {
+            verdict.allowed = false;
+            verdict.reason = format!(
+                "{name} is a column of no table in the statement and a function of the database, which would be \
+                 called; write the column's own name, or another alias"
+            );
+            return Err(refused(verdict));
         }
         let plan = match self.driver.dry_run(sql).await {
             Ok(plan) => plan,
@@ -109,10 +119,21 @@ impl GuardedDatabase {
         if verdict.allowed {
             return Ok(verdict);
         }
-        let error = Error::Forbidden {
-            reason: verdict.reason.clone(),
-        };
-        Err(Refusal { verdict, error })
+        Err(refused(verdict))
+    }
+
+    /// A name after a dot that the engine may take for a call.
+    async fn field_that_calls(&self, verdict: &Verdict) -> Result<Option<String>> {
+        let fields: BTreeSet<String> = verdict
+            .columns
+            .iter()
+            .filter_map(|column| last_part(column))
+            .collect();
+        if fields.is_empty() {
+            return Ok(None);
+        }
+        let fields: Vec<String> = fields.into_iter().collect();
+        self.driver.field_that_calls(&fields, &verdict.tables).await
     }
 
     /// Judges, dry-runs and streams.
@@ -144,6 +165,34 @@ impl GuardedDatabase {
     }
 }
 
+fn refused(verdict: Verdict) -> Refusal {
+    let error = Error::Forbidden {
+        reason: verdict.reason.clone(),
+    };
+    Refusal { verdict, error }
+}
+
+/// What stands after the last dot of a column as it is written, folded as PostgreSQL would; `None` without a dot.
+fn last_part(column: &str) -> Option<String> {
+    let mut quoted = false;
+    let mut dot = None;
+    for (at, sign) in column.char_indices() {
+        match sign {
+            '"' => quoted = !quoted,
+            '.' if !quoted => dot = Some(at),
+            _ => {}
+        }
+    }
+    let part = &column[dot? + 1..];
+    let inside = part
+        .strip_prefix('"')
+        .and_then(|part| part.strip_suffix('"'));
+    Some(inside.map_or_else(
+        || part.to_ascii_lowercase(),
+        |inside| inside.replace("\"\"", "\""),
+    ))
+}
+
 /// The cost at the top of a PostgreSQL plan: `Seq Scan on t  (cost=0.00..35.50 rows=…`.
 fn total_cost(plan: &str) -> Option<f64> {
     let (_, after) = plan.lines().next()?.split_once("(cost=")?;
@@ -154,6 +203,21 @@ fn total_cost(plan: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_part_of_a_column_is_folded_as_the_engine_would() {
+        for (column, expected) in [
+            ("wipe", None),
+            ("c.Wipe", Some("wipe")),
+            ("public.customers.wipe", Some("wipe")),
+            ("c.\"Wi.pe\"", Some("Wi.pe")),
+            ("\"a.b\".\"say \"\"hi\"\"\"", Some("say \"hi\"")),
+            ("\"a.b\"", None),
+            ("(…).wipe", Some("wipe")),
+        ] {
+            assert_eq!(last_part(column).as_deref(), expected, "{column}");
+        }
+    }
 
     #[test]
     fn the_cost_is_read_from_the_first_line() {

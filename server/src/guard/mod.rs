@@ -17,6 +17,7 @@ use tidegate_schema::model::{Engine, Verdict};
 mod execute;
 mod functions;
 mod kinds;
+mod spelling;
 mod tables;
 mod walk;
 
@@ -80,6 +81,9 @@ impl Guard {
             Ok(tokens) => tokens,
             Err(error) => return unreadable(&[], &error.to_string()),
         };
+        if let Some(why) = spelling::ambiguous(&tokens, engine) {
+            return unreadable(&tokens, why);
+        }
         let tokens: Vec<Token> = tokens
             .into_iter()
             .filter(|token| !matches!(token, Token::Whitespace(_)))

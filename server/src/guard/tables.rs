@@ -70,7 +70,12 @@ impl TableName {
         let schema = self.schema.as_deref();
         let refused = match engine {
             Engine::Postgres => match schema {
-                Some("information_schema") => false,
+                // Its own helpers, and what foreign servers are logged in to with.
+                Some("information_schema") => {
+                    self.name.starts_with('_')
+                        || self.name.starts_with("user_mapping")
+                        || self.name.ends_with("_options")
+                }
                 // A temporary table shadows nothing here: sessions make none.
                 Some(schema) if schema.starts_with("pg_") && schema != "pg_catalog" => true,
                 Some("pg_catalog") => !POSTGRES_CATALOGUE.contains(&self.name.as_str()),
@@ -127,6 +132,13 @@ impl TableName {
     }
 }
 
+/// Whether `ONLY` stands where a table should: the parser takes it for a name, and what follows for its alias.
+pub(super) fn has_only(name: &ObjectName) -> bool {
+    let only =
+        |ident: &Ident| ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("only");
+    name.0.iter().any(|part| part.as_ident().is_some_and(only))
+}
+
 fn part_of(part: &ObjectNamePart, engine: Engine) -> Option<String> {
     match part {
         ObjectNamePart::Identifier(ident) => Some(folded(ident, engine)),
@@ -134,10 +146,11 @@ fn part_of(part: &ObjectNamePart, engine: Engine) -> Option<String> {
     }
 }
 
-/// A name as the engine compares it: SQLite ignores case always, PostgreSQL unless it is quoted.
+/// A name as the engine compares it: SQLite ignores case always, PostgreSQL unless it is quoted. Both leave letters
+/// beyond ASCII as they are.
 pub(super) fn folded(ident: &Ident, engine: Engine) -> String {
     match (engine, ident.quote_style) {
         (Engine::Postgres, Some(_)) => ident.value.clone(),
-        _ => ident.value.to_lowercase(),
+        _ => ident.value.to_ascii_lowercase(),
     }
 }

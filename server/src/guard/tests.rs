@@ -242,6 +242,15 @@ fn bombs_are_refused_and_not_followed() {
             assert!(!verdict.allowed, "{}", &sql[..40]);
         }
     }
+    for sql in chains(16) {
+        let verdict = judge(&sql, Engine::Sqlite);
+        assert!(verdict.reason.contains("spelled out"), "{verdict:?}");
+    }
+    // What comes last is not known in time, so the third may be refused early.
+    for sql in &chains(4)[..2] {
+        let verdict = judge(sql, Engine::Sqlite);
+        assert!(verdict.allowed, "{}", verdict.reason);
+    }
     let huge = "SELECT 1 -- ".to_owned() + &"x".repeat(50 << 20);
     let started = std::time::Instant::now();
     assert!(judge(&huge, Engine::Sqlite).reason.contains("bytes"));
@@ -249,6 +258,25 @@ fn bombs_are_refused_and_not_followed() {
         started.elapsed().as_millis() < 100,
         "an oversized text is refused unread"
     );
+}
+
+/// Names in a WITH, each of which reads the one before twice: joined, in a union, and last name first.
+fn chains(length: usize) -> [String; 3] {
+    let chain = |read: fn(usize) -> String, reversed: bool| {
+        let mut names = vec!["c0 AS (SELECT 1 AS x)".to_owned()];
+        names.extend((1..=length).map(|n| format!("c{n} AS ({})", read(n - 1))));
+        if reversed {
+            names.reverse();
+        }
+        format!("WITH {} SELECT count(*) FROM c{length}", names.join(", "))
+    };
+    let joined = |n| format!("SELECT p.x FROM c{n} p, c{n} q");
+    let united = |n| format!("SELECT x FROM c{n} UNION ALL SELECT x FROM c{n}");
+    [
+        chain(joined, false),
+        chain(united, false),
+        chain(joined, true),
+    ]
 }
 
 #[test]

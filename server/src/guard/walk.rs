@@ -6,24 +6,33 @@ use std::{
 };
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName,
+    AccessExpr, BinaryOperator, Expr, Function, FunctionArg, FunctionArguments, Ident, ObjectName,
     Query, Select, SetExpr, Statement, TableFactor, Value, ValueWithSpan, Visitor,
 };
 use tidegate_schema::model::Engine;
 
 use super::{
     GuardOptions, functions,
-    tables::{TableName, folded},
+    tables::{self, TableName, folded},
 };
 
-/// Copies a padding or repeating function may make; PostgreSQL would take a gigabyte for one cell.
-const MAX_REPEAT: u64 = 10_000;
+/// Queries a WITH may stand for; SQLite plans each, and does not look at the clock while it does.
+const MAX_SPELLED_OUT: u64 = 500;
 
 /// Names the statement itself defines, visible from some of its parts.
 #[derive(Default)]
 struct Scope {
     names: Vec<String>,
+    /// How many queries each name stands for once it is spelled out; SQLite spells it out at every use.
+    weights: Vec<u64>,
     /// How many of `names` are visible now.
+    visible: usize,
+}
+
+/// A common table expression: the scope it belongs to, its place there, and how many names of it are visible.
+struct Definition {
+    scope: usize,
+    nth: usize,
     visible: usize,
 }
 
@@ -36,12 +45,14 @@ pub(super) struct Walk<'a> {
     reason: Option<String>,
     statements: usize,
     scopes: Vec<Scope>,
-    /// Common table expressions about to be visited: the scope they belong to, and how many names of it they see.
-    inside: HashMap<*const Query, (usize, usize)>,
-    /// Visible counts to restore when such a query is left.
-    restore: HashMap<*const Query, (usize, usize)>,
+    /// Common table expressions about to be visited.
+    inside: HashMap<*const Query, Definition>,
+    /// Those being visited; the count of names is the one to restore when they are left.
+    restore: HashMap<*const Query, Definition>,
     /// Relations that are calls of table functions and no tables.
     calls: HashSet<*const ObjectName>,
+    /// What the queries around here weigh so far.
+    costs: Vec<u64>,
 }
 
 type Found = (Vec<String>, Vec<String>, Vec<String>, Option<String>);
@@ -60,6 +71,7 @@ impl<'a> Walk<'a> {
             inside: HashMap::new(),
             restore: HashMap::new(),
             calls: HashSet::new(),
+            costs: Vec::new(),
         }
     }
 
@@ -74,17 +86,42 @@ impl<'a> Walk<'a> {
         )
     }
 
+    /// Adds to what the query around here weighs.
+    fn weigh(&mut self, weight: u64) {
+        let Some(top) = self.costs.last_mut() else {
+            return;
+        };
+        *top = top.saturating_add(weight);
+        if *top > MAX_SPELLED_OUT && self.engine == Engine::Sqlite {
+            self.refuse(format!(
+                "the names in WITH stand for more than {MAX_SPELLED_OUT} queries once they are spelled out; \
+                 use each fewer times"
+            ));
+        }
+    }
+
     fn refuse(&mut self, reason: impl Into<String>) {
         self.reason.get_or_insert_with(|| reason.into());
     }
 
     fn table(&mut self, name: &ObjectName) {
+        if self.engine == Engine::Postgres && tables::has_only(name) {
+            self.refuse("FROM ONLY hides which table is read; leave ONLY out");
+        }
         let Some(table) = TableName::read(name, self.engine) else {
             self.refuse(format!("{name} is no plain table name; write schema.table"));
             return;
         };
-        let defined = |scope: &Scope| scope.names[..scope.visible].contains(&table.name);
-        if table.schema.is_none() && self.scopes.iter().any(defined) {
+        let place = |scope: &Scope| {
+            scope.names[..scope.visible]
+                .iter()
+                .rposition(|name| *name == table.name)
+                .map(|at| scope.weights[at])
+        };
+        if table.schema.is_none()
+            && let Some(weight) = self.scopes.iter().rev().find_map(place)
+        {
+            self.weigh(weight);
             return;
         }
         if let Some(reason) = table.secret(self.engine) {
@@ -134,15 +171,16 @@ impl<'a> Walk<'a> {
             self.refuse(functions::refusal(&bare));
             return;
         }
-        if let Some(at) = functions::size_argument(&bare) {
-            let bounded = args
-                .get(at)
-                .is_some_and(|arg| literal(arg).is_some_and(|n| n <= MAX_REPEAT));
-            if self.engine == Engine::Postgres && !bounded {
-                self.refuse(format!(
-                    "{bare} is allowed with a literal length of at most {MAX_REPEAT} only"
-                ));
-            }
+        if let Some(reason) = functions::refused_arguments(&bare, args, self.engine) {
+            self.refuse(reason);
+        }
+    }
+
+    /// PostgreSQL reads `x.f` as `f(x)` where x has no column f.
+    fn field(&mut self, field: &Ident) {
+        let name = folded(field, self.engine);
+        if self.engine == Engine::Postgres && functions::is_dangerous_field(&name) {
+            self.refuse(functions::refusal(&name));
         }
     }
 
@@ -194,12 +232,18 @@ impl<'a> Walk<'a> {
         for (nth, cte) in with.cte_tables.iter().enumerate() {
             // PostgreSQL's plain WITH sees only what stands before: the same name inside is the real table.
             let all = self.engine == Engine::Sqlite || with.recursive;
-            let sees = if all { names.len() } else { nth };
+            let definition = Definition {
+                scope,
+                nth,
+                visible: if all { names.len() } else { nth },
+            };
             self.inside
-                .insert(std::ptr::from_ref(cte.query.as_ref()), (scope, sees));
+                .insert(std::ptr::from_ref(cte.query.as_ref()), definition);
         }
         self.scopes.push(Scope {
             visible: names.len(),
+            // Half of what is allowed until it is known: a name may stand for one that comes later, once.
+            weights: vec![MAX_SPELLED_OUT / 2 + 1; names.len()],
             names,
         });
     }
@@ -219,10 +263,14 @@ impl Visitor for Walk<'_> {
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         let at = std::ptr::from_ref(query);
-        if let Some((scope, sees)) = self.inside.remove(&at) {
-            let before = std::mem::replace(&mut self.scopes[scope].visible, sees);
-            self.restore.insert(at, (scope, before));
+        if let Some(mut definition) = self.inside.remove(&at) {
+            let scope = &mut self.scopes[definition.scope];
+            std::mem::swap(&mut scope.visible, &mut definition.visible);
+            // A recursive one reads its own rows and is not spelled out again.
+            scope.weights[definition.nth] = 1;
+            self.restore.insert(at, definition);
         }
+        self.costs.push(1);
         self.define(query);
         self.body(&query.body);
         if !query.locks.is_empty() {
@@ -240,8 +288,13 @@ impl Visitor for Walk<'_> {
 
     fn post_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         self.scopes.pop();
-        if let Some((scope, before)) = self.restore.remove(&std::ptr::from_ref(query)) {
-            self.scopes[scope].visible = before;
+        let cost = self.costs.pop().unwrap_or(1);
+        if let Some(definition) = self.restore.remove(&std::ptr::from_ref(query)) {
+            let scope = &mut self.scopes[definition.scope];
+            scope.visible = definition.visible;
+            scope.weights[definition.nth] = cost;
+        } else {
+            self.weigh(cost);
         }
         ControlFlow::Continue(())
     }
@@ -291,9 +344,35 @@ impl Visitor for Walk<'_> {
             Expr::Identifier(ident) => {
                 self.columns.insert(ident.to_string());
             }
+            Expr::CompoundFieldAccess { access_chain, .. } => {
+                for access in access_chain {
+                    match access {
+                        AccessExpr::Dot(Expr::Identifier(field)) => {
+                            self.columns.insert(format!("(…).{field}"));
+                            self.field(field);
+                        }
+                        AccessExpr::Dot(_) => self.refuse("after a dot only a name may stand"),
+                        AccessExpr::Subscript(_) => {}
+                    }
+                }
+            }
             Expr::CompoundIdentifier(parts) => {
+                if let Some(field) = parts.last() {
+                    self.field(field);
+                }
                 let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
                 self.columns.insert(parts.join("."));
+            }
+            Expr::Trim {
+                trim_what,
+                trim_characters,
+                ..
+            } if self.engine == Engine::Sqlite => {
+                let sets = trim_what.as_deref().into_iter();
+                let mut sets = sets.chain(trim_characters.iter().flatten());
+                if let Some(reason) = sets.find_map(|set| functions::refused_trim_set(Some(set))) {
+                    self.refuse(reason);
+                }
             }
             // An operator with a schema is a function under another name.
             Expr::BinaryOp {
@@ -320,15 +399,5 @@ impl Visitor for Walk<'_> {
             ));
         }
         ControlFlow::Continue(())
-    }
-}
-
-fn literal(arg: &FunctionArg) -> Option<u64> {
-    let FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value))) = arg else {
-        return None;
-    };
-    match &value.value {
-        Value::Number(text, _) => text.parse().ok(),
-        _ => None,
     }
 }

@@ -1,6 +1,9 @@
 //! The PostgreSQL driver: types, errors, limits, cancelling, broken connections, introspection.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::StreamExt;
 use secrecy::SecretString;
@@ -8,7 +11,10 @@ use tidegate_schema::{
     Error,
     model::{Cell, CellKind},
 };
-use tidegate_server::drivers::{Batch, Driver, Limits, postgres::Postgres};
+use tidegate_server::{
+    drivers::{Batch, Driver, Limits, postgres::Postgres},
+    guard::{GuardOptions, GuardedDatabase},
+};
 
 use crate::server::{PASSWORD, PostgresServer};
 
@@ -43,6 +49,10 @@ async fn a_driver_of_a_real_server() {
     words_of_the_server(&driver).await;
     the_session_alone_writes_nothing(&driver, &owner).await;
     caps(&driver).await;
+    large_rows_stay_at_the_server(&driver).await;
+    wrapped_queries_answer_as_they_are(&driver).await;
+    comments_and_semicolons(&driver).await;
+    fields_that_call(&server, &owner).await;
     time_runs_out(&driver).await;
     dropping_cancels(&driver, &owner).await;
     broken_connections_are_replaced(&driver, &server).await;
@@ -227,6 +237,139 @@ async fn caps(driver: &Postgres) {
         set.rows.len()
     );
     assert_eq!(set.cut_at, Some(set.rows.len()));
+}
+
+async fn large_rows_stay_at_the_server(driver: &Postgres) {
+    // Several megabytes each, cut at one.
+    for cell in [
+        "repeat(repeat('x', 10000), 10000)",
+        "repeat(repeat('x', 10000), 1000)::bytea",
+        "string_to_array(repeat(repeat('x,', 10000), 250), ',')",
+        "(SELECT json_agg(i) FROM generate_series(1, 1000000) i)",
+        "ROW(1, repeat(repeat('x', 10000), 1000))",
+    ] {
+        let sql = format!("SELECT i, CASE i WHEN 3 THEN {cell} END FROM generate_series(1, 9) i");
+        let set = driver.run(&sql, within(100, 60_000)).await.expect(cell);
+        assert_eq!((set.rows.len(), set.cut_at), (2, Some(2)), "{cell}");
+    }
+    let many = vec!["repeat(repeat('x', 10000), 100)"; 50].join(", ");
+    let sql = format!("SELECT {many}");
+    let set = driver.run(&sql, within(100, 60_000)).await.expect("runs");
+    assert_eq!((set.rows.len(), set.cut_at), (0, Some(0)));
+    let just = "SELECT repeat(repeat('x', 1000), 1000)";
+    let set = driver.run(just, within(100, 60_000)).await.expect("runs");
+    assert_eq!((set.rows.len(), set.cut_at), (1, None));
+    let long = "SELECT json_agg(i) FROM generate_series(1, 300000) i";
+    let set = driver.run(long, Limits::default()).await.expect("runs");
+    assert!(
+        matches!(&set.rows[0][0], Cell::Text(text) if text.len() > 1 << 20),
+        "a long document stays text"
+    );
+}
+
+async fn wrapped_queries_answer_as_they_are(driver: &Postgres) {
+    let sql = "SELECT 'a '::char(4), ROW(NULL, NULL), NULL::text, ''::text, '<?xml version=\"1.0\"?><a/>'::xml,
+            ARRAY['a', NULL, 'b c'], B'101', '(1,2),(0,0)'::box, 1.50::numeric, '{\"a\":  1}'::json, 7 AS \"select\"
+        -- the last line";
+    let set = driver.run(sql, Limits::default()).await.expect("runs");
+    let read: Vec<Option<String>> = set.rows[0].iter().map(Cell::to_text).collect();
+    let read: Vec<&str> = read
+        .iter()
+        .map(|cell| cell.as_deref().unwrap_or("NULL"))
+        .collect();
+    assert_eq!(
+        read,
+        [
+            "a   ",
+            "(,)",
+            "NULL",
+            "",
+            "<a/>",
+            "{a,NULL,\"b c\"}",
+            "101",
+            "(1,2),(0,0)",
+            "1.50",
+            "{\"a\":1}",
+            "7"
+        ]
+    );
+    assert_eq!(set.columns[10].name, "select");
+    let sql = "SELECT name, born FROM people ORDER BY name COLLATE \"C\" DESC NULLS LAST LIMIT 3";
+    let set = driver.run(sql, Limits::default()).await.expect("runs");
+    let names: Vec<String> = set.rows.iter().filter_map(|row| row[0].to_text()).collect();
+    assert_eq!(names, ["Åse", "Cy", "Bo"]);
+    for sql in [
+        "TABLE people",
+        "VALUES (1, 'a'), (2, 'b')",
+        "((SELECT 'a'))",
+        "WITH x AS (SELECT 'a' AS a) SELECT a, a FROM x",
+        "SELECT unnest(ARRAY['a', 'b']), random()",
+        "SELECT p FROM people p",
+    ] {
+        let set = driver.run(sql, Limits::default()).await.expect(sql);
+        assert!(!set.rows.is_empty(), "{sql}");
+    }
+}
+
+async fn comments_and_semicolons(driver: &Postgres) {
+    for sql in [
+        "/* which? */ SHOW server_version;",
+        "-- how?\nEXPLAIN SELECT 1 -- so",
+        "SELECT name FROM people; -- all",
+        " ;; SELECT ';' FROM people ;",
+    ] {
+        driver.dry_run(sql).await.expect(sql);
+        let set = driver.run(sql, Limits::default()).await.expect(sql);
+        assert!(!set.rows.is_empty(), "{sql}");
+    }
+}
+
+/// `people.wipe_it` calls `wipe_it(people)` where people has no such column.
+async fn fields_that_call(server: &PostgresServer, owner: &tokio_postgres::Client) {
+    let functions = "
+        CREATE FUNCTION wipe_it(people) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+            $$ BEGIN RAISE EXCEPTION 'called'; END $$;
+        CREATE FUNCTION name(people) RETURNS text LANGUAGE sql AS $$ SELECT 'called' $$;
+        CREATE FUNCTION \"Odd one\"(people, int DEFAULT 1) RETURNS int LANGUAGE sql AS $$ SELECT 1 $$;";
+    owner.batch_execute(functions).await.expect("made");
+    let driver = Arc::new(connected(server).await);
+    let shop = GuardedDatabase::new("shop", driver);
+    for (sql, allowed) in [
+        ("SELECT people.wipe_it FROM people", false),
+        ("SELECT p.WIPE_IT FROM public.people AS p", false),
+        ("SELECT (p).wipe_it FROM people p", false),
+        ("SELECT p.\"Odd one\" FROM people p", false),
+        ("SELECT 1 FROM people p ORDER BY p.wipe_it", false),
+        ("SELECT p.name, (p).name FROM people p", true),
+        ("SELECT p.id FROM \"people\" p", true),
+        (
+            "SELECT x.total FROM (SELECT count(*) AS total FROM people) x",
+            true,
+        ),
+    ] {
+        let ran = shop
+            .run(sql, &GuardOptions::default(), Limits::default())
+            .await;
+        match ran {
+            Ok(_) => assert!(allowed, "{sql}"),
+            Err(refusal) => {
+                assert!(
+                    !allowed && !refusal.verdict.allowed,
+                    "{sql}: {}",
+                    refusal.error
+                );
+                assert!(
+                    refusal.error.to_string().contains("column of no table"),
+                    "{}",
+                    refusal.error
+                );
+            }
+        }
+    }
+    owner
+        .batch_execute("DROP FUNCTION wipe_it(people), name(people), \"Odd one\"(people, int)")
+        .await
+        .expect("removed");
 }
 
 async fn time_runs_out(driver: &Postgres) {
@@ -419,17 +562,22 @@ async fn wrong_ways_in(server: &PostgresServer) {
         .to_string();
     assert!(error.contains("refused"), "{error}");
     let mut wrong = server.connection();
-    wrong.password = SecretString::from("${env:TIDEGATE_TEST_NO_SUCH_VARIABLE}");
+    wrong.password = SecretString::from("${env:NO_SUCH_TEST_PASSWORD}");
     let error = Postgres::connect("shop", &wrong, TIMEOUT)
         .await
         .err()
         .expect("refused")
         .to_string();
-    assert!(error.contains("TIDEGATE_TEST_NO_SUCH_VARIABLE"), "{error}");
+    assert!(error.contains("NO_SUCH_TEST_PASSWORD"), "{error}");
+    wrong.password = SecretString::from("${env:HOME}");
+    let error = Postgres::connect("shop", &wrong, TIMEOUT)
+        .await
+        .err()
+        .expect("refused")
+        .to_string();
+    assert!(error.contains("ends in PASSWORD"), "{error}");
     let mut right = server.connection();
-    right.password = SecretString::from(format!(
-        "${{env:TIDEGATE_TEST_NO_SUCH_VARIABLE:-{PASSWORD}}}"
-    ));
+    right.password = SecretString::from(format!("${{env:NO_SUCH_TEST_PASSWORD:-{PASSWORD}}}"));
     Postgres::connect("shop", &right, TIMEOUT)
         .await
         .map(drop)

@@ -259,3 +259,70 @@ SELECT inet_server_addr()
 SELECT pg_hba_file_rules()
 ---
 SELECT xmlparse(document '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>')
+---
+SELECT 1 |-- '
+2 , pg_read_file('/etc/hostname') -- '
+---
+SELECT 1 &-- '
+2 , pg_read_file('/etc/hostname') -- '
+---
+SELECT 1 #-- '
+2 , pg_read_file('/etc/hostname') -- '
+---
+SELECT 1 %-- '
+2 , pg_read_file('/etc/hostname') -- '
+---
+SELECT 1 >-- '
+2 , pg_read_file('/etc/hostname') -- '
+---
+SELECT 1 ?-- '
+2 , pg_read_file('/etc/hostname') -- '
+---
+SELECT 1 |/* '
+*/ 2 , pg_read_file('/etc/hostname') -- '
+---
+SELECT 1 </* '
+*/ 2 , pg_read_file('/etc/hostname') -- '
+---
+SELECT E'a'
+'\'' , pg_sleep(10) , ' --'
+---
+SELECT box '(1,1),(0,0)' &>'(0,0),(1,1)' , pg_sleep(1) , ' --'
+---
+SELECT ('/etc/passwd'::text).pg_read_file
+---
+SELECT f.pg_read_file FROM unnest(ARRAY['/etc/passwd']) f
+---
+SELECT s.pg_terminate_backend FROM generate_series(1, 1) s
+---
+SELECT s."pg_terminate_backend" FROM generate_series(1, 1) s
+---
+SELECT (10::float8).pg_sleep
+---
+SELECT ('data_directory'::text).current_setting
+---
+SELECT (7::bigint).pg_advisory_lock
+---
+SELECT (7::oid).lo_unlink
+---
+SELECT rolname, rolpassword FROM ONLY pg_authid
+---
+SELECT * FROM customers JOIN ONLY pg_authid ON true
+---
+SELECT option_name, option_value FROM information_schema.user_mapping_options
+---
+SELECT * FROM information_schema._pg_user_mappings
+---
+WITH pg_locKs AS (SELECT 1) SELECT * FROM pg_locks
+---
+SELECT id FROM customers ORDER BY id USING OPERATOR(evil.<)
+---
+SELECT format('%1000000000s', 'x')
+---
+SELECT format('%*s', 1000000000, 'x')
+---
+SELECT format('%1$s%1$s', repeat('x', 10000))
+---
+SELECT format(name) FROM customers
+---
+SELECT format(VARIADIC ARRAY['%1000000000s', 'x'])

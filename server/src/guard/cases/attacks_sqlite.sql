@@ -57,3 +57,17 @@ SELECT * FROM customers, json_each(readfile('/etc/passwd'))
 SELECT sqlite_compileoption_get(1)
 ---
 SELECT * FROM sqlite_dbdata
+---
+SELECT x'00'' \' , zeroblob(5) , (SELECT count(*) FROM dbstat) --'
+---
+SELECT unhex(name, name) FROM customers
+---
+SELECT json_patch(name, name) FROM customers
+---
+SELECT jsonb_patch(name, name) FROM customers
+---
+SELECT trim(name, city) FROM customers
+---
+SELECT ltrim(name, printf('%.100000c', 'b')) FROM customers
+---
+SELECT rtrim(name, 'abcdefghijklmnopqrstu') FROM customers

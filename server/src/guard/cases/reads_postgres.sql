@@ -129,3 +129,26 @@ SELECT ROW(1, 'a'), (1, 2) < (1, 3), 5 IS DISTINCT FROM NULL
 SELECT md5('x'), encode('\x00ff'::bytea, 'hex'), gen_random_uuid()
 ---
 ((SELECT 1))
+---
+SELECT box '(1,1),(0,0)' && box '(2,2),(1,1)', box '(1,1),(0,0)' <@ box '(2,2),(0,0)'
+---
+SELECT 6 | 1, 6 & 3, 6 # 3, 6 % 4 -- a comment
+---
+SELECT 1 /* a */ + /* b */ 2, '{"a": 1}'::jsonb ? 'a'
+---
+SELECT E'it\'s', 'a' || E'\n' || 'b'
+---
+SELECT o.customer_id, (c).name FROM orders o JOIN customers c ON c.id = o.customer_id LIMIT 5
+---
+SELECT format('%s lives in %I, 100%%', name, city) FROM customers LIMIT 5
+---
+SELECT name FROM customers WHERE name LIKE 'only%' LIMIT 5
+---
+SELECT table_name FROM information_schema.tables LIMIT 5;
+---
+/* how many? */ SELECT COUNT(*) FROM customers; -- all
+---
+-- which version
+SHOW server_version
+---
+/* a /* nested */ plan */ EXPLAIN SELECT * FROM customers

@@ -57,3 +57,11 @@ SELECT x'00ff'
 SELECT 1 == 1, 1 <> 2, 1 IS NOT NULL
 ---
 SELECT * FROM orders WHERE order_date BETWEEN date('2024-01-01') AND date('2024-01-01', '+1 month', '-1 day')
+---
+SELECT TRIM(name, 'ab'), LTRIM(name, '0'), RTRIM(name, ' .') FROM customers LIMIT 5
+---
+SELECT instr(price, '.'), replace(price, '.', ','), replace(name, 'a', ''), instr(x'0102', x'02') FROM products LIMIT 5
+---
+WITH a AS (SELECT id FROM customers), b AS (SELECT id FROM a UNION SELECT id FROM a), c AS (SELECT x.id FROM b x JOIN b y ON y.id = x.id) SELECT COUNT(*) FROM c x JOIN c y ON x.id = y.id
+---
+SELECT format('%-10s|%05d', name, id) FROM customers LIMIT 5
