@@ -132,8 +132,9 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 /// How long a call waits for a connection.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// The wait for a lock comes first: the others take locks themselves.
-const WRITER_SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
+/// The wait for a lock comes first: the others take locks themselves. What was acknowledged, a revoked key or an
+/// answer, must survive a loss of power, hence the full synchronisation.
+const WRITER_SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
     PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;";
 const READER_SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA temp_store = MEMORY; \
     PRAGMA cache_size = -16000;";
@@ -324,4 +325,26 @@ fn path_text(path: &Path) -> Result<&str> {
                 ),
             )
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_written_survives_a_loss_of_power() {
+        use diesel::{dsl::sql, sql_types::Integer};
+
+        const FULL: i32 = 2;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("store.db");
+        let mut conn = connect_writer(path_text(&path).expect("a path"))
+            .await
+            .expect("opens");
+        let setting = diesel::select(sql::<Integer>(
+            "(SELECT synchronous FROM pragma_synchronous)",
+        ));
+        let setting: i32 = setting.get_result(&mut conn).await.expect("answers");
+        assert_eq!(setting, FULL);
+    }
 }

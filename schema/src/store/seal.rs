@@ -200,7 +200,8 @@ fn create_key_file(path: &Path) -> Result<()> {
     let written = private_file(&beside).and_then(|mut file| {
         writeln!(file, "{}", hex::encode(key))?;
         file.sync_all()?;
-        fs::hard_link(&beside, path)
+        fs::hard_link(&beside, path)?;
+        sync_folder(path)
     });
     // Nothing to say if it is gone already.
     let _ = fs::remove_file(&beside);
@@ -208,6 +209,21 @@ fn create_key_file(path: &Path) -> Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(failed(error)),
         _ => Ok(()),
     }
+}
+
+/// A file's name survives a loss of power once its folder is written; the store is useless without its key.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_path: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// A new file that only its owner can read; fails if there is one.

@@ -22,6 +22,9 @@ mod values;
 /// Rows that travel together once a stream has begun.
 const ROWS_PER_BATCH: usize = 256;
 
+/// A longer document stays text: taken apart it would need many times its size.
+const MAX_JSON_BYTES: usize = 1 << 20;
+
 /// Caps on one run; each is announced in the result when it bites.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -83,6 +86,16 @@ pub trait Driver: Send + Sync {
     /// Tables, columns, keys and sampled values, in a handful of queries.
     async fn introspect(&self) -> Result<Catalogue>;
 
+    /// The first of `fields`, the names after a dot, that is a column of none of `tables` and that the engine would
+    /// take for the call of a function which may do more than compute. Tables are spelled as in the statement.
+    async fn field_that_calls(
+        &self,
+        _fields: &[String],
+        _tables: &[String],
+    ) -> Result<Option<String>> {
+        Ok(None)
+    }
+
     /// The engine's plan of a statement, without running it. Fails as the statement would fail to prepare.
     async fn dry_run(&self, sql: &str) -> Result<String>;
 
@@ -93,7 +106,8 @@ pub trait Driver: Send + Sync {
     async fn run(&self, sql: &str, limits: Limits) -> Result<RowSet>;
 }
 
-/// Opens a database. `${env:NAME}` in the password is read from the environment here.
+/// Opens a database. `${env:NAME}` in the password is read from the environment here, if NAME ends in PASSWORD or
+/// begins with PG.
 pub async fn connect(
     name: &str,
     connection: &Connection,

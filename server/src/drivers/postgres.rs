@@ -11,10 +11,14 @@ use tidegate_schema::{
     Error, Result,
     model::{Catalogue, Connection, Engine, RowSet},
 };
-use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
+use tokio_postgres::{
+    error::{DbError, ErrorPosition, SqlState},
+    types::ToSql,
+};
 
 use super::{Driver, Limits, RowStream, gather};
 
+mod bound;
 mod introspect;
 mod pool;
 mod rows;
@@ -28,6 +32,19 @@ use pool::Pool;
 const SMALL_ACT: Duration = Duration::from_secs(10);
 /// For reading a large catalogue.
 const INTROSPECTION: Duration = Duration::from_mins(1);
+
+/// `x.f` is read as `f(x)` where x has no column f. The system's functions that only compute are left out.
+const FIELD_THAT_CALLS: &str = "
+    SELECT p.proname::text FROM pg_catalog.pg_proc p
+    WHERE p.proname = ANY ($1::text[]::name[])
+        AND p.pronargs >= 1 AND p.pronargs - p.pronargdefaults <= 1
+        AND (p.provolatile = 'v' OR p.pronamespace <> 'pg_catalog'::regnamespace)
+        AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_attribute a
+            WHERE a.attname = p.proname AND NOT a.attisdropped
+                AND a.attrelid IN (SELECT pg_catalog.to_regclass(t)::oid FROM pg_catalog.unnest($2::text[]) t)
+        )
+    LIMIT 1";
 
 /// A database on a PostgreSQL server.
 pub struct Postgres {
@@ -71,6 +88,23 @@ impl Driver for Postgres {
             .await?;
         rows::finish(loan).await;
         Ok(catalogue)
+    }
+
+    async fn field_that_calls(
+        &self,
+        fields: &[String],
+        tables: &[String],
+    ) -> Result<Option<String>> {
+        let loan = Pool::borrow(&self.pool, SMALL_ACT).await?;
+        rows::begin(&self.pool, &loan, SMALL_ACT).await?;
+        let params: [&(dyn ToSql + Sync); 2] = [&fields, &tables];
+        let found = loan.client().query_opt(FIELD_THAT_CALLS, &params);
+        let found = self
+            .pool
+            .within(SMALL_ACT, "looking up functions", found)
+            .await?;
+        rows::finish(loan).await;
+        Ok(found.map(|row| row.get(0)))
     }
 
     async fn dry_run(&self, sql: &str) -> Result<String> {

@@ -25,6 +25,7 @@ use super::{Driver, Limits, RowStream, gather};
 mod functions;
 mod introspect;
 mod rows;
+mod search;
 mod session;
 
 /// Connections to one file at a time. Readers of one file share its page cache only through the kernel.
@@ -81,17 +82,18 @@ impl Sqlite {
     ) -> Result<T> {
         let loan = Pool::borrow(&self.pool, limit).await?;
         let watch = session::Watch::new(limit);
-        let joined = spawn_blocking(move || {
+        let clock = watch.clone();
+        let running = spawn_blocking(move || {
             let mut loan = loan;
             loan.open()?;
             let connection = loan.connection();
-            watch.install(connection, BUSY.min(limit));
+            clock.install(connection, BUSY.min(limit));
             let done = act(connection, &loan.pool);
-            let done = done.map_err(|error| watch.explain(error));
+            let done = done.map_err(|error| clock.explain(error));
             session::Watch::remove(connection);
             done
-        })
-        .await;
+        });
+        let joined = watch.wait(running).await?;
         joined.map_err(|_| self.pool.stopped())?
     }
 }

@@ -15,9 +15,10 @@ use tidegate_schema::{
     Error, Result,
     model::{Cell, ResultColumn},
 };
-use tokio_postgres::{CancelToken, SimpleQueryMessage, SimpleQueryStream};
+use tokio_postgres::{CancelToken, Column, SimpleQueryMessage, SimpleQueryStream, types::Type};
 
 use super::{
+    bound::Statement,
     pool::{Loan, Pool},
     text::{self, Reader},
 };
@@ -56,12 +57,12 @@ pub(super) async fn finish(loan: Loan) {
 /// The plan of a query; empty for what is no query (`SHOW`, `EXPLAIN`).
 pub(super) async fn plan(pool: &Pool, loan: &Loan, sql: &str, time: Duration) -> Result<String> {
     begin(pool, loan, time).await?;
-    describe(pool, loan, sql, time).await?;
-    let first = sql.trim_start().get(..4).unwrap_or_default();
-    if first.eq_ignore_ascii_case("show") || first.eq_ignore_ascii_case("expl") {
+    prepare(pool, loan, sql, time).await?;
+    let statement = Statement::read(sql);
+    if !statement.is_query() {
         return Ok(String::new());
     }
-    let explain = format!("EXPLAIN {sql}");
+    let explain = format!("EXPLAIN {}", statement.sql);
     let rows = pool
         .within(time, "planning", loan.client().simple_query(&explain))
         .await?;
@@ -85,12 +86,16 @@ pub(super) async fn stream(
 ) -> Result<RowStream> {
     let begun = async {
         begin(&pool, &loan, limits.time).await?;
-        let columns = describe(&pool, &loan, sql, limits.time).await?;
-        let rows = loan.client().simple_query_raw(sql);
+        let prepared = prepare(&pool, &loan, sql, limits.time).await?;
+        let types: Vec<&Type> = prepared.columns().iter().map(Column::type_).collect();
+        let bounded = Statement::read(sql).bounded(&types, limits.bytes);
+        let rows = loan
+            .client()
+            .simple_query_raw(bounded.as_deref().unwrap_or(sql));
         let rows = pool.within(limits.time, "sending the query", rows).await?;
-        Ok((columns, rows))
+        Ok((describe(&prepared), bounded.is_some(), rows))
     };
-    let ((columns, readers), rows) = match begun.await {
+    let ((columns, readers), bounded, rows) = match begun.await {
         Ok(begun) => begun,
         Err(error) => {
             // A failed transaction is ended by its rollback; one that timed out may be stuck, and is not waited for.
@@ -105,6 +110,7 @@ pub(super) async fn stream(
         loan: Some(loan),
         rows: Some(Box::pin(rows)),
         readers,
+        bounded,
         pool,
         limits,
         deadline: Instant::now() + limits.time + GRACE,
@@ -127,13 +133,13 @@ pub(super) async fn stream(
     })
 }
 
-/// Columns and how to read their cells. Nothing that returns no columns is ever run.
-async fn describe(
+/// Proves that the text is one statement that returns columns. Nothing else is ever run.
+async fn prepare(
     pool: &Pool,
     loan: &Loan,
     sql: &str,
     time: Duration,
-) -> Result<(Vec<ResultColumn>, Vec<Reader>)> {
+) -> Result<tokio_postgres::Statement> {
     let statement = pool
         .within(
             time + GRACE,
@@ -150,7 +156,12 @@ async fn describe(
     if statement.columns().is_empty() {
         return Err(Error::invalid("sql", "is no query: it returns no columns"));
     }
-    let described = statement.columns().iter().map(|column| {
+    Ok(statement)
+}
+
+/// Columns and how to read their cells.
+fn describe(prepared: &tokio_postgres::Statement) -> (Vec<ResultColumn>, Vec<Reader>) {
+    let described = prepared.columns().iter().map(|column| {
         let (kind, reader) = text::reader(column.type_());
         let data_type = column.type_().name().to_owned();
         (
@@ -162,7 +173,15 @@ async fn describe(
             reader,
         )
     });
-    Ok(described.unzip())
+    described.unzip()
+}
+
+/// What the server sent.
+enum Sent {
+    Row(Vec<Cell>),
+    /// A row without its wide cells, as it is larger than the whole result may be.
+    TooLarge,
+    End,
 }
 
 /// A run whose rows are on their way.
@@ -173,6 +192,8 @@ struct Run {
     /// Taken when the rest of them is drained behind the reader's back.
     rows: Option<Pin<Box<SimpleQueryStream>>>,
     readers: Vec<Reader>,
+    /// Whether one more column says that the row fits.
+    bounded: bool,
     pool: Arc<Pool>,
     limits: Limits,
     deadline: Instant,
@@ -196,19 +217,19 @@ impl Run {
         let mut batch = Vec::new();
         let end = loop {
             match self.next_row().await {
-                Ok(Some(row)) => {
+                Ok(Sent::Row(row)) => {
                     self.bytes += row.iter().map(cell_bytes).sum::<usize>();
                     if self.sent + batch.len() >= self.limits.rows || self.bytes > self.limits.bytes
                     {
-                        self.cut = true;
-                        break Some(Ok(Batch::Cut(self.sent + batch.len())));
+                        break Some(Ok(self.cut_after(batch.len())));
                     }
                     batch.push(row);
                     if batch.len() >= full {
                         break None;
                     }
                 }
-                Ok(None) => break None,
+                Ok(Sent::TooLarge) => break Some(Ok(self.cut_after(batch.len()))),
+                Ok(Sent::End) => break None,
                 Err(error) => break Some(Err(error)),
             }
         };
@@ -220,11 +241,16 @@ impl Run {
         Ok(Some(Batch::Rows(batch)))
     }
 
-    async fn next_row(&mut self) -> Result<Option<Vec<Cell>>> {
+    fn cut_after(&mut self, rows: usize) -> Batch {
+        self.cut = true;
+        Batch::Cut(self.sent + rows)
+    }
+
+    async fn next_row(&mut self) -> Result<Sent> {
         loop {
             let left = self.deadline.saturating_duration_since(Instant::now());
             let Some(rows) = self.rows.as_mut() else {
-                return Ok(None);
+                return Ok(Sent::End);
             };
             let Ok(message) = tokio::time::timeout(left, rows.next()).await else {
                 return Err(Error::Timeout {
@@ -234,8 +260,11 @@ impl Run {
             };
             match message {
                 Some(Ok(SimpleQueryMessage::Row(row))) => {
+                    if self.bounded && row.get(self.readers.len()) != Some("t") {
+                        return Ok(Sent::TooLarge);
+                    }
                     let cells = self.readers.iter().enumerate();
-                    return Ok(Some(
+                    return Ok(Sent::Row(
                         cells
                             .map(|(at, reader)| row.get(at).map_or(Cell::Null, reader))
                             .collect(),
@@ -249,7 +278,7 @@ impl Run {
                 }
                 None => {
                     self.end().await;
-                    return Ok(None);
+                    return Ok(Sent::End);
                 }
             }
         }

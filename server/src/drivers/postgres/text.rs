@@ -4,6 +4,8 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 use tidegate_schema::model::{Cell, CellKind};
 use tokio_postgres::types::{Kind, Type};
 
+use crate::drivers::MAX_JSON_BYTES;
+
 /// Reads one non-null cell.
 pub(super) type Reader = fn(&str) -> Cell;
 
@@ -41,9 +43,7 @@ pub(super) fn reader(kind: &Type) -> (CellKind, Reader) {
         Type::TIMESTAMP => (CellKind::Timestamp, timestamp),
         Type::TIMESTAMPTZ => (CellKind::Timestamp, timestamp_with_zone),
         Type::BYTEA => (CellKind::Bytes, bytes),
-        Type::JSON | Type::JSONB => (CellKind::Json, |text| {
-            from(text, serde_json::from_str(text), Cell::Json)
-        }),
+        Type::JSON | Type::JSONB => (CellKind::Json, document),
         _ => (CellKind::Text, |text| Cell::Text(text.to_owned())),
     }
 }
@@ -87,6 +87,13 @@ fn timestamp_with_zone(text: &str) -> Cell {
         DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z"),
         Cell::TimestampTz,
     )
+}
+
+fn document(text: &str) -> Cell {
+    if text.len() > MAX_JSON_BYTES {
+        return Cell::Text(text.to_owned());
+    }
+    from(text, serde_json::from_str(text), Cell::Json)
 }
 
 fn bytes(text: &str) -> Cell {
@@ -153,5 +160,7 @@ mod tests {
             Cell::Json(serde_json::json!({"a": [1]}))
         );
         assert_eq!(read(&Type::INT4_ARRAY, "{1,2}"), Cell::Text("{1,2}".into()));
+        let long = format!("[{}1]", "1,".repeat(MAX_JSON_BYTES / 2));
+        assert_eq!(read(&Type::JSON, &long), Cell::Text(long.clone()));
     }
 }

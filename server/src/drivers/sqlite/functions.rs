@@ -1,10 +1,13 @@
-//! The mathematical functions SQLite has when it is built with them, which the embedded one is not.
+//! The mathematical functions SQLite has when it is built with them, which the embedded one is not, and those of its
+//! own that we replace.
 
 use rusqlite::{
     Connection, Result,
     functions::{Context, FunctionFlags},
     types::{Value, ValueRef},
 };
+
+use super::search;
 
 type Of1 = fn(f64) -> f64;
 type Of2 = fn(f64, f64) -> f64;
@@ -81,7 +84,7 @@ pub(super) fn add(connection: &Connection) -> Result<()> {
             })
         })?;
     }
-    Ok(())
+    search::add(connection, flags)
 }
 
 /// A number, or text that is one; anything else makes the result NULL, as in SQLite.

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{BUSY, Loan, session::Watch};
-use crate::drivers::{Batch, Limits, ROWS_PER_BATCH, RowStream, cell_bytes};
+use crate::drivers::{Batch, Limits, MAX_JSON_BYTES, ROWS_PER_BATCH, RowStream, cell_bytes};
 
 /// Batches on their way while the reader is busy.
 const BATCHES_AHEAD: usize = 4;
@@ -37,7 +37,7 @@ pub(super) async fn stream(loan: Loan, sql: String, limits: Limits) -> Result<Ro
     };
     let ended = outcome.clone();
     // Dropped with the stream, or with this future while the statement is still being prepared.
-    let leash = Leash(watch);
+    let leash = Leash(watch.clone());
     spawn_blocking(move || {
         let mut columns_in = Some(columns_in);
         match (runner.run(loan, &sql, &mut columns_in), columns_in) {
@@ -45,13 +45,16 @@ pub(super) async fn stream(loan: Loan, sql: String, limits: Limits) -> Result<Ro
             (done, _) => drop(ended.set(done)),
         }
     });
-    let columns = columns_out.await.map_err(|_| pool.stopped())??;
+    let columns = watch.wait(columns_out).await?;
+    let columns = columns.map_err(|_| pool.stopped())??;
     let batches = stream::unfold(Some((batches_out, leash)), move |state| {
-        let (outcome, pool) = (outcome.clone(), pool.clone());
+        let (outcome, pool, watch) = (outcome.clone(), pool.clone(), watch.clone());
         async move {
             let (mut batches, leash) = state?;
-            if let Some(batch) = batches.recv().await {
-                return Some((Ok(batch), Some((batches, leash))));
+            match watch.wait(batches.recv()).await {
+                Ok(Some(batch)) => return Some((Ok(batch), Some((batches, leash)))),
+                Ok(None) => {}
+                Err(error) => return Some((Err(error), None)),
             }
             match outcome.get() {
                 Some(Ok(())) => None,
@@ -150,11 +153,19 @@ impl Runner {
         let (mut sent, mut bytes, mut batch) = (0_usize, 0_usize, Vec::new());
         while let Some(row) = rows.next().map_err(failed)? {
             let mut cells = Vec::with_capacity(kinds.len());
+            let (mut copied, mut fits) = (bytes, true);
             for (index, kind) in kinds.iter().enumerate() {
-                cells.push(cell(*kind, row.get_ref(index).map_err(failed)?));
+                let value = row.get_ref(index).map_err(failed)?;
+                // Counted before it is copied: a row of many large values may be larger than our memory.
+                copied = copied.saturating_add(value_bytes(value));
+                fits = copied <= self.limits.bytes;
+                if !fits {
+                    break;
+                }
+                cells.push(cell(*kind, value));
             }
             bytes += cells.iter().map(cell_bytes).sum::<usize>();
-            if sent + batch.len() >= self.limits.rows || bytes > self.limits.bytes {
+            if sent + batch.len() >= self.limits.rows || !fits || bytes > self.limits.bytes {
                 sent += batch.len();
                 return self
                     .send(Batch::Rows(batch))
@@ -195,6 +206,15 @@ impl Runner {
             Err(_) => Err(self.watch.timeout()),
         }
     }
+}
+
+/// What a value weighs at least once it is a cell.
+fn value_bytes(value: ValueRef<'_>) -> usize {
+    size_of::<Cell>()
+        + match value {
+            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
+            ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => 0,
+        }
 }
 
 fn columns(statement: &Statement<'_>) -> Vec<ResultColumn> {
@@ -274,7 +294,9 @@ fn typed_text(kind: CellKind, text: &str) -> Option<Cell> {
             .map(Cell::Time),
         CellKind::Timestamp => timestamp(text),
         CellKind::Decimal => is_plain_decimal(text).then(|| Cell::Decimal(text.to_owned())),
-        CellKind::Json => serde_json::from_str(text).ok().map(Cell::Json),
+        CellKind::Json if text.len() <= MAX_JSON_BYTES => {
+            serde_json::from_str(text).ok().map(Cell::Json)
+        }
         _ => None,
     }
 }

@@ -21,8 +21,13 @@ use super::functions;
 
 /// Opcodes between two looks at the clock; a few microseconds of work.
 const OPCODES_PER_LOOK: i32 = 1_000;
-/// No value, row or intermediate string may be larger.
-const MAX_VALUE_BYTES: i32 = 64 << 20;
+/// The clock stops a run itself; this much later whoever waits is told, even if its thread is stuck in one function.
+const GRACE: Duration = Duration::from_secs(2);
+/// No value, row or intermediate string may be larger. A function does not look at the clock, and the slowest,
+/// LIKE, takes a few seconds for one so large.
+pub(super) const MAX_VALUE_BYTES: i32 = 16 << 20;
+/// No pattern of LIKE or GLOB may be longer: each character may be compared at every place of the text.
+const MAX_PATTERN_BYTES: i32 = 100;
 /// No statement may be longer.
 const MAX_SQL_BYTES: i32 = 1 << 20;
 
@@ -46,8 +51,8 @@ const READING_PRAGMAS: &[&str] = &[
 
 /// Opens the file so that nothing can be changed through the connection.
 ///
-/// The read-only flag stands in for `mode=ro`: without the URI flag a path such as `file:x?mode=rwc` is a plain
-/// file name, so no path can ask for more.
+/// The read-only flag stands in for `mode=ro`. The bundled SQLite takes a path that begins with `file:` for a URI,
+/// whatever the flags say; `path` is absolute and begins with a slash, so no path can ask for more.
 pub(super) fn open(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -60,6 +65,7 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     for (limit, value) in [
         (Limit::SQLITE_LIMIT_ATTACHED, 0),
         (Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES),
+        (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, MAX_PATTERN_BYTES),
         (Limit::SQLITE_LIMIT_SQL_LENGTH, MAX_SQL_BYTES),
         (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
     ] {
@@ -127,6 +133,15 @@ impl Watch {
         }
     }
 
+    /// Waits for the run, but not much longer than it may take.
+    pub(super) async fn wait<T>(&self, act: impl Future<Output = T>) -> Result<T, Error> {
+        let waited = tokio::time::timeout(self.left() + GRACE, act).await;
+        waited.map_err(|_| {
+            self.cancel();
+            self.timeout()
+        })
+    }
+
     pub(super) fn install(&self, connection: &Connection, busy: Duration) {
         let watch = self.clone();
         let look = move || watch.is_cancelled() || watch.left().is_zero();
@@ -147,5 +162,21 @@ impl Watch {
         } else {
             error
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_run_that_does_not_end_is_waited_for_a_little_longer_than_it_may_take() {
+        let watch = Watch::new(Duration::from_millis(10));
+        let started = Instant::now();
+        let error = watch.wait(std::future::pending::<()>()).await;
+        assert!(matches!(error, Err(Error::Timeout { .. })), "{error:?}");
+        assert!(started.elapsed() >= GRACE && started.elapsed() < 3 * GRACE);
+        assert!(watch.is_cancelled());
+        assert_eq!(watch.wait(async { 7 }).await.expect("in time"), 7);
     }
 }

@@ -222,6 +222,39 @@ async fn caps_cut_and_say_so() {
     assert_eq!(set.cut_at, Some(set.rows.len()));
 }
 
+#[tokio::test]
+async fn a_row_is_weighed_before_it_is_copied() {
+    let (_folder, _, driver) = opened(PEOPLE).await;
+    let wide = vec!["s"; 200].join(", ");
+    let sql = format!(
+        "WITH x AS MATERIALIZED (SELECT printf('%.1000000c', 'a') AS s) SELECT {wide} FROM x"
+    );
+    let set = driver.run(&sql, within(10, 5_000)).await.expect("runs");
+    assert_eq!((set.rows.len(), set.cut_at), (0, Some(0)));
+    let pair = "WITH x AS MATERIALIZED (SELECT printf('%.100000c', 'a') AS s) SELECT s, s FROM x";
+    let set = driver.run(pair, within(10, 5_000)).await.expect("runs");
+    assert_eq!((set.rows.len(), set.cut_at), (1, None));
+}
+
+#[tokio::test]
+async fn what_one_function_can_do_is_bounded() {
+    let (_folder, _, driver) = opened(PEOPLE).await;
+    for (sql, part) in [
+        ("SELECT length(printf('%.60000000c', 'a'))", "too big"),
+        (
+            "SELECT 'a' LIKE '%' || printf('%.200c', 'a') || 'b'",
+            "pattern too complex",
+        ),
+    ] {
+        let error = driver.run(sql, within(10, 5_000)).await.expect_err(sql);
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    let sql = "SELECT instr(printf('%.4000000c', 'a'), printf('%.2000000c', 'a') || 'b'),
+        replace(1.50, '.', ',')";
+    let set = driver.run(sql, within(10, 10_000)).await.expect("runs");
+    assert_eq!(set.rows[0], [Cell::Int(0), Cell::Text("1,5".into())]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn time_runs_out_and_the_connection_lives_on() {
     let (_folder, _, driver) = opened(PEOPLE).await;
