@@ -13,7 +13,7 @@ use crate::{
     config::Config,
     services::{
         chat::Chat, conversations::Conversations, databases::Databases, datasources::Datasources,
-        keys::Keys, models::Models, sql::Sql,
+        keys::Keys, models::Models, running::Running, sql::Sql,
     },
     workers::registry::Registry,
 };
@@ -36,6 +36,8 @@ pub struct Parts {
     pub databases: Databases,
     /// Turns under way at once.
     pub turns: Arc<Semaphore>,
+    /// Turns under way by conversation.
+    pub running: Running,
     /// Work that must be finished before the process ends.
     pub tasks: TaskTracker,
     /// Set when the process is to end.
@@ -80,6 +82,7 @@ impl App {
             store,
             clock,
             turns,
+            running: Running::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             config,

@@ -74,4 +74,34 @@ impl Caller {
             _ => Ok(()),
         }
     }
+
+    /// Whether the caller may see a message that was asked of `asked_of`.
+    ///
+    /// Only database modes ask something today. A mode that asks a knowledge space must tell its names from those
+    /// of datasources before it is let in here.
+    pub fn may_see(&self, asked_of: Option<&str>) -> bool {
+        match (&self.datasources, asked_of) {
+            (Some(names), Some(asked)) if !asked.is_empty() => {
+                names.iter().any(|name| name == asked)
+            }
+            _ => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grants_hide_what_was_asked_of_other_datasources_and_nothing_else() {
+        let granted = Caller {
+            datasources: Some(vec!["shop".to_owned()]),
+            ..Caller::local("001")
+        };
+        assert!(granted.may_see(Some("shop")));
+        assert!(granted.may_see(Some("")) && granted.may_see(None));
+        assert!(!granted.may_see(Some("payroll")));
+        assert!(Caller::local("001").may_see(Some("payroll")));
+    }
 }

@@ -52,6 +52,11 @@ impl ChatMode {
         }
     }
 
+    /// Whether turns of the mode are answered; the others are known by name alone.
+    pub fn is_answered(self) -> bool {
+        matches!(self, Self::Normal | Self::WithDbExecute)
+    }
+
     /// The mode of a wire name; `chat_data` is DB-GPT v2's name for [`ChatMode::WithDbExecute`].
     pub fn from_name(name: &str) -> Option<Self> {
         if name == "chat_data" {
@@ -163,6 +168,18 @@ pub struct NewMessage {
     pub detail: MessageDetail,
 }
 
+/// A turn that was begun: what its answer is bound to.
+///
+/// Rounds start again when a conversation is deleted and its id is used once more, so a round alone would let an
+/// old answer land under a new question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BegunTurn {
+    /// Round in the conversation, from 1.
+    pub round: i32,
+    /// The stored question.
+    pub question: MessageId,
+}
+
 /// Which conversations to list; `None` does not filter.
 #[derive(Debug, Clone, Default)]
 pub struct ConversationFilter {
@@ -174,6 +191,8 @@ pub struct ConversationFilter {
     pub mode: Option<String>,
     /// One conversation.
     pub id: Option<ConversationId>,
+    /// Only those in which nothing was asked of a datasource beyond these.
+    pub asked_within: Option<Vec<String>>,
 }
 
 /// A page to fetch.

@@ -143,9 +143,90 @@ impl Answer {
     }
 }
 
+/// A sentence for a result that a cap cut, as the words for the person carry it.
+pub fn cut_words(result: &RowSet) -> Option<String> {
+    result.cut_at.map(|rows| after_cut(rows as u64))
+}
+
+/// What the words for the person have to say beside a document that holds fewer rows than there are: that a cap
+/// cut the result, unless the document's own text says so, and that not every row read was kept.
+pub fn cut_note(document: &Value) -> Option<String> {
+    let kept = document.get("rows")?.as_array()?.len() as u64;
+    let evidence = document.get("evidence")?;
+    let number = |name: &str| evidence.get(name).and_then(Value::as_u64);
+    let text = document.get("text").and_then(Value::as_str);
+    let cut = number("cut_at")
+        .map(after_cut)
+        .filter(|words| text.is_none_or(|text| !text.contains(words.as_str())));
+    let shortened = number("rows_read")
+        .filter(|read| *read > kept)
+        .map(|read| format!("The first {} of {} rows.", grouped(kept), grouped(read)));
+    let notes: Vec<String> = [shortened, cut].into_iter().flatten().collect();
+    (!notes.is_empty()).then(|| notes.join(" "))
+}
+
+fn after_cut(rows: u64) -> String {
+    let noun = if rows == 1 { "row" } else { "rows" };
+    format!("Cut after {} {noun}; there are more.", grouped(rows))
+}
+
+/// A count with a comma between thousands.
+fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_have_commas_between_thousands() {
+        let counts = [0, 999, 1000, 12_345, 123_456, 1_234_567].map(grouped);
+        assert_eq!(
+            counts,
+            ["0", "999", "1,000", "12,345", "123,456", "1,234,567"]
+        );
+    }
+
+    #[test]
+    fn a_document_says_when_rows_are_missing() {
+        let document = |text: &str, kept: usize, read: usize, cut_at: Option<usize>| {
+            json!({
+                "text": text,
+                "rows": vec![json!([1]); kept],
+                "evidence": {"rows_read": read, "cut_at": cut_at},
+            })
+        };
+        assert_eq!(cut_note(&document("", 3, 3, None)), None);
+        assert_eq!(
+            cut_note(&document("", 1000, 5000, None)).as_deref(),
+            Some("The first 1,000 of 5,000 rows.")
+        );
+        assert_eq!(
+            cut_note(&document("", 1000, 10_000, Some(10_000))).as_deref(),
+            Some("The first 1,000 of 10,000 rows. Cut after 10,000 rows; there are more.")
+        );
+        let result = RowSet {
+            cut_at: Some(10),
+            ..RowSet::default()
+        };
+        let said = cut_words(&result).expect("the result is cut");
+        assert_eq!(said, "Cut after 10 rows; there are more.");
+        assert_eq!(
+            cut_note(&document("", 10, 10, Some(10))),
+            Some(said.clone())
+        );
+        assert_eq!(cut_note(&document(&said, 10, 10, Some(10))), None);
+        assert_eq!(cut_note(&json!({"text": "hello", "rows": null})), None);
+    }
 
     #[test]
     fn numbers_keep_every_digit() {

@@ -21,10 +21,11 @@ pub use catalogue::{
 };
 pub use chart::ChartKind;
 pub use conversation::{
-    ChatMode, Conversation, ConversationFilter, Message, MessageDetail, NewMessage, Page, PageOf,
-    Role, TurnHead,
+    BegunTurn, ChatMode, Conversation, ConversationFilter, Message, MessageDetail, NewMessage,
+    Page, PageOf, Role, TurnHead,
 };
 pub use datasource::{Connection, Datasource, DatasourcePatch, Engine, NewDatasource};
+pub use document::{cut_note, cut_words};
 pub use event::{Answer, ChatEvent, Evidence, Stage, StageTime, Usage};
 pub use key::{ApiKey, NewApiKey};
 pub use result::{Cell, CellKind, ResultColumn, RowSet};

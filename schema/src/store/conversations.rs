@@ -1,7 +1,10 @@
 //! Conversations: heads, lists and pages. Turns are in `turns`, messages in `messages`.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use diesel::prelude::*;
+use diesel::{
+    dsl::{exists, not},
+    prelude::*,
+};
 use diesel_async::{AsyncConnection as _, RunQueryDsl};
 
 use super::{Store, columns::stored, with_read, with_tx, with_write};
@@ -60,6 +63,14 @@ macro_rules! filtered {
         }
         if let Some(id) = &filter.id {
             query = query.filter(conversations::id.eq(id.as_str()));
+        }
+        if let Some(names) = &filter.asked_within {
+            // A message without a datasource hides nothing: a comparison with NULL is not true.
+            let hidden = messages::table
+                .filter(messages::conversation_id.eq(conversations::id))
+                .filter(messages::select_param.ne(""))
+                .filter(messages::select_param.ne_all(names.iter().map(String::as_str)));
+            query = query.filter(not(exists(hidden)));
         }
         query
     }};

@@ -65,12 +65,13 @@ impl TryFrom<Row> for Message {
 }
 
 impl Store {
-    /// A conversation's messages in order; none if there is no such conversation.
+    /// A conversation's messages in order; none if there is no such conversation. A round stands together, even
+    /// where a later question was stored before its answer.
     pub async fn list_messages(&self, conversation: &ConversationId) -> Result<Vec<Message>> {
         let rows: Vec<Row> = with_read!(self, |conn| {
             messages::table
                 .filter(messages::conversation_id.eq(conversation.as_str()))
-                .order(messages::position)
+                .order((messages::round, messages::position))
                 .select(Row::as_select())
                 .load(conn)
                 .await?
@@ -88,7 +89,11 @@ impl Store {
             let rows: Vec<Row> = with_read!(self, |conn| {
                 messages::table
                     .filter(messages::conversation_id.eq_any(some.iter().copied()))
-                    .order((messages::conversation_id, messages::position))
+                    .order((
+                        messages::conversation_id,
+                        messages::round,
+                        messages::position,
+                    ))
                     .select(Row::as_select())
                     .load(conn)
                     .await?

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     Error, Result,
-    ids::ConversationId,
-    model::{MessageDetail, NewMessage, Role, TurnHead},
+    ids::{ConversationId, MessageId},
+    model::{BegunTurn, MessageDetail, NewMessage, Role, TurnHead},
     tables::{conversations, messages},
 };
 
@@ -61,15 +61,15 @@ impl NewRow {
 }
 
 impl Store {
-    /// Stores a question and gives its round, from 1. The conversation is made when there is none; its title,
-    /// and its model and what it asks where `head` says them, become this question's. Its mode, user and codes
-    /// stay those it was made with.
+    /// Stores a question and gives the turn that its answer will end. The conversation is made when there is none;
+    /// its title, and its model and what it asks where `head` says them, become this question's. Its mode, user
+    /// and codes stay those it was made with.
     pub async fn begin_turn(
         &self,
         head: TurnHead,
         human: NewMessage,
         now: DateTime<Utc>,
-    ) -> Result<i32> {
+    ) -> Result<BegunTurn> {
         let id = head.conversation.as_str();
         let title = title_of(&clean(&human.content));
         let message = NewRow::of(&human, now)?;
@@ -120,20 +120,24 @@ impl Store {
                 ))
                 .execute(conn)
                 .await?;
-            Ok(round)
+            Ok(BegunTurn {
+                round,
+                question: MessageId(message.id.clone()),
+            })
         })
     }
 
-    /// Stores what ends a turn, all of it or nothing. A round takes each role once: [`Error::Conflict`] if one of
-    /// `messages` is there already, and nothing is changed.
+    /// Stores what ends a turn, all of it or nothing. [`Error::Conflict`] if the turn's question is not there any
+    /// more, or if one of `messages` is there already, as a round takes each role once; nothing is changed then.
     pub async fn finish_turn(
         &self,
         conversation: &ConversationId,
-        round: i32,
+        turn: &BegunTurn,
         messages: Vec<NewMessage>,
         now: DateTime<Utc>,
     ) -> Result<()> {
         let id = conversation.as_str();
+        let round = turn.round;
         let count = messages.len() as i32;
         let roles: Vec<&str> = messages.iter().map(|message| message.role.name()).collect();
         let rows: Vec<NewRow> = messages
@@ -153,23 +157,30 @@ impl Store {
             let Some(next) = next else {
                 return Err(Error::not_found("conversation", id));
             };
-            let present: Vec<String> = messages::table
+            let present: Vec<(String, String)> = messages::table
                 .filter(
                     messages::conversation_id
                         .eq(id)
                         .and(messages::round.eq(round)),
                 )
-                .select(messages::role)
+                .select((messages::id, messages::role))
                 .load(conn)
                 .await?;
-            if !present.iter().any(|role| role == Role::Human.name()) {
+            if !present
+                .iter()
+                .any(|(message, _)| message == turn.question.as_str())
+            {
                 return Err(Error::Conflict {
                     reason: format!(
-                        "the conversation '{id}' has no question in round {round}; it was cleared, or never asked"
+                        "the question that this answers is not in round {round} of the conversation '{id}'; it was \
+                         cleared or deleted, or never asked"
                     ),
                 });
             }
-            if let Some(role) = present.iter().find(|role| roles.contains(&role.as_str())) {
+            if let Some((_, role)) = present
+                .iter()
+                .find(|(_, role)| roles.contains(&role.as_str()))
+            {
                 return Err(Error::Conflict {
                     reason: format!(
                         "round {round} of the conversation '{id}' has its '{role}' message already"
@@ -196,7 +207,7 @@ impl Store {
     pub async fn cut_turn(
         &self,
         conversation: &ConversationId,
-        round: i32,
+        turn: &BegunTurn,
         said: &str,
         now: DateTime<Utc>,
     ) -> Result<()> {
@@ -209,7 +220,7 @@ impl Store {
             content: said.to_owned(),
             detail: detail.clone(),
         });
-        self.finish_turn(conversation, round, messages.into(), now)
+        self.finish_turn(conversation, turn, messages.into(), now)
             .await
     }
 }

@@ -2,14 +2,16 @@
 
 use tidegate_schema::{
     ids::{ConversationId, MessageId},
-    model::{Conversation, ConversationFilter, Page, Role, TurnHead},
+    model::{Conversation, ConversationFilter, MessageDetail, NewMessage, Page, Role, TurnHead},
     store::Store,
 };
 
-use crate::place::{Place, ask, at, head, kept, message, on_both};
+use crate::place::{Place, ask, at, head, kept, message, on_both, turn_of};
 
 on_both!(
     filters_and_pages,
+    what_was_asked_beyond_some_datasources_is_left_out,
+    a_round_stands_together,
     pages_by_place_meet_every_row_once,
     messages_of_several,
     editing_a_message,
@@ -143,6 +145,84 @@ async fn filters_and_pages(place: Place) {
     );
 }
 
+async fn what_was_asked_beyond_some_datasources_is_left_out(place: Place) {
+    let store = place.open().await;
+    for (number, asked) in [
+        (1, Some("shop")),
+        (2, Some("payroll")),
+        (3, None),
+        (4, Some("")),
+        (5, Some("shop")),
+        (5, Some("payroll")),
+        (5, Some("shop")),
+    ] {
+        let id = format!("c{number}");
+        let question = NewMessage {
+            detail: MessageDetail {
+                select_param: asked.map(Into::into),
+                ..MessageDetail::default()
+            },
+            ..message(Role::Human, "?")
+        };
+        store
+            .begin_turn(head(&id), question, at(number))
+            .await
+            .unwrap();
+    }
+    for (names, expected) in [
+        (Some(vec!["shop"]), vec!["c4", "c3", "c1"]),
+        (
+            Some(vec!["shop", "payroll"]),
+            vec!["c5", "c4", "c3", "c2", "c1"],
+        ),
+        (Some(vec![]), vec!["c4", "c3"]),
+        (None, vec!["c5", "c4", "c3", "c2", "c1"]),
+    ] {
+        let filter = ConversationFilter {
+            asked_within: names.map(|names| names.into_iter().map(String::from).collect()),
+            ..ConversationFilter::default()
+        };
+        let page = Page { number: 1, size: 9 };
+        let listed = store.list_conversations(&filter, page).await.unwrap();
+        assert_eq!(ids(&listed.items), expected, "{filter:?}");
+        assert_eq!(listed.total, expected.len() as u64);
+        let scanned = store
+            .scan_conversations(&filter, None, None, 9, false)
+            .await
+            .unwrap();
+        assert_eq!(ids(&scanned), expected, "{filter:?}");
+    }
+}
+
+async fn a_round_stands_together(place: Place) {
+    let store = place.open().await;
+    let id = ask(&store, head("a"), "first?", 0).await;
+    ask(&store, head("a"), "second?", 1).await;
+    finish(&store, &id, 2, "second!", 2).await;
+    finish(&store, &id, 1, "first!", 3).await;
+    let expected = [
+        (1, 0, "first?"),
+        (1, 4, "first!"),
+        (1, 5, "first!"),
+        (2, 1, "second?"),
+        (2, 2, "second!"),
+        (2, 3, "second!"),
+    ];
+    for messages in [
+        store.list_messages(&id).await.unwrap(),
+        store
+            .list_messages_of(std::slice::from_ref(&id))
+            .await
+            .unwrap(),
+    ] {
+        let found: Vec<(i32, i32, &str)> = messages
+            .iter()
+            .map(|m| (m.round, m.index, m.content.as_str()))
+            .collect();
+        assert_eq!(found, expected);
+    }
+}
+
 async fn pages_by_place_meet_every_row_once(place: Place) {
     let store = place.open().await;
     // Three at a time share an instant, and ids differ in case, where collations disagree.
@@ -227,8 +307,9 @@ async fn pages_by_place_meet_every_row_once(place: Place) {
 
 async fn finish(store: &Store, id: &ConversationId, round: i32, answer: &str, seconds: i64) {
     let messages = vec![message(Role::Ai, answer), message(Role::View, answer)];
+    let turn = turn_of(store, id, round).await;
     store
-        .finish_turn(id, round, messages, at(seconds))
+        .finish_turn(id, &turn, messages, at(seconds))
         .await
         .unwrap();
 }
@@ -316,6 +397,7 @@ async fn clearing_and_deleting(place: Place) {
         ask(&store, head("a"), "a?", 0).await,
         ask(&store, head("b"), "b?", 0).await,
     );
+    let asked = turn_of(&store, &a, 1).await;
     assert!(store.clear_conversation(&a, at(3)).await.unwrap());
     assert!(store.list_messages(&a).await.unwrap().is_empty());
     let head_of_a = store.find_conversation(&a).await.unwrap().unwrap();
@@ -324,7 +406,7 @@ async fn clearing_and_deleting(place: Place) {
         ("", kept(3))
     );
     let late = store
-        .finish_turn(&a, 1, vec![message(Role::Ai, "late")], at(4))
+        .finish_turn(&a, &asked, vec![message(Role::Ai, "late")], at(4))
         .await
         .unwrap_err();
     assert_eq!(
@@ -336,7 +418,8 @@ async fn clearing_and_deleting(place: Place) {
         store
             .begin_turn(head("a"), message(Role::Human, "next?"), at(5))
             .await
-            .unwrap(),
+            .unwrap()
+            .round,
         2
     );
     assert!(
@@ -351,6 +434,7 @@ async fn clearing_and_deleting(place: Place) {
         1,
         "others are left alone"
     );
+    let asked = turn_of(&store, &b, 1).await;
     assert!(store.delete_conversation(&b).await.unwrap());
     assert!(store.find_conversation(&b).await.unwrap().is_none());
     assert!(store.list_messages(&b).await.unwrap().is_empty());
@@ -359,8 +443,19 @@ async fn clearing_and_deleting(place: Place) {
         store
             .begin_turn(head("b"), message(Role::Human, "b?"), at(7))
             .await
-            .unwrap(),
+            .unwrap()
+            .round,
         1,
         "a new one"
     );
+    let late = store
+        .finish_turn(&b, &asked, vec![message(Role::Ai, "late")], at(8))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        late.kind(),
+        "conflict",
+        "an answer does not land under another question of the same round"
+    );
+    assert_eq!(store.list_messages(&b).await.unwrap().len(), 1);
 }

@@ -53,10 +53,11 @@ fn writer() {
 async fn write(store: Store, conversation: String, writer: String) {
     for turn in 0.. {
         let name = format!("{writer}.{turn}");
-        let round = store
+        let begun = store
             .begin_turn(head(&conversation), message(Role::Human, &name), at(turn))
             .await
             .unwrap();
+        let round = begun.round;
         say(&format!("asked {conversation} {round} {name}"));
         let detail = MessageDetail {
             evidence: Some(
@@ -73,7 +74,7 @@ async fn write(store: Store, conversation: String, writer: String) {
             },
         ];
         store
-            .finish_turn(&conversation.as_str().into(), round, answer, at(turn))
+            .finish_turn(&conversation.as_str().into(), &begun, answer, at(turn))
             .await
             .unwrap();
         say(&format!("answered {conversation} {round} {name}"));
@@ -146,7 +147,8 @@ async fn a_killed_writer_leaves_whole_turns(place: Place) {
         let mut rounds: HashMap<(String, i32), Vec<Message>> = HashMap::new();
         for conversation in ["c0", "c1"] {
             let messages = store.list_messages(&conversation.into()).await.unwrap();
-            let indexes: Vec<i32> = messages.iter().map(|m| m.index).collect();
+            let mut indexes: Vec<i32> = messages.iter().map(|m| m.index).collect();
+            indexes.sort_unstable();
             assert_eq!(
                 indexes,
                 (0..messages.len() as i32).collect::<Vec<_>>(),

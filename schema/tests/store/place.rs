@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use tidegate_schema::{
     Result,
     ids::ConversationId,
-    model::{MessageDetail, NewMessage, Role, TurnHead},
+    model::{BegunTurn, MessageDetail, NewMessage, Role, TurnHead},
     store::{Sealer, Store, StoreUrl},
     testing::{PostgresServer, TestDatabase},
 };
@@ -107,6 +107,18 @@ pub(crate) fn message(role: Role, content: &str) -> NewMessage {
         content: content.into(),
         detail: MessageDetail::default(),
     }
+}
+
+/// The turn of a round, by its stored question; one that was never begun if there is none.
+pub(crate) async fn turn_of(store: &Store, id: &ConversationId, round: i32) -> BegunTurn {
+    let question = store
+        .list_messages(id)
+        .await
+        .unwrap()
+        .into_iter()
+        .find(|message| message.round == round && message.role == Role::Human)
+        .map_or_else(|| "none".into(), |message| message.id);
+    BegunTurn { round, question }
 }
 
 /// A conversation of one question.

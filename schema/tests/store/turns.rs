@@ -6,7 +6,7 @@ use tidegate_schema::{
     store::Store,
 };
 
-use crate::place::{Place, at, head, kept, message, on_both};
+use crate::place::{Place, at, head, kept, message, on_both, turn_of};
 
 on_both!(
     a_turn_from_question_to_answer,
@@ -36,7 +36,11 @@ async fn a_turn_from_question_to_answer(place: Place) {
         ..message(Role::Human, "how many?")
     };
     assert_eq!(
-        store.begin_turn(head("a"), question, at(0)).await.unwrap(),
+        store
+            .begin_turn(head("a"), question, at(0))
+            .await
+            .unwrap()
+            .round,
         1
     );
     let id = "a".into();
@@ -64,7 +68,8 @@ async fn a_turn_from_question_to_answer(place: Place) {
             ..message(Role::View, "1")
         },
     ];
-    store.finish_turn(&id, 1, answer, at(2)).await.unwrap();
+    let begun = turn_of(&store, &id, 1).await;
+    store.finish_turn(&id, &begun, answer, at(2)).await.unwrap();
     let messages = store.list_messages(&id).await.unwrap();
     let expected = [
         (0, 1, Role::Human, "how many?"),
@@ -93,7 +98,8 @@ async fn a_turn_from_question_to_answer(place: Place) {
         store
             .begin_turn(head("a"), message(Role::Human, "and now?"), at(3))
             .await
-            .unwrap(),
+            .unwrap()
+            .round,
         2
     );
     assert_eq!(store.list_messages(&id).await.unwrap()[3].index, 3);
@@ -140,7 +146,8 @@ async fn the_head_follows_the_latest_question(place: Place) {
 
 async fn answer(store: &Store, round: i32, roles: &[Role]) -> tidegate_schema::Result<()> {
     let messages = roles.iter().map(|role| message(*role, "answer")).collect();
-    store.finish_turn(&"a".into(), round, messages, at(1)).await
+    let turn = turn_of(store, &"a".into(), round).await;
+    store.finish_turn(&"a".into(), &turn, messages, at(1)).await
 }
 
 async fn an_answer_is_stored_once(place: Place) {
@@ -188,12 +195,12 @@ async fn an_answer_is_stored_once(place: Place) {
 
 async fn a_cut_turn_keeps_what_was_said(place: Place) {
     let store = place.open().await;
-    let round = store
+    let begun = store
         .begin_turn(head("a"), message(Role::Human, "?"), at(0))
         .await
         .unwrap();
     store
-        .cut_turn(&"a".into(), round, "So far", at(1))
+        .cut_turn(&"a".into(), &begun, "So far", at(1))
         .await
         .unwrap();
     let messages = store.list_messages(&"a".into()).await.unwrap();
@@ -216,16 +223,16 @@ async fn turns_at_once_get_rounds_of_their_own(place: Place) {
             let mut rounds = Vec::new();
             for turn in 0..10 {
                 let question = message(Role::Human, &format!("{task}/{turn}"));
-                let round = store
+                let begun = store
                     .begin_turn(head("a"), question, at(turn))
                     .await
                     .unwrap();
                 let messages = vec![message(Role::Ai, "!"), message(Role::View, "!")];
                 store
-                    .finish_turn(&"a".into(), round, messages, at(turn))
+                    .finish_turn(&"a".into(), &begun, messages, at(turn))
                     .await
                     .unwrap();
-                rounds.push(round);
+                rounds.push(begun.round);
             }
             rounds
         });
@@ -234,10 +241,9 @@ async fn turns_at_once_get_rounds_of_their_own(place: Place) {
     rounds.sort_unstable();
     assert_eq!(rounds, (1..=80).collect::<Vec<_>>());
     let messages = store.list_messages(&"a".into()).await.unwrap();
-    assert_eq!(
-        messages.iter().map(|m| m.index).collect::<Vec<_>>(),
-        (0..240).collect::<Vec<_>>()
-    );
+    let mut indexes: Vec<i32> = messages.iter().map(|m| m.index).collect();
+    indexes.sort_unstable();
+    assert_eq!(indexes, (0..240).collect::<Vec<_>>());
     let mut ids: Vec<&str> = messages.iter().map(|m| m.id.as_str()).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -288,8 +294,9 @@ async fn odd_text_survives(place: Place) {
         content: long.clone(),
         detail: view,
     };
+    let turn = turn_of(&store, &"a".into(), 3).await;
     store
-        .finish_turn(&"a".into(), 3, vec![message], at(1))
+        .finish_turn(&"a".into(), &turn, vec![message], at(1))
         .await
         .unwrap();
     assert_eq!(

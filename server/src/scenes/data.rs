@@ -1,19 +1,19 @@
 //! `chat_with_db_execute`: a question in plain words, answered from a database with evidence.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use tidegate_schema::{
     Error, Result,
-    model::{Catalogue, Cell, ChatEvent, Evidence, RowSet, Stage, Verdict},
+    model::{Catalogue, Cell, ChatEvent, Evidence, RowSet, Stage, Verdict, cut_words},
 };
 
 use super::{
-    Attempt, Emitter, Gathered, Memory, Outcome, StageClock, extract, gather, prompt, show,
+    Emitter, Gathered, Ledger, Memory, Outcome, StageClock, extract, gather, prompt, show,
 };
 use crate::{
     drivers::Limits,
     guard::{GuardOptions, GuardedDatabase, Refusal},
-    workers::{GenerateRequest, LanguageModel, PromptMessage, Speaker, SqlTask},
+    workers::{GenerateRequest, LanguageModel, PromptMessage, ResponseFormat, Speaker, SqlTask},
 };
 
 /// What a turn of this scene takes.
@@ -44,8 +44,8 @@ pub struct DataTurn {
     pub max_tokens: Option<u32>,
 }
 
-/// Answers one question.
-pub async fn answer(turn: DataTurn, emitter: &Emitter) -> Result<Outcome> {
+/// Answers one question. Every statement stands in `ledger`, whatever ends the turn.
+pub async fn answer(turn: DataTurn, emitter: &Emitter, ledger: &Ledger) -> Result<Outcome> {
     let mut clock = StageClock::new();
     let tables = prompt::choose_tables(&turn.catalogue, &turn.question, turn.schema_chars);
     let names: Vec<String> = tables
@@ -95,7 +95,7 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter) -> Result<Outcome> {
             max_tokens: turn.max_tokens,
             stop: Vec::new(),
             seed: None,
-            json_schema: Some(extract::schema()),
+            response_format: Some(ResponseFormat::Wished(extract::schema())),
             task: Some(SqlTask {
                 question: turn.question.clone(),
                 catalogue: Arc::clone(&shown),
@@ -123,7 +123,7 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter) -> Result<Outcome> {
             break;
         }
         outcome.evidence.sql = Some(written.sql.clone());
-        let chosen = try_candidates(&turn, &written.sql, &gathered, &mut outcome, &mut clock).await;
+        let chosen = try_candidates(&turn, &written.sql, &gathered, ledger, &mut clock).await;
         outcome.evidence.sql = Some(chosen.sql.clone());
         // The words must say what was run.
         let other = gathered
@@ -138,11 +138,7 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter) -> Result<Outcome> {
                 tell_rows(emitter, &rows).await;
                 let chart = show::choose(&rows, show::kind_of(&written.display));
                 emitter.emit(ChatEvent::Chart(chart)).await;
-                outcome.text = if thoughts.is_empty() {
-                    show::words(&rows)
-                } else {
-                    thoughts
-                };
+                outcome.text = words(thoughts, &rows);
                 outcome.evidence.verdict = Some(verdict);
                 outcome.evidence.rows_read = rows.rows.len();
                 outcome.evidence.cut_at = rows.cut_at;
@@ -198,20 +194,20 @@ async fn try_candidates(
     turn: &DataTurn,
     sql: &str,
     gathered: &Gathered,
-    outcome: &mut Outcome,
+    ledger: &Ledger,
     clock: &mut StageClock,
 ) -> Chosen {
+    let options = GuardOptions::default();
     let mut best: Option<Chosen> = None;
     for candidate in
         std::iter::once(sql).chain(gathered.alternatives.iter().map(|other| other.sql.as_str()))
     {
-        let started = Instant::now();
-        let ran = turn
-            .database
-            .run(candidate, &GuardOptions::default(), turn.limits)
-            .await;
+        // Judged here too: of a statement that is cut off the log still says whether it was allowed.
+        let verdict = turn.database.judge(candidate, &options);
+        let number = ledger.begin(&turn.datasource, candidate, verdict);
+        let ran = turn.database.run(candidate, &options, turn.limits).await;
+        ledger.end(number, &ran);
         clock.end(Stage::Run);
-        outcome.attempts.push(attempt(candidate, &ran, started));
         let found = matches!(&ran, Ok((_, rows)) if finds_something(rows));
         let better = match (&best, &ran) {
             (None, _)
@@ -249,27 +245,49 @@ fn finds_something(rows: &RowSet) -> bool {
         .any(|row| row.iter().any(|cell| *cell != Cell::Null))
 }
 
-fn attempt(
-    sql: &str,
-    ran: &std::result::Result<(Verdict, RowSet), Refusal>,
-    started: Instant,
-) -> Attempt {
-    let (verdict, error, rows): (Verdict, Option<Error>, usize) = match ran {
-        Ok((verdict, rows)) => (verdict.clone(), None, rows.rows.len()),
-        Err(refusal) => (refusal.verdict.clone(), Some(refusal.error.clone()), 0),
+/// The words for a result: the model's own where it has some, and always that a cap cut it.
+fn words(thoughts: String, rows: &RowSet) -> String {
+    let mut text = if thoughts.is_empty() {
+        show::words(rows)
+    } else {
+        thoughts
     };
-    Attempt {
-        sql: sql.to_owned(),
-        verdict,
-        error,
-        rows,
-        elapsed_ms: started.elapsed().as_millis() as u64,
+    if let Some(cut) = cut_words(rows)
+        && !text.contains(&cut)
+    {
+        text.push('\n');
+        text.push_str(&cut);
     }
+    text
 }
 
 async fn tell_rows(emitter: &Emitter, rows: &RowSet) {
     emitter.emit(ChatEvent::Columns(rows.columns.clone())).await;
     for batch in rows.rows.chunks(200) {
         emitter.emit(ChatEvent::Rows(batch.to_vec())).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_say_that_a_result_was_cut_even_beside_the_models_own() {
+        let cut = |rows: usize| RowSet {
+            rows: vec![vec![Cell::Int(1)]; rows],
+            cut_at: Some(rows),
+            ..RowSet::default()
+        };
+        assert_eq!(
+            words("Here they are.".to_owned(), &cut(2)),
+            "Here they are.\nCut after 2 rows; there are more."
+        );
+        assert_eq!(
+            words(String::new(), &cut(2)),
+            "Cut after 2 rows; there are more."
+        );
+        let whole = RowSet::default();
+        assert_eq!(words("None.".to_owned(), &whole), "None.");
     }
 }

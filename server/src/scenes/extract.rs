@@ -1,5 +1,7 @@
 //! From what a model wrote to what it meant: SQL, words, a display. Tolerant, because models are not.
 
+mod bare;
+
 use serde_json::Value;
 
 /// What a model answered to a question about a database.
@@ -57,14 +59,10 @@ pub fn read(text: &str) -> Written {
             ..Written::default()
         };
     }
-    let start = text
-        .trim_start()
-        .get(..7)
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    if start.starts_with("select ") || start.starts_with("with ") {
+    if let Some((sql, after)) = bare::sql(text) {
         return Written {
-            sql: text.trim().to_owned(),
+            thoughts: after.to_owned(),
+            sql: sql.to_owned(),
             ..Written::default()
         };
     }

@@ -5,6 +5,7 @@
 
 pub mod data;
 pub mod extract;
+mod ledger;
 pub mod normal;
 pub mod prompt;
 pub mod show;
@@ -13,10 +14,11 @@ use std::time::Instant;
 
 use tidegate_schema::{
     Error, Result,
-    model::{ChartKind, ChatEvent, Evidence, RowSet, Stage, StageTime, Usage, Verdict},
+    model::{ChartKind, ChatEvent, Evidence, RowSet, Stage, StageTime, Usage},
 };
 use tokio::sync::mpsc;
 
+pub use self::ledger::{Attempt, Ledger};
 use crate::workers::PromptMessage;
 
 /// Where a scene tells what it does. A receiver that has gone away is not an error here: the service that
@@ -43,21 +45,6 @@ impl Emitter {
     }
 }
 
-/// One statement a scene ran or had refused, for the audit log.
-#[derive(Debug, Clone)]
-pub struct Attempt {
-    /// The statement.
-    pub sql: String,
-    /// What the guard said.
-    pub verdict: Verdict,
-    /// The database's error, if it had one.
-    pub error: Option<Error>,
-    /// Rows read.
-    pub rows: usize,
-    /// Milliseconds.
-    pub elapsed_ms: u64,
-}
-
 /// What a scene came to.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
@@ -75,8 +62,6 @@ pub struct Outcome {
     pub evidence: Evidence,
     /// Tokens used.
     pub usage: Usage,
-    /// Statements run or refused.
-    pub attempts: Vec<Attempt>,
 }
 
 /// Times the stages of a turn.

@@ -53,7 +53,7 @@ pub async fn answer(turn: NormalTurn, emitter: &Emitter) -> Result<Outcome> {
         max_tokens: turn.max_tokens,
         stop: Vec::new(),
         seed: None,
-        json_schema: None,
+        response_format: None,
         task: None,
     };
     let gathered = gather(turn.model.as_ref(), request, emitter, true).await?;

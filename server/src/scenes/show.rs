@@ -1,6 +1,6 @@
 //! How a result is shown: the model's choice of display if it fits the data, else one that does.
 
-use tidegate_schema::model::{Cell, CellKind, ChartKind, RowSet};
+use tidegate_schema::model::{Cell, CellKind, ChartKind, RowSet, cut_words};
 
 /// Most slices of a pie and bars of a bar chart that can be read.
 const MOST_SLICES: usize = 12;
@@ -125,8 +125,8 @@ pub fn words(result: &RowSet) -> String {
             .collect();
         return parts.join(", ");
     }
-    match result.cut_at {
-        Some(most) => format!("The first {most} rows; there are more."),
+    match cut_words(result) {
+        Some(cut) => cut,
         None if rows == 1 => "1 row.".to_owned(),
         None => format!("{rows} rows."),
     }

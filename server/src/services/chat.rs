@@ -3,32 +3,32 @@
 //! The question is stored before anything else, the answer before [`ChatEvent::Done`] is told. A turn whose
 //! listener leaves, or that fails, keeps the question and what was said, marked as cut.
 
+mod memory;
+mod turn;
+
 use std::{sync::Arc, time::Duration};
 
 use futures::stream::BoxStream;
 use tidegate_schema::{
     Error, Result,
     ids::ConversationId,
-    model::{
-        Answer, AuditEntry, Caller, ChatEvent, ChatMode, Message, MessageDetail, NewMessage, Role,
-        TurnHead,
-    },
+    model::{Act, Answer, Caller, ChatEvent, ChatMode, MessageDetail, NewMessage, Role, TurnHead},
 };
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 
+use self::{memory::memory, turn::Turn};
+use super::{check_id, conversations::may_see_all};
 use crate::{
     app::App,
-    scenes::{
-        Emitter, Memory, Outcome,
-        data::{self, DataTurn},
-        normal::{self, NormalTurn},
-    },
-    workers::{LanguageModel, PromptMessage, Speaker},
+    scenes::{Emitter, data::DataTurn, normal::NormalTurn},
+    workers::LanguageModel,
 };
 
 /// Events told before the teller waits for the listener.
 const BACKLOG: usize = 64;
+/// Bytes of text in a token, as tokenizers of English and SQL come to on average.
+const BYTES_A_TOKEN: usize = 4;
 
 /// What a turn is asked with.
 #[derive(Debug, Clone, Default)]
@@ -69,6 +69,8 @@ impl Chat<'_> {
     /// Begins a turn. What is wrong with the request is an error here; what goes wrong later is an event.
     pub async fn begin(&self, caller: &Caller, request: TurnRequest) -> Result<EventStream> {
         let app = self.0.clone();
+        caller.may(Act::Ask)?;
+        check(&request)?;
         if request.text.trim().is_empty() {
             return Err(Error::invalid("user_input", "The message is empty"));
         }
@@ -90,6 +92,14 @@ impl Chat<'_> {
         let mode = ChatMode::from_name(mode_name).ok_or_else(|| Error::Unsupported {
             what: format!("Unsupported Chat Mode,{mode_name}!"),
         })?;
+        // Whatever the mode: what was asked beyond a caller's grants would be hidden from that caller.
+        if let Some(name) = request
+            .select_param
+            .as_deref()
+            .filter(|name| !name.is_empty())
+        {
+            caller.may_use(name)?;
+        }
         let model = app.models().language(request.model.as_deref()).await?;
         let conversation = request
             .conversation
@@ -118,15 +128,17 @@ impl Chat<'_> {
             content: request.text.clone(),
             detail: detail.clone(),
         };
-        let round = app.store.begin_turn(head, human, app.clock.now()).await?;
+        let place = app.running.enter(&conversation);
+        let begun = app.store.begin_turn(head, human, app.clock.now()).await?;
 
         let (sender, receiver) = mpsc::channel(BACKLOG);
         let turn = Turn {
             app: app.clone(),
             caller: caller.clone(),
             conversation,
-            round,
+            begun,
             detail,
+            place,
         };
         app.tasks.spawn(async move {
             let emitter = Emitter::new(sender);
@@ -161,11 +173,17 @@ impl Chat<'_> {
         model: Arc<dyn LanguageModel>,
     ) -> Result<Prepared> {
         let app = self.0;
-        let memory = memory(
-            &app.store.list_messages(conversation).await?,
-            app.config.ask.memory_rounds,
-            model.metadata().sql_only,
-        );
+        let metadata = model.metadata();
+        let earlier = app.store.list_messages(conversation).await?;
+        if !may_see_all(caller, &earlier) {
+            return Err(Error::Forbidden {
+                reason: format!(
+                    "something in the conversation '{conversation}' was asked of a datasource that this key has no \
+                     grant on; begin a new conversation"
+                ),
+            });
+        }
+        let memory = memory(&earlier, app.config.ask.memory_rounds, metadata.sql_only);
         match mode {
             ChatMode::Normal => Ok(Prepared::Normal(NormalTurn {
                 text: request.text.clone(),
@@ -194,7 +212,10 @@ impl Chat<'_> {
                     database: app.databases.get(&datasource).await?,
                     model,
                     limits: app.sql().limits(),
-                    schema_chars: app.config.ask.schema_chars,
+                    schema_chars: schema_budget(
+                        app.config.ask.schema_chars,
+                        metadata.context_length,
+                    ),
                     repairs: app.config.ask.repairs,
                     today: app.clock.today(),
                     temperature: request.temperature,
@@ -208,191 +229,38 @@ impl Chat<'_> {
     }
 }
 
-/// A turn under way.
-struct Turn {
-    app: App,
-    caller: Caller,
-    conversation: ConversationId,
-    round: i32,
-    detail: MessageDetail,
+/// Refuses ids and names that no column or upstream has room for.
+fn check(request: &TurnRequest) -> Result<()> {
+    let conversation = request.conversation.as_ref().map(ConversationId::as_str);
+    for (field, text) in [
+        ("conv_uid", conversation),
+        ("chat_mode", Some(request.mode.as_str())),
+        ("select_param", request.select_param.as_deref()),
+        ("model_name", request.model.as_deref()),
+        ("sys_code", request.sys_code.as_deref()),
+        ("app_code", request.app_code.as_deref()),
+    ] {
+        check_id(field, text.unwrap_or_default())?;
+    }
+    Ok(())
 }
 
-impl Turn {
-    async fn run(self, prepared: Prepared, model: String, emitter: &Emitter) {
-        emitter
-            .emit(ChatEvent::Started {
-                conversation: self.conversation.clone(),
-                round: self.round,
-                model,
-            })
-            .await;
-        let limit = Duration::from_secs(self.app.config.limits.turn_seconds);
-        let (watched, mut told) = mpsc::channel(BACKLOG);
-        let inner = Emitter::new(watched);
-        let scene = async {
-            match prepared {
-                Prepared::Normal(turn) => normal::answer(turn, &inner).await,
-                Prepared::Data(turn) => data::answer(*turn, &inner).await,
-            }
-        };
-        let mut said = String::new();
-        let ended = {
-            let guarded = tokio::time::timeout(limit, scene);
-            tokio::pin!(guarded);
-            loop {
-                tokio::select! {
-                    Some(event) = told.recv() => {
-                        if let ChatEvent::Text(text) = &event {
-                            said.push_str(text);
-                        }
-                        emitter.emit(event).await;
-                    }
-                    outcome = &mut guarded => break Some(outcome.unwrap_or_else(|_| {
-                        Err(Error::Timeout { what: "the turn".to_owned(), limit })
-                    })),
-                    () = emitter.abandoned() => break None,
-                }
-            }
-        };
-        // What the scene told between its last poll and its end.
-        while let Ok(event) = told.try_recv() {
-            if let ChatEvent::Text(text) = &event {
-                said.push_str(text);
-            }
-            emitter.emit(event).await;
-        }
-        match ended {
-            Some(Ok(outcome)) => self.complete(outcome, emitter).await,
-            Some(Err(error)) => {
-                self.cut(&said).await;
-                emitter.emit(ChatEvent::Error(error)).await;
-            }
-            None => self.cut(&said).await,
-        }
-    }
-
-    /// Stores the answer, then tells that the turn is done.
-    async fn complete(self, outcome: Outcome, emitter: &Emitter) {
-        for attempt in &outcome.attempts {
-            let entry = AuditEntry {
-                at: self.app.clock.now(),
-                caller: self.caller.audit_name(),
-                datasource: outcome.evidence.datasource.clone(),
-                sql: attempt.sql.clone(),
-                allowed: attempt.verdict.allowed,
-                reason: attempt
-                    .error
-                    .as_ref()
-                    .map_or_else(|| attempt.verdict.reason.clone(), ToString::to_string),
-                rows: attempt.rows as i64,
-                elapsed_ms: attempt.elapsed_ms as i64,
-            };
-            if let Err(error) = self.app.store.record_query(entry).await {
-                tracing::error!(
-                    error = error.log_chain(),
-                    "the audit log could not be written"
-                );
-            }
-        }
-        let answer = Answer {
-            conversation: self.conversation.clone(),
-            round: self.round,
-            text: outcome.text,
-            result: outcome.result,
-            chart: outcome.chart,
-            problem: outcome.problem,
-            evidence: outcome.evidence,
-            usage: outcome.usage,
-        };
-        let view = MessageDetail {
-            evidence: Some(answer.document()),
-            ..self.detail.clone()
-        };
-        let messages = vec![
-            NewMessage {
-                role: Role::Ai,
-                content: outcome.raw,
-                detail: self.detail.clone(),
-            },
-            NewMessage {
-                role: Role::View,
-                content: answer.text.clone(),
-                detail: view,
-            },
-        ];
-        match self
-            .app
-            .store
-            .finish_turn(
-                &self.conversation,
-                self.round,
-                messages,
-                self.app.clock.now(),
-            )
-            .await
-        {
-            Ok(()) => emitter.emit(ChatEvent::Done(Box::new(answer))).await,
-            Err(error) => emitter.emit(ChatEvent::Error(error)).await,
-        }
-    }
-
-    /// Keeps what was said of a turn that did not end.
-    async fn cut(&self, said: &str) {
-        if said.is_empty() {
-            return;
-        }
-        let detail = MessageDetail {
-            cut: true,
-            ..self.detail.clone()
-        };
-        let messages = vec![
-            NewMessage {
-                role: Role::Ai,
-                content: said.to_owned(),
-                detail: detail.clone(),
-            },
-            NewMessage {
-                role: Role::View,
-                content: said.to_owned(),
-                detail,
-            },
-        ];
-        if let Err(error) = self
-            .app
-            .store
-            .finish_turn(
-                &self.conversation,
-                self.round,
-                messages,
-                self.app.clock.now(),
-            )
-            .await
-        {
-            tracing::error!(error = error.log_chain(), "a cut turn could not be stored");
-        }
-    }
+/// Characters of schema for a model: what is configured, and no more than half of the window it has, so that the
+/// conversation and the answer have room.
+fn schema_budget(configured: usize, context_length: Option<u32>) -> usize {
+    context_length.map_or(configured, |tokens| {
+        configured.min(tokens as usize * BYTES_A_TOKEN / 2)
+    })
 }
 
-/// The latest finished rounds as messages to a model; none for one that takes questions alone.
-fn memory(messages: &[Message], rounds: usize, alone: bool) -> Memory {
-    if alone {
-        return Memory::new();
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_window_is_shown_less_of_a_schema() {
+        assert_eq!(schema_budget(24_000, None), 24_000);
+        assert_eq!(schema_budget(24_000, Some(32_768)), 24_000);
+        assert_eq!(schema_budget(24_000, Some(2048)), 4096);
     }
-    let latest = messages.iter().map(|m| m.round).max().unwrap_or(0);
-    messages
-        .iter()
-        .filter(|m| m.round > latest - rounds as i32)
-        .filter_map(|message| {
-            let speaker = match message.role {
-                Role::Human => Speaker::User,
-                Role::Ai => Speaker::Assistant,
-                Role::System => Speaker::System,
-                Role::View => return None,
-            };
-            Some(PromptMessage {
-                speaker,
-                text: message.content.clone(),
-            })
-        })
-        .collect()
 }

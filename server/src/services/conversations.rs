@@ -32,7 +32,8 @@ impl Conversations<'_> {
                 "page starts at 1 and page_size lies between 1 and 1000",
             ));
         }
-        self.0.store.list_conversations(filter, page).await
+        let filter = within_grants(caller, filter);
+        self.0.store.list_conversations(&filter, page).await
     }
 
     /// Conversations after or before a key, newest first.
@@ -46,31 +47,46 @@ impl Conversations<'_> {
         backwards: bool,
     ) -> Result<Vec<Conversation>> {
         caller.may(Act::Ask)?;
+        let filter = within_grants(caller, filter);
         self.0
             .store
-            .scan_conversations(filter, after, before, limit, backwards)
+            .scan_conversations(&filter, after, before, limit, backwards)
             .await
     }
 
     /// How many there are.
     pub async fn count(&self, caller: &Caller, filter: &ConversationFilter) -> Result<u64> {
         caller.may(Act::Ask)?;
-        self.0.store.count_conversations(filter).await
+        let filter = within_grants(caller, filter);
+        self.0.store.count_conversations(&filter).await
     }
 
-    /// One conversation, if it exists.
+    /// One conversation, if it exists and nothing in it was asked beyond the caller's grants.
     pub async fn find(&self, caller: &Caller, id: &ConversationId) -> Result<Option<Conversation>> {
         caller.may(Act::Ask)?;
-        self.0.store.find_conversation(id).await
+        if caller.datasources.is_none() {
+            return self.0.store.find_conversation(id).await;
+        }
+        let one = ConversationFilter {
+            id: Some(id.clone()),
+            ..ConversationFilter::default()
+        };
+        Ok(self.scan(caller, &one, None, None, 1, false).await?.pop())
     }
 
-    /// A conversation's messages in order; none for an unknown one, as DB-GPT has it.
+    /// A conversation's messages in order; none for an unknown one, as DB-GPT has it, and for one in which
+    /// something was asked beyond the caller's grants.
     pub async fn messages(&self, caller: &Caller, id: &ConversationId) -> Result<Vec<Message>> {
         caller.may(Act::Ask)?;
-        self.0.store.list_messages(id).await
+        let messages = self.0.store.list_messages(id).await?;
+        Ok(if may_see_all(caller, &messages) {
+            messages
+        } else {
+            Vec::new()
+        })
     }
 
-    /// Messages of several conversations at once.
+    /// Messages of several conversations at once, without those that [`Conversations::find`] does not find.
     pub async fn messages_of(
         &self,
         caller: &Caller,
@@ -84,12 +100,34 @@ impl Conversations<'_> {
                 .or_default()
                 .push(message);
         }
+        grouped.retain(|_, messages| may_see_all(caller, messages));
         Ok(grouped)
     }
 
-    /// Removes a conversation with its messages. Answers whether there was one.
+    /// Removes a conversation with its messages and ends its turns. Answers whether there was one that the caller
+    /// may see.
     pub async fn delete(&self, caller: &Caller, id: &ConversationId) -> Result<bool> {
-        caller.may(Act::Ask)?;
-        self.0.store.delete_conversation(id).await
+        if self.find(caller, id).await?.is_none() {
+            return Ok(false);
+        }
+        let deleted = self.0.store.delete_conversation(id).await?;
+        // After the store, so that a removal that fails ends nothing.
+        self.0.running.remove(id);
+        Ok(deleted)
     }
+}
+
+/// The filter, narrowed to what the caller's grants let through.
+fn within_grants(caller: &Caller, filter: &ConversationFilter) -> ConversationFilter {
+    ConversationFilter {
+        asked_within: caller.datasources.clone(),
+        ..filter.clone()
+    }
+}
+
+/// Whether the caller may see a whole conversation.
+pub(super) fn may_see_all(caller: &Caller, messages: &[Message]) -> bool {
+    messages
+        .iter()
+        .all(|message| caller.may_see(message.detail.select_param.as_deref()))
 }

@@ -117,6 +117,7 @@ impl Datasources<'_> {
     /// Removes a datasource; the database itself is left alone. Answers whether there was one.
     pub async fn delete(&self, caller: &Caller, name: &str) -> Result<bool> {
         caller.may(Act::ManageDatasources)?;
+        caller.may_use(name)?;
         let deleted = self.0.store.delete_datasource(name).await?;
         self.0.databases.forget(name).await;
         Ok(deleted)

@@ -7,6 +7,7 @@ use tidegate_schema::{
     model::{Act, ApiKey, Caller, NewApiKey},
 };
 
+use super::check_id;
 use crate::app::App;
 
 /// What every key begins with, so that leaked ones can be recognised.
@@ -92,6 +93,7 @@ impl Keys<'_> {
         loopback: bool,
     ) -> Result<Caller> {
         let user = user.filter(|name| !name.trim().is_empty()).unwrap_or("001");
+        check_id("user-id", user)?;
         if !self.in_use().await? {
             if loopback || self.0.config.server.open {
                 return Ok(Caller::local(user));

@@ -76,15 +76,34 @@ impl Models<'_> {
         Ok((model.metadata(), model.generate(request).await?))
     }
 
-    /// Embeds texts with a model by name.
+    /// Embeds texts with a model by name, as vectors of so many `dimensions` where that is asked for.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the model's vectors have another width.
     pub async fn embed(
         &self,
         caller: &Caller,
         name: &str,
         texts: Vec<String>,
+        dimensions: Option<u32>,
     ) -> Result<Vec<Vec<f32>>> {
         caller.may(Act::Ask)?;
-        self.embedder(name).await?.embed(texts).await
+        let vectors = self.embedder(name).await?.embed(texts, dimensions).await?;
+        // Few models can shorten, and some servers ignore the wish: an index must not get vectors of a wrong width.
+        if let Some(wanted) = dimensions
+            && let Some(other) = vectors
+                .iter()
+                .find(|vector| vector.len() != wanted as usize)
+        {
+            let width = other.len();
+            return Err(Error::invalid(
+                "dimensions",
+                format!(
+                    "'{name}' makes vectors of {width} numbers, not {wanted}; leave dimensions out, or set it to {width}"
+                ),
+            ));
+        }
+        Ok(vectors)
     }
 
     /// The name of the model asked when the caller names none.

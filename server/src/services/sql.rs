@@ -6,12 +6,17 @@ use tidegate_schema::{
     Error, Result,
     model::{AuditEntry, Caller, RowSet, Verdict},
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::App,
     drivers::Limits,
     guard::{GuardOptions, Refusal},
 };
+
+/// Characters of a statement that are written down. The guard lets none pass that has more; a refused one may be as
+/// large as a request.
+const MAX_AUDIT_CHARS: usize = 100_000;
 
 /// The service.
 pub struct Sql<'a>(pub(crate) &'a App);
@@ -32,13 +37,35 @@ impl Sql<'_> {
         }
         let datasource = self.0.datasources().get(caller, datasource).await?;
         let database = self.0.databases.get(&datasource).await?;
-        let started = Instant::now();
-        let outcome = database
-            .run(sql, &GuardOptions::default(), self.limits())
-            .await;
-        self.audit(caller, &datasource.name, sql, &outcome, started)
-            .await?;
-        outcome.map_err(Error::from)
+        // In a task of its own: a caller who leaves ends the query, and it is written down all the same.
+        let (app, caller, sql) = (self.0.clone(), caller.clone(), sql.to_owned());
+        let left = CancellationToken::new();
+        let _leaving = left.clone().drop_guard();
+        let running = self.0.tasks.spawn(async move {
+            let options = GuardOptions::default();
+            let started = Instant::now();
+            let outcome = tokio::select! {
+                outcome = database.run(&sql, &options, app.sql().limits()) => outcome,
+                () = left.cancelled() => Err(Refusal {
+                    verdict: database.judge(&sql, &options),
+                    error: Error::Conflict {
+                        reason: "the caller left before the query ended".to_owned(),
+                    },
+                }),
+            };
+            if let Err(refusal) = &outcome {
+                app.databases
+                    .learn_from(&datasource.name, &refusal.error)
+                    .await;
+            }
+            app.sql()
+                .audit(&caller, &datasource.name, &sql, &outcome, started)
+                .await?;
+            outcome.map_err(Error::from)
+        });
+        running
+            .await
+            .map_err(|error| Error::internal("running a query", error))?
     }
 
     /// The configured caps.
@@ -52,7 +79,7 @@ impl Sql<'_> {
     }
 
     /// Writes down what was asked of a database and what came of it.
-    pub(crate) async fn audit(
+    async fn audit(
         &self,
         caller: &Caller,
         datasource: &str,
@@ -60,10 +87,14 @@ impl Sql<'_> {
         outcome: &std::result::Result<(Verdict, RowSet), Refusal>,
         started: Instant,
     ) -> Result<()> {
-        let (allowed, reason, rows) = match outcome {
+        let (sql, cut) = shortened(sql);
+        let (allowed, mut reason, rows) = match outcome {
             Ok((_, rows)) => (true, String::new(), rows.rows.len()),
             Err(refusal) => (refusal.verdict.allowed, refusal.error.to_string(), 0),
         };
+        if let Some(cut) = cut {
+            reason.push_str(&cut);
+        }
         self.0
             .store
             .record_query(AuditEntry {
@@ -77,5 +108,32 @@ impl Sql<'_> {
                 elapsed_ms: started.elapsed().as_millis() as i64,
             })
             .await
+    }
+}
+
+/// The beginning of a statement, and what to say of the rest if there is one.
+fn shortened(sql: &str) -> (&str, Option<String>) {
+    let Some((end, _)) = sql.char_indices().nth(MAX_AUDIT_CHARS) else {
+        return (sql, None);
+    };
+    let cut = format!(
+        " (of the statement's {} characters the first {MAX_AUDIT_CHARS} are kept here)",
+        sql.chars().count()
+    );
+    (&sql[..end], Some(cut))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_too_long_for_the_audit_is_cut_and_the_cut_is_told() {
+        let long = "å".repeat(MAX_AUDIT_CHARS);
+        assert_eq!(shortened(&long), (long.as_str(), None));
+        let longer = format!("{long}xy");
+        let (kept, cut) = shortened(&longer);
+        assert_eq!(kept, long);
+        assert!(cut.expect("told").contains("100002 characters"));
     }
 }

@@ -1,0 +1,263 @@
+//! A turn from its first word to its last: run the scene, pass on what it tells, write down what came of it.
+
+use std::time::Duration;
+
+use tidegate_schema::{
+    Error,
+    ids::ConversationId,
+    model::{Answer, AuditEntry, BegunTurn, Caller, ChatEvent, MessageDetail, NewMessage, Role},
+};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
+
+use super::{BACKLOG, Prepared};
+use crate::{
+    app::App,
+    scenes::{Attempt, Emitter, Ledger, Outcome, data, normal},
+    services::running::Place,
+};
+
+/// How long a listener may take to fetch the last events of a turn whose time is up.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// Longest a turn may last, whatever is configured: clocks do not reach for ever.
+const LONGEST: Duration = Duration::from_hours(24 * 30);
+
+/// A turn under way.
+pub(super) struct Turn {
+    pub(super) app: App,
+    pub(super) caller: Caller,
+    pub(super) conversation: ConversationId,
+    pub(super) begun: BegunTurn,
+    pub(super) detail: MessageDetail,
+    pub(super) place: Place,
+}
+
+/// How a scene ended.
+enum End {
+    /// By itself.
+    Answered(Box<Outcome>),
+    /// With an error, its own or that time was up.
+    Failed(Error),
+    /// The listener left.
+    Left,
+    /// The conversation was removed.
+    Removed,
+}
+
+impl Turn {
+    /// Runs the scene and everything after it. Ends within the configured time and a few seconds, also where the
+    /// listener stays but does not read.
+    pub(super) async fn run(self, prepared: Prepared, model: String, emitter: &Emitter) {
+        let limit = Duration::from_secs(self.app.config.limits.turn_seconds).min(LONGEST);
+        let deadline = Instant::now() + limit;
+        emitter
+            .emit(ChatEvent::Started {
+                conversation: self.conversation.clone(),
+                round: self.begun.round,
+                model,
+            })
+            .await;
+        let ledger = Ledger::default();
+        let (end, said, mut last) = self
+            .pass_on(prepared, &ledger, emitter, deadline, limit)
+            .await;
+        self.audit(ledger.take()).await;
+        match end {
+            End::Answered(outcome) => last.push(self.complete(*outcome).await),
+            End::Failed(error) => {
+                if matches!(error, Error::Internal { .. }) {
+                    tracing::error!(error = error.log_chain(), "a turn failed");
+                }
+                self.cut(&said).await;
+                last.push(ChatEvent::Error(error));
+            }
+            End::Left => {
+                self.cut(&said).await;
+                return;
+            }
+            End::Removed => last.push(ChatEvent::Error(Error::Conflict {
+                reason: format!(
+                    "the conversation '{}' was deleted while it was being answered",
+                    self.conversation
+                ),
+            })),
+        }
+        let patience = deadline.max(Instant::now() + LAST_WORDS);
+        let telling = async {
+            for event in last {
+                emitter.emit(event).await;
+            }
+        };
+        if timeout_at(patience, telling).await.is_err() {
+            tracing::debug!("the listener did not fetch the end of its turn");
+        }
+    }
+
+    /// Runs the scene while passing on what it tells; how it ended, the words told, and what is still to be
+    /// passed on.
+    async fn pass_on(
+        &self,
+        prepared: Prepared,
+        ledger: &Ledger,
+        emitter: &Emitter,
+        deadline: Instant,
+        limit: Duration,
+    ) -> (End, String, Vec<ChatEvent>) {
+        let (watched, mut told) = mpsc::channel(BACKLOG);
+        let inner = Emitter::new(watched);
+        let scene = async {
+            match prepared {
+                Prepared::Normal(turn) => normal::answer(turn, &inner).await,
+                Prepared::Data(turn) => data::answer(*turn, &inner, ledger).await,
+            }
+        };
+        let timed_out = || {
+            End::Failed(Error::Timeout {
+                what: "the turn".to_owned(),
+                limit,
+            })
+        };
+        let mut said = String::new();
+        let end = {
+            let guarded = timeout_at(deadline, scene);
+            tokio::pin!(guarded);
+            loop {
+                let event = tokio::select! {
+                    Some(event) = told.recv() => event,
+                    outcome = &mut guarded => break match outcome {
+                        Ok(Ok(outcome)) => End::Answered(Box::new(outcome)),
+                        Ok(Err(error)) => End::Failed(error),
+                        Err(_) => timed_out(),
+                    },
+                    () = emitter.abandoned() => break End::Left,
+                    () = self.place.removed() => break End::Removed,
+                };
+                note(&mut said, &event);
+                tokio::select! {
+                    passed = timeout_at(deadline, emitter.emit(event)) => {
+                        if passed.is_err() {
+                            break timed_out();
+                        }
+                    }
+                    () = self.place.removed() => break End::Removed,
+                }
+            }
+        };
+        // What the scene told between its last poll and its end.
+        let mut last = Vec::new();
+        while let Ok(event) = told.try_recv() {
+            note(&mut said, &event);
+            last.push(event);
+        }
+        (end, said, last)
+    }
+
+    /// Writes down every statement that was judged or run.
+    async fn audit(&self, attempts: Vec<Attempt>) {
+        for attempt in attempts {
+            if let Some(error) = &attempt.error {
+                self.app
+                    .databases
+                    .learn_from(&attempt.datasource, error)
+                    .await;
+            }
+            let entry = AuditEntry {
+                at: self.app.clock.now(),
+                caller: self.caller.audit_name(),
+                datasource: attempt.datasource,
+                sql: attempt.sql,
+                allowed: attempt.verdict.allowed,
+                reason: attempt
+                    .error
+                    .map_or(attempt.verdict.reason, |error| error.to_string()),
+                rows: attempt.rows as i64,
+                elapsed_ms: attempt.elapsed_ms as i64,
+            };
+            if let Err(error) = self.app.store.record_query(entry).await {
+                tracing::error!(
+                    error = error.log_chain(),
+                    "the audit log could not be written"
+                );
+            }
+        }
+    }
+
+    /// Stores the answer; the event that tells it.
+    async fn complete(&self, outcome: Outcome) -> ChatEvent {
+        let answer = Answer {
+            conversation: self.conversation.clone(),
+            round: self.begun.round,
+            text: outcome.text,
+            result: outcome.result,
+            chart: outcome.chart,
+            problem: outcome.problem,
+            evidence: outcome.evidence,
+            usage: outcome.usage,
+        };
+        let view = MessageDetail {
+            evidence: Some(answer.document()),
+            ..self.detail.clone()
+        };
+        let messages = vec![
+            NewMessage {
+                role: Role::Ai,
+                content: outcome.raw,
+                detail: self.detail.clone(),
+            },
+            NewMessage {
+                role: Role::View,
+                content: answer.text.clone(),
+                detail: view,
+            },
+        ];
+        match self.store(messages).await {
+            Ok(()) => ChatEvent::Done(Box::new(answer)),
+            Err(error) => ChatEvent::Error(error),
+        }
+    }
+
+    /// Keeps what was said of a turn that did not end.
+    async fn cut(&self, said: &str) {
+        if said.is_empty() {
+            return;
+        }
+        let detail = MessageDetail {
+            cut: true,
+            ..self.detail.clone()
+        };
+        let messages = [Role::Ai, Role::View].map(|role| NewMessage {
+            role,
+            content: said.to_owned(),
+            detail: detail.clone(),
+        });
+        // An error is in the log, and the turn's own end is what the listener is told.
+        let _ = self.store(messages.into()).await;
+    }
+
+    async fn store(&self, messages: Vec<NewMessage>) -> Result<(), Error> {
+        let now = self.app.clock.now();
+        let stored = self
+            .app
+            .store
+            .finish_turn(&self.conversation, &self.begun, messages, now)
+            .await;
+        match &stored {
+            Ok(()) => {}
+            // Somebody removed the conversation: not a failure of ours.
+            Err(error @ (Error::NotFound { .. } | Error::Conflict { .. })) => {
+                tracing::debug!(%error, "a turn's question is gone");
+            }
+            Err(error) => tracing::error!(error = error.log_chain(), "a turn could not be stored"),
+        }
+        stored
+    }
+}
+
+/// Adds an event's words to those told.
+fn note(said: &mut String, event: &ChatEvent) {
+    if let ChatEvent::Text(text) = event {
+        said.push_str(text);
+    }
+}
