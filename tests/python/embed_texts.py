@@ -16,13 +16,23 @@ from transformers import BertModel
 torch.cuda.is_current_stream_capturing = lambda: False
 
 
+def window(folder: pathlib.Path, positions: int) -> int:
+    """Longest text in tokens, as sentence-transformers reads it."""
+    for file, field in [("sentence_bert_config.json", "max_seq_length"), ("tokenizer_config.json", "model_max_length")]:
+        path = folder / file
+        said = json.loads(path.read_text()).get(field) if path.is_file() else None
+        if said is not None:
+            return int(min(said, positions))
+    return positions
+
+
 def main() -> None:
     torch.set_num_threads(1)
     folder, texts, out = pathlib.Path(sys.argv[1]), json.loads(pathlib.Path(sys.argv[2]).read_text()), sys.argv[3]
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     model = BertModel.from_pretrained(folder, add_pooling_layer=False, dtype=torch.float32).eval()
     tokenizer.no_padding()
-    tokenizer.enable_truncation(min(256, model.config.max_position_embeddings))
+    tokenizer.enable_truncation(window(folder, model.config.max_position_embeddings))
     vectors = []
     with torch.no_grad():
         for text in texts:

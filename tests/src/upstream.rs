@@ -15,10 +15,11 @@ use axum::{
     Json, Router,
     body::Body,
     extract::State,
-    http::header::CONTENT_TYPE,
+    http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse as _, Response},
     routing::post,
 };
+use futures::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -26,11 +27,28 @@ use tokio::net::TcpListener;
 const WORDS: &str = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau \
                      upsilon phi chi psi omega one two three four five six seven eight";
 
+/// Whether a request body is the one meant.
+pub type When = fn(&Value) -> bool;
+
 /// What the server answers, by question.
 #[derive(Debug, Clone, Default)]
 pub struct Script {
     answers: HashMap<String, Vec<String>>,
     embeddings: HashMap<String, Vec<f64>>,
+    faults: Vec<(When, Fault)>,
+}
+
+/// An answer that is none, or not a whole one.
+#[derive(Debug, Clone)]
+enum Fault {
+    /// Another status than 200.
+    Refuses {
+        status: u16,
+        headers: Vec<(&'static str, String)>,
+        body: String,
+    },
+    /// Status and headers with the beginning of a body, where there is one, then silence.
+    Stalls { begun: Option<String> },
 }
 
 impl Script {
@@ -51,11 +69,77 @@ impl Script {
         self.answer(question, &[&answer])
     }
 
-    /// Embeds `text` as these numbers, filled up with noughts to 384.
+    /// Embeds `text` as these numbers, filled up with noughts to 384, or to the dimensions asked for.
     #[must_use]
     pub fn embedding(mut self, text: &str, numbers: &[f64]) -> Self {
         self.embeddings.insert(text.to_owned(), numbers.to_vec());
         self
+    }
+
+    /// Refuses the bodies that `when` picks. The first fault that fits is the one that happens.
+    #[must_use]
+    pub fn refuse(self, when: When, status: u16, body: &str) -> Self {
+        self.refuse_with(when, status, &[], body)
+    }
+
+    /// Refuses the bodies that `when` picks, with headers.
+    #[must_use]
+    pub fn refuse_with(
+        mut self,
+        when: When,
+        status: u16,
+        headers: &[(&'static str, &str)],
+        body: &str,
+    ) -> Self {
+        let fault = Fault::Refuses {
+            status,
+            headers: headers
+                .iter()
+                .map(|&(name, value)| (name, value.to_owned()))
+                .collect(),
+            body: body.to_owned(),
+        };
+        self.faults.push((when, fault));
+        self
+    }
+
+    /// Never answers the bodies that `when` picks: not at all, or not beyond what is `begun`.
+    #[must_use]
+    pub fn stall(mut self, when: When, begun: Option<&str>) -> Self {
+        let begun = begun.map(str::to_owned);
+        self.faults.push((when, Fault::Stalls { begun }));
+        self
+    }
+
+    /// The fault that a body meets, if any.
+    async fn fault(&self, body: &Value) -> Option<Response> {
+        let (_, fault) = self.faults.iter().find(|(when, _)| when(body))?;
+        match fault {
+            Fault::Refuses {
+                status,
+                headers,
+                body,
+            } => {
+                let mut response = Response::builder().status(*status);
+                for (name, value) in headers {
+                    response = response.header(*name, value);
+                }
+                let response = response.body(Body::from(body.clone()));
+                Some(response.unwrap_or_else(|_| StatusCode::IM_A_TEAPOT.into_response()))
+            }
+            Fault::Stalls { begun: None } => std::future::pending().await,
+            Fault::Stalls { begun: Some(text) } => {
+                let begun = futures::stream::iter([Ok::<_, Infallible>(text.clone())]);
+                let body = begun.chain(futures::stream::pending());
+                Some(
+                    (
+                        [(CONTENT_TYPE, "text/event-stream")],
+                        Body::from_stream(body),
+                    )
+                        .into_response(),
+                )
+            }
+        }
     }
 }
 
@@ -148,6 +232,9 @@ async fn chat(State(shared): State<Shared>, Json(body): Json<Value>) -> Response
         .lock()
         .expect("no handler panics")
         .push(body.clone());
+    if let Some(response) = shared.script.fault(&body).await {
+        return response;
+    }
     let said: Vec<(&str, &str)> = body["messages"]
         .as_array()
         .into_iter()
@@ -226,12 +313,15 @@ fn pieces(text: &str) -> Vec<String> {
     pieces
 }
 
-async fn embed(State(shared): State<Shared>, Json(body): Json<Value>) -> Json<Value> {
+async fn embed(State(shared): State<Shared>, Json(body): Json<Value>) -> Response {
     shared
         .seen
         .lock()
         .expect("no handler panics")
         .push(body.clone());
+    if let Some(response) = shared.script.fault(&body).await {
+        return response;
+    }
     let texts: Vec<String> = match &body["input"] {
         Value::String(text) => vec![text.clone()],
         Value::Array(items) => items
@@ -250,13 +340,15 @@ async fn embed(State(shared): State<Shared>, Json(body): Json<Value>) -> Json<Va
                 .get(text)
                 .cloned()
                 .unwrap_or_else(|| vec![0.5]);
-            numbers.resize(384, 0.0);
+            let width = body["dimensions"].as_u64().unwrap_or(384);
+            numbers.resize(width as usize, 0.0);
             json!({"object": "embedding", "index": index, "embedding": numbers})
         })
         .collect();
     Json(
         json!({"object": "list", "data": data, "model": body["model"], "usage": {"prompt_tokens": 1, "total_tokens": 1}}),
     )
+    .into_response()
 }
 
 #[cfg(test)]

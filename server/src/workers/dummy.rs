@@ -101,6 +101,7 @@ impl LanguageModel for Dummy {
     }
 
     async fn generate(&self, request: GenerateRequest) -> Result<ChunkStream> {
+        request.refuse_demands(&self.metadata.name)?;
         let text = self.answer(&request)?;
         let prompt_tokens = request
             .messages
@@ -150,7 +151,7 @@ impl Embedder for Dummy {
         self.metadata.clone()
     }
 
-    async fn embed(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
+    async fn embed(&self, texts: Vec<String>, _: Option<u32>) -> Result<Vec<Vec<f32>>> {
         Ok(texts
             .iter()
             .map(|text| {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use tidegate_schema::{
-    Result,
+    Error, Result,
     model::{Catalogue, Engine, Usage},
 };
 
@@ -20,7 +20,8 @@ pub mod registry;
 #[cfg(feature = "torch")]
 pub mod torch;
 
-/// The one way to make an HTTP client for upstreams: pooled, keep-alive, ring for TLS.
+/// The one way to make an HTTP client for upstreams: pooled, keep-alive, ring for TLS. It limits connecting only:
+/// how long an answer may take differs by model, so whoever sends says.
 pub(crate) fn http_client() -> anyhow::Result<reqwest::Client> {
     // A second install is refused and harmless: whoever came first chose ring too.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -73,6 +74,15 @@ pub struct SqlTask {
     pub today: chrono::NaiveDate,
 }
 
+/// The form an answer is to have.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ResponseFormat {
+    /// A caller's own `response_format`: passed on as it stands, or refused.
+    Demanded(serde_json::Value),
+    /// A JSON schema that makes our own reading easier: a model that knows of none writes freely.
+    Wished(serde_json::Value),
+}
+
 /// Everything a generation takes.
 #[derive(Debug, Clone)]
 pub struct GenerateRequest {
@@ -88,10 +98,29 @@ pub struct GenerateRequest {
     pub stop: Vec<String>,
     /// Repeatable sampling.
     pub seed: Option<u64>,
-    /// Ask upstreams for this JSON schema (`response_format: json_schema`).
-    pub json_schema: Option<serde_json::Value>,
+    /// The form of the answer; `None` for free text.
+    pub response_format: Option<ResponseFormat>,
     /// The structured task behind the messages, for models that take it.
     pub task: Option<SqlTask>,
+}
+
+impl GenerateRequest {
+    /// For models that write freely.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] naming the model, when a form is demanded.
+    pub(crate) fn refuse_demands(&self, model: &str) -> Result<()> {
+        let Some(ResponseFormat::Demanded(format)) = &self.response_format else {
+            return Ok(());
+        };
+        let kind = format["type"].as_str().unwrap_or_default();
+        Err(Error::Unsupported {
+            what: format!(
+                "'{model}' writes freely and cannot be held to response_format '{kind}'; leave response_format out, or \
+                 ask a proxy model whose server knows it"
+            ),
+        })
+    }
 }
 
 /// Why a generation ended.
@@ -168,6 +197,7 @@ pub trait Embedder: Send + Sync {
     /// What it is.
     fn metadata(&self) -> ModelMetadata;
 
-    /// One unit-length vector per text, in order.
-    async fn embed(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>>;
+    /// One unit-length vector per text, in order. `dimensions` is for upstreams that can shorten vectors; what comes
+    /// may be of another width, which is the caller's to check.
+    async fn embed(&self, texts: Vec<String>, dimensions: Option<u32>) -> Result<Vec<Vec<f32>>>;
 }

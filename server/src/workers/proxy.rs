@@ -1,26 +1,35 @@
 //! OpenAI-style upstreams: chat completions and embeddings over HTTP.
 
-use std::{sync::Arc, time::Duration};
+mod refusal;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use eventsource_stream::Eventsource as _;
 use futures::{StreamExt as _, TryStreamExt as _};
-use reqwest::{Client, RequestBuilder, StatusCode};
+use reqwest::{Client, RequestBuilder, Response};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tidegate_schema::{Error, Result, model::Usage};
+use tidegate_schema::{Result, model::Usage};
 
+use self::refusal::{Refusal, Words};
 use super::{
     Chunk, ChunkStream, Embedder, FinishReason, GenerateRequest, LanguageModel, ModelKind,
-    ModelMetadata, Speaker, registry::Model,
+    ModelMetadata, ResponseFormat, Speaker, registry::Model,
 };
 use crate::config;
 
-/// Longest silence inside a stream before the upstream counts as stalled.
-const IDLE: Duration = Duration::from_mins(1);
-/// Most of an upstream's error text that is passed on.
-const ERROR_CHARS: usize = 600;
+/// Most of a refusal that is read.
+const REFUSAL_BYTES: usize = 1 << 16;
+/// Most of an answer with embeddings that is read.
+const EMBEDDINGS_BYTES: usize = 1 << 28;
 
 /// One model of an upstream.
 struct Proxy {
@@ -29,7 +38,13 @@ struct Proxy {
     base_url: String,
     upstream_name: String,
     api_key: SecretString,
+    words: Words,
+    /// Longest wait for the beginning of an answer, and for each piece of it.
     timeout: Duration,
+    /// Whether `max_tokens` turned out to go by its newer name there.
+    newer_limit: AtomicBool,
+    /// Whether a wished form of answers turned out to be refused there.
+    writes_freely: AtomicBool,
 }
 
 /// Makes the client of a configured proxy model; nothing is sent yet.
@@ -55,7 +70,10 @@ pub fn open(model: &config::Model) -> anyhow::Result<(ModelMetadata, Model)> {
             model.model.clone()
         },
         api_key: model.api_key.clone(),
+        words: Words::new(&model.name, model.api_key.clone()),
         timeout: Duration::from_secs(model.timeout_seconds),
+        newer_limit: AtomicBool::new(false),
+        writes_freely: AtomicBool::new(false),
     });
     let model = match kind {
         ModelKind::Llm => Model::Language(proxy),
@@ -118,48 +136,88 @@ impl Proxy {
         }
     }
 
-    fn error(&self, message: impl std::fmt::Display) -> Error {
-        Error::upstream(&self.metadata.name, message.to_string())
+    /// Waits for one thing the upstream is to do, for as long as the configuration allows.
+    async fn in_time<F: Future>(&self, what: &str, doing: F) -> Result<F::Output> {
+        tokio::time::timeout(self.timeout, doing)
+            .await
+            .map_err(|_| self.words.late(what, self.timeout))
     }
 
-    /// Sends, and turns a refusal into an error with the upstream's own words.
-    async fn send(&self, path: &str, body: &Value) -> Result<reqwest::Response> {
-        let sent = tokio::time::timeout(self.timeout, self.request(path, body).send())
-            .await
-            .map_err(|_| Error::Timeout {
-                what: format!("the model server of '{}'", self.metadata.name),
-                limit: self.timeout,
-            })?;
-        let response = sent.map_err(|e| self.error(describe(&e)))?;
+    /// Sends. A refusal comes back read, for whoever can ask differently.
+    async fn send(&self, path: &str, body: &Value) -> Result<Result<Response, Refusal>> {
+        let response = self
+            .in_time("the model server", self.request(path, body).send())
+            .await?
+            .map_err(|e| self.words.error(describe(&e)))?;
         let status = response.status();
         if status.is_success() {
-            return Ok(response);
+            return Ok(Ok(response));
         }
-        if status == StatusCode::TOO_MANY_REQUESTS {
-            let seconds = response
-                .headers()
-                .get("retry-after")
-                .and_then(|value| value.to_str().ok()?.parse().ok())
-                .unwrap_or(1);
-            return Err(Error::Overloaded {
-                retry_after: Duration::from_secs(seconds),
-            });
-        }
-        let text = response.text().await.unwrap_or_default();
-        let message = serde_json::from_str::<Value>(&text)
-            .ok()
-            .and_then(|body| {
-                body.pointer("/error/message")
-                    .or_else(|| body.get("message"))?
-                    .as_str()
-                    .map(str::to_owned)
-            })
-            .unwrap_or(text);
-        let message: String = message.chars().take(ERROR_CHARS).collect();
-        Err(self.error(format!("answered {status}: {message}")))
+        let headers = response.headers().clone();
+        // The status is worth telling even when its words do not come.
+        let text = match self
+            .in_time("a refusal", read(response, REFUSAL_BYTES))
+            .await
+        {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(_)) | Err(_) => Vec::new(),
+        };
+        Ok(Err(Refusal::read(
+            status,
+            &headers,
+            &String::from_utf8_lossy(&text),
+        )))
     }
 
-    fn body(&self, request: &GenerateRequest, with_schema: bool) -> Value {
+    /// Asks for an answer, and again in other words where the upstream's dialect turns out to differ.
+    async fn begin(&self, request: &GenerateRequest) -> Result<Response> {
+        let mut newer = self.newer_limit.load(Ordering::Relaxed);
+        let mut renamed = false;
+        let mut format = request.response_format.as_ref().filter(|format| {
+            matches!(format, ResponseFormat::Demanded(_))
+                || !self.writes_freely.load(Ordering::Relaxed)
+        });
+        let mut dropped = false;
+        loop {
+            let body = self.body(request, limit_name(newer), format);
+            let refusal = match self.send("/chat/completions", &body).await? {
+                Ok(response) => {
+                    if renamed {
+                        self.newer_limit.store(newer, Ordering::Relaxed);
+                    }
+                    if dropped {
+                        self.writes_freely.store(true, Ordering::Relaxed);
+                        tracing::info!(
+                            model = self.metadata.name,
+                            "refuses response_format; it is asked without from now on"
+                        );
+                    }
+                    return Ok(response);
+                }
+                Err(refusal) => refusal,
+            };
+            if request.max_tokens.is_some()
+                && !renamed
+                && refusal.prefers(limit_name(newer), limit_name(!newer))
+            {
+                (newer, renamed) = (!newer, true);
+            } else if refusal.blames_the_request()
+                && matches!(format, Some(ResponseFormat::Wished(_)))
+            {
+                // Many OpenAI-style servers do not know response_format, and we can read free text as well.
+                (format, dropped) = (None, true);
+            } else {
+                return Err(refusal.into_error(&self.words));
+            }
+        }
+    }
+
+    fn body(
+        &self,
+        request: &GenerateRequest,
+        limit_name: &str,
+        format: Option<&ResponseFormat>,
+    ) -> Value {
         let messages: Vec<Value> = request
             .messages
             .iter()
@@ -185,18 +243,44 @@ impl Proxy {
         };
         set("temperature", request.temperature.map(Value::from));
         set("top_p", request.top_p.map(Value::from));
-        set("max_tokens", request.max_tokens.map(Value::from));
-        set("seed", request.seed.map(Value::from));
+        set(limit_name, request.max_tokens.map(Value::from));
+        // Seeds are signed in OpenAI's dialect.
+        set("seed", request.seed.map(|seed| Value::from(seed as i64)));
         set(
             "stop",
             (!request.stop.is_empty()).then(|| json!(request.stop)),
         );
-        let schema = request.json_schema.as_ref().filter(|_| with_schema).map(|schema| {
-            json!({"type": "json_schema", "json_schema": {"name": "answer", "strict": true, "schema": schema}})
+        let format = format.map(|format| match format {
+            ResponseFormat::Demanded(format) => format.clone(),
+            ResponseFormat::Wished(schema) => json!({
+                "type": "json_schema",
+                "json_schema": {"name": "answer", "strict": true, "schema": schema},
+            }),
         });
-        set("response_format", schema);
+        set("response_format", format);
         body
     }
+}
+
+/// The name of the most new tokens: OpenAI's reasoning models know the newer one alone, most other servers the older.
+fn limit_name(newer: bool) -> &'static str {
+    if newer {
+        "max_completion_tokens"
+    } else {
+        "max_tokens"
+    }
+}
+
+/// A body up to `most` bytes, cut there.
+async fn read(mut response: Response, most: usize) -> reqwest::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while bytes.len() < most
+        && let Some(piece) = response.chunk().await?
+    {
+        bytes.extend_from_slice(&piece);
+    }
+    bytes.truncate(most);
+    Ok(bytes)
 }
 
 /// A reqwest error without its URL, which may carry secrets.
@@ -225,43 +309,30 @@ impl LanguageModel for Proxy {
     }
 
     async fn generate(&self, request: GenerateRequest) -> Result<ChunkStream> {
-        let response = match self
-            .send("/chat/completions", &self.body(&request, true))
-            .await
-        {
-            // Many OpenAI-style servers do not know response_format: ask again without it.
-            Err(Error::Upstream { message, .. })
-                if request.json_schema.is_some() && message.starts_with("answered 400") =>
-            {
-                self.send("/chat/completions", &self.body(&request, false))
-                    .await?
-            }
-            other => other?,
-        };
-        let name = self.metadata.name.clone();
+        let response = self.begin(&request).await?;
+        let (words, timeout) = (self.words.clone(), self.timeout);
         let mut events = response
             .bytes_stream()
-            .map_err(std::io::Error::other)
+            .map_err(|e| std::io::Error::other(describe(&e)))
             .eventsource();
         let stream = async_stream::try_stream! {
             let mut usage = Usage::default();
             let mut finish = None;
             loop {
-                let next = tokio::time::timeout(IDLE, events.next()).await.map_err(|_| Error::Timeout {
-                    what: format!("a piece of the answer of '{name}'"),
-                    limit: IDLE,
-                })?;
+                let next = tokio::time::timeout(timeout, events.next())
+                    .await
+                    .map_err(|_| words.late("a piece of the answer", timeout))?;
                 let Some(event) = next else { break };
-                let event = event.map_err(|e| Error::upstream(&name, format!("the stream broke: {e}")))?;
+                let event = event.map_err(|e| words.error(format!("the stream broke: {e}")))?;
                 if event.data == "[DONE]" {
                     finish.get_or_insert(FinishReason::Stop);
                     break;
                 }
                 let chunk: StreamChunk = serde_json::from_str(&event.data)
-                    .map_err(|e| Error::upstream(&name, format!("sent a piece that is not a chunk: {e}")))?;
+                    .map_err(|e| words.error(format!("sent a piece that is not a chunk: {e}")))?;
                 if let Some(error) = chunk.error {
                     let message = error.get("message").and_then(Value::as_str).map_or(error.to_string(), str::to_owned);
-                    Err(Error::upstream(&name, message))?;
+                    Err(words.error(message))?;
                 }
                 if let Some(seen) = chunk.usage {
                     usage = Usage { prompt_tokens: seen.prompt_tokens, completion_tokens: seen.completion_tokens };
@@ -281,7 +352,7 @@ impl LanguageModel for Proxy {
                 }
             }
             let Some(finish) = finish else {
-                Err(Error::upstream(&name, "the stream ended before the answer did"))?;
+                Err(words.error("the stream ended before the answer did"))?;
                 return;
             };
             yield Chunk::End { finish, usage, confidence: None };
@@ -301,17 +372,28 @@ impl Embedder for Proxy {
         self.metadata.clone()
     }
 
-    async fn embed(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
+    async fn embed(&self, texts: Vec<String>, dimensions: Option<u32>) -> Result<Vec<Vec<f32>>> {
         let wanted = texts.len();
-        let body = json!({"model": self.upstream_name, "input": texts, "encoding_format": "float"});
-        let response = self.send("/embeddings", &body).await?;
-        let mut answer: EmbeddingAnswer = response
-            .json()
-            .await
-            .map_err(|e| self.error(format!("sent embeddings that cannot be read: {e}")))?;
+        let mut body =
+            json!({"model": self.upstream_name, "input": texts, "encoding_format": "float"});
+        if let Some(dimensions) = dimensions {
+            body["dimensions"] = dimensions.into();
+        }
+        let response = self
+            .send("/embeddings", &body)
+            .await?
+            .map_err(|refusal| refusal.into_error(&self.words))?;
+        let bytes = self
+            .in_time("the embeddings", read(response, EMBEDDINGS_BYTES))
+            .await?
+            .map_err(|e| self.words.error(describe(&e)))?;
+        let mut answer: EmbeddingAnswer = serde_json::from_slice(&bytes).map_err(|e| {
+            self.words
+                .error(format!("sent embeddings that cannot be read: {e}"))
+        })?;
         answer.data.sort_by_key(|row| row.index);
         if answer.data.len() != wanted {
-            return Err(self.error(format!(
+            return Err(self.words.error(format!(
                 "sent {} embeddings for {wanted} texts",
                 answer.data.len()
             )));

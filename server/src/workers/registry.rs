@@ -110,6 +110,11 @@ impl Registry {
         slots.insert(slot.metadata.name.clone(), slot);
     }
 
+    /// Whether there is a model of that name, loaded or not.
+    pub fn knows(&self, name: &str) -> bool {
+        self.slot(name).is_some()
+    }
+
     fn slot(&self, name: &str) -> Option<Slot> {
         self.slots
             .read()
@@ -161,7 +166,8 @@ impl Registry {
         })
     }
 
-    /// Adds every model of the configuration, then the built-in ones; loading goes on in the background.
+    /// Adds every model of the configuration, then the built-in ones whose names are free; loading goes on in the
+    /// background.
     pub fn load_configured(
         &self,
         config: &Config,

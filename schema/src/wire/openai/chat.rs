@@ -1,18 +1,10 @@
-//! Chat completions: request, answer, chunks.
-
-use std::fmt::Write as _;
+//! Chat completions: the request.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::{
-    Error, Result,
-    model::{Answer, Usage},
-};
-
-/// Rows of a result written into the answer's text.
-const SHOWN_ROWS: usize = 20;
+use crate::{Error, Result};
 
 /// A request.
 #[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
@@ -47,7 +39,7 @@ pub struct ChatIn {
     pub max_completion_tokens: Option<i64>,
     /// Up to four texts that end the answer.
     #[serde(default)]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Value>)]
     pub stop: Option<Value>,
     /// Server-sent events.
     #[serde(default)]
@@ -58,10 +50,14 @@ pub struct ChatIn {
     /// Repeatable sampling.
     #[serde(default)]
     pub seed: Option<i64>,
-    /// `{"type": "json_schema", …}` is passed on to upstreams.
+    /// `text`, `json_object` or `json_schema`. Proxy models' servers get it as it stands, other models refuse it.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub response_format: Option<Value>,
+    /// `auto` or `none`: no tool is ever called, so what forces a call is refused.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub tool_choice: Option<Value>,
     /// Caller's own name for its user.
     #[serde(default)]
     pub user: Option<String>,
@@ -73,7 +69,7 @@ pub struct ChatMessage {
     /// `system`, `developer`, `user` or `assistant`.
     pub role: String,
     /// Text, or parts of type `text`.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     pub content: Value,
 }
 
@@ -126,7 +122,29 @@ impl ChatIn {
                 format!("{k} is out of Range. Either set top_k to -1 or >=1."),
             ));
         }
+        self.check_tool_choice()?;
+        self.demanded_format()?;
         self.stops().map(|_| ())
+    }
+
+    /// Tools themselves are ignored, as DB-GPT does; a caller who counts on a call is not left waiting for it.
+    fn check_tool_choice(&self) -> Result<()> {
+        match &self.tool_choice {
+            None | Some(Value::Null) => Ok(()),
+            Some(Value::String(choice)) if choice == "auto" || choice == "none" => Ok(()),
+            Some(Value::String(choice)) if choice != "required" => Err(Error::invalid(
+                "tool_choice",
+                format!("must be 'auto' or 'none', not '{choice}'"),
+            )),
+            // Q-049: DB-GPT ignores it and answers in words.
+            Some(_) => Err(Error::Unsupported {
+                what: format!(
+                    "'{}' calls no tools, so tool_choice cannot force a call; leave tool_choice out, or set it to \
+                     'auto' or 'none'",
+                    self.model
+                ),
+            }),
+        }
     }
 
     /// Texts that end the answer.
@@ -224,12 +242,26 @@ impl ChatIn {
             .collect()
     }
 
-    /// The JSON schema asked for, if any.
-    pub fn json_schema(&self) -> Option<Value> {
-        self.response_format
-            .as_ref()?
-            .pointer("/json_schema/schema")
-            .cloned()
+    /// The `response_format` the answer is to be held to, whole; none for free text.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for one of another type than OpenAI's.
+    pub fn demanded_format(&self) -> Result<Option<Value>> {
+        let Some(wanted) = self
+            .response_format
+            .as_ref()
+            .filter(|format| !format.is_null())
+        else {
+            return Ok(None);
+        };
+        match wanted.get("type").and_then(Value::as_str) {
+            Some("text") => Ok(None),
+            Some("json_object" | "json_schema") => Ok(Some(wanted.clone())),
+            _ => Err(Error::invalid(
+                "response_format",
+                "must be an object whose type is 'text', 'json_object' or 'json_schema'",
+            )),
+        }
     }
 
     /// Most new tokens.
@@ -252,158 +284,6 @@ fn range(name: &str, value: Option<f32>, low: f32, high: f32) -> Result<()> {
         )),
         _ => Ok(()),
     }
-}
-
-/// Tokens used.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
-pub struct UsageOut {
-    /// Read.
-    pub prompt_tokens: u32,
-    /// In all.
-    pub total_tokens: u32,
-    /// Written.
-    pub completion_tokens: u32,
-}
-
-impl From<Usage> for UsageOut {
-    fn from(usage: Usage) -> Self {
-        Self {
-            prompt_tokens: usage.prompt_tokens,
-            completion_tokens: usage.completion_tokens,
-            total_tokens: usage.prompt_tokens + usage.completion_tokens,
-        }
-    }
-}
-
-/// A whole answer.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct ChatOut {
-    /// `chatcmpl-…`.
-    pub id: String,
-    /// `chat.completion`.
-    pub object: String,
-    /// Unix seconds.
-    pub created: i64,
-    /// Model.
-    pub model: String,
-    /// Answers.
-    pub choices: Vec<Choice>,
-    /// Tokens, over all answers.
-    pub usage: UsageOut,
-    /// SQL, rows and evidence, when a datasource was asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    pub tidegate: Option<Value>,
-}
-
-/// One answer.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Choice {
-    /// Position.
-    pub index: u32,
-    /// The message.
-    pub message: MessageOut,
-    /// `stop` or `length`.
-    pub finish_reason: Option<String>,
-}
-
-/// A message of an answer.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct MessageOut {
-    /// `assistant`.
-    pub role: String,
-    /// Text.
-    pub content: String,
-    /// Reasoning, where the model shows it.
-    pub reasoning_content: Option<String>,
-}
-
-/// A chunk of a stream.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct ChatChunk {
-    /// One value per stream.
-    pub id: String,
-    /// `chat.completion.chunk`.
-    pub object: String,
-    /// Unix seconds.
-    pub created: i64,
-    /// Model.
-    pub model: String,
-    /// None in the usage chunk.
-    pub choices: Vec<ChunkChoice>,
-    /// Null until the last chunk, which has it when asked for.
-    pub usage: Option<UsageOut>,
-    /// SQL, rows and evidence, in the chunk that finishes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    pub tidegate: Option<Value>,
-}
-
-/// A piece of one answer.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct ChunkChoice {
-    /// Which answer.
-    pub index: u32,
-    /// What is new.
-    pub delta: ChunkDelta,
-    /// Null until the end.
-    pub finish_reason: Option<String>,
-}
-
-/// What is new.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
-pub struct ChunkDelta {
-    /// In the first chunk.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub role: Option<String>,
-    /// Text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub content: Option<String>,
-    /// Reasoning.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reasoning_content: Option<String>,
-}
-
-/// An answer from a datasource as Markdown: words, the SQL, the first rows.
-pub fn answer_markdown(answer: &Answer) -> String {
-    let mut text = answer.text.clone();
-    if let Some(sql) = &answer.evidence.sql {
-        let _ = write!(text, "\n\n```sql\n{sql}\n```\n");
-    }
-    let Some(result) = &answer.result else {
-        return text;
-    };
-    if result.columns.is_empty() {
-        return text;
-    }
-    let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
-    let names: Vec<String> = result
-        .columns
-        .iter()
-        .map(|column| cell(&column.name))
-        .collect();
-    let _ = write!(
-        text,
-        "\n| {} |\n|{}\n",
-        names.join(" | "),
-        " --- |".repeat(names.len())
-    );
-    for row in result.rows.iter().take(SHOWN_ROWS) {
-        let cells: Vec<String> = row
-            .iter()
-            .map(|value| cell(&value.to_text().unwrap_or_default()))
-            .collect();
-        let _ = writeln!(text, "| {} |", cells.join(" | "));
-    }
-    if result.rows.len() > SHOWN_ROWS {
-        let _ = writeln!(
-            text,
-            "\n{} of {} rows shown.",
-            SHOWN_ROWS,
-            result.rows.len()
-        );
-    }
-    text
 }
 
 #[cfg(test)]
@@ -432,6 +312,43 @@ mod tests {
             "n: 0 is less than the minimum of 1 - 'n'"
         );
         assert!(message(json!({"stop": ["a", "b", "c", "d", "e"]})).contains("array too long"));
+    }
+
+    #[test]
+    fn a_response_format_is_kept_whole_and_must_be_of_a_known_type() {
+        let format =
+            |format: &Value| request(&json!({"response_format": format})).demanded_format();
+        let schema = json!({"type": "json_schema", "json_schema": {"name": "n", "strict": false, "schema": {}}});
+        assert_eq!(format(&schema).expect("known"), Some(schema));
+        let object = json!({"type": "json_object"});
+        assert_eq!(format(&object).expect("known"), Some(object));
+        for free in [json!({"type": "text"}), json!(null)] {
+            assert_eq!(format(&free).expect("known"), None);
+        }
+        for unknown in [json!({"type": "yaml"}), json!({}), json!("json_object")] {
+            let refused = format(&unknown).expect_err("unknown").to_string();
+            assert!(refused.starts_with("response_format: must be"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_forced_tool_call_is_refused_and_a_free_one_is_not() {
+        let check = |choice: Value| request(&json!({"tool_choice": choice})).check();
+        for free in [json!("auto"), json!("none"), json!(null)] {
+            check(free).expect("forces nothing");
+        }
+        for forced in [
+            json!("required"),
+            json!({"type": "function", "function": {"name": "f"}}),
+        ] {
+            let refused = check(forced).expect_err("forces a call");
+            assert_eq!(refused.kind(), "unsupported", "{refused}");
+            assert!(refused.to_string().starts_with("'m' calls no tools"));
+        }
+        assert_eq!(
+            check(json!("maybe")).expect_err("unknown").to_string(),
+            "tool_choice: must be 'auto' or 'none', not 'maybe'"
+        );
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! OpenAI's dialect: chat completions, embeddings, models, error body.
 
+mod answer;
 mod chat;
 mod embeddings;
 mod error;
 mod models;
 
-pub use chat::{
-    ChatChunk, ChatIn, ChatMessage, ChatOut, Choice, ChunkChoice, ChunkDelta, MessageOut,
-    StreamOptions, TurnIn, UsageOut, answer_markdown,
+pub use answer::{
+    ChatChunk, ChatOut, Choice, ChunkChoice, ChunkDelta, MessageOut, UsageOut, answer_markdown,
 };
+pub use chat::{ChatIn, ChatMessage, StreamOptions, TurnIn};
 pub use embeddings::{EmbeddingIn, EmbeddingOut, EmbeddingRow, EmbeddingValue, Inputs};
 pub use error::{ErrorBody, ErrorOut};
 pub use models::{ModelCard, ModelList, ModelPermission};

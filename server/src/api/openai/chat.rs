@@ -24,6 +24,7 @@ use tidegate_schema::{
 use super::{
     Caller,
     error::{OpenAiError, body_of},
+    target::{only_datasource, target},
 };
 use crate::{
     api::{
@@ -32,7 +33,7 @@ use crate::{
     },
     app::App,
     services::chat::TurnRequest,
-    workers::{Chunk, FinishReason, GenerateRequest, PromptMessage, Speaker},
+    workers::{Chunk, FinishReason, GenerateRequest, PromptMessage, ResponseFormat, Speaker},
 };
 
 /// What comes of an answer under way, for both framings.
@@ -98,12 +99,20 @@ async fn try_answer(app: &App, caller: &model::Caller, bytes: &[u8]) -> Result<R
         None if sql_only => Some(only_datasource(app, caller).await?),
         other => other,
     };
+    if datasource.is_some() && wanted.demanded_format()?.is_some() {
+        return Err(Error::Unsupported {
+            what: format!(
+                "what '{name}' answers about a datasource cannot be held to a response_format: it comes as Markdown, \
+                 and as JSON in the field 'tidegate'; leave response_format out"
+            ),
+        });
+    }
     let count = wanted.n.unwrap_or(1) as u32;
     let mut answers: Vec<Pieces> = Vec::new();
-    for _ in 0..count {
+    for index in 0..count {
         answers.push(match &datasource {
             Some(datasource) => ask(app, caller, &wanted, &name, datasource, &turns).await?,
-            None => generate(app, caller, &wanted, &name, &turns).await?,
+            None => generate(app, caller, &wanted, &name, &turns, index).await?,
         });
     }
     let head = Head {
@@ -122,54 +131,13 @@ async fn try_answer(app: &App, caller: &model::Caller, bytes: &[u8]) -> Result<R
         .map(|whole| Json(whole).into_response())
 }
 
-/// Model and datasource: `NAME:DATASOURCE` unless a model goes by the whole name.
-fn target(app: &App, wanted: &ChatIn) -> (String, Option<String>) {
-    let known = |name: &str| {
-        app.models()
-            .states()
-            .iter()
-            .any(|(metadata, _)| metadata.name == name)
-    };
-    let given = wanted.datasource.clone().filter(|name| !name.is_empty());
-    match wanted.model.split_once(':') {
-        Some((name, datasource)) if given.is_none() && !known(&wanted.model) => {
-            (name.to_owned(), Some(datasource.to_owned()))
-        }
-        _ => (wanted.model.clone(), given),
-    }
-}
-
-/// The datasource asked when a model that answers only about databases is given none: the only one there is.
-async fn only_datasource(app: &App, caller: &model::Caller) -> Result<String> {
-    let found = app.datasources().list(caller).await?;
-    match found.as_slice() {
-        [one] => Ok(one.name.clone()),
-        [] => Err(Error::invalid(
-            "datasource",
-            "no datasource is registered; add one with `tidegate db add`",
-        )),
-        many => {
-            let names: Vec<&str> = many
-                .iter()
-                .map(|datasource| datasource.name.as_str())
-                .collect();
-            Err(Error::invalid(
-                "datasource",
-                format!(
-                    "this model answers questions about databases: name one of {}",
-                    names.join(", ")
-                ),
-            ))
-        }
-    }
-}
-
 async fn generate(
     app: &App,
     caller: &model::Caller,
     wanted: &ChatIn,
     name: &str,
     turns: &[TurnIn],
+    index: u32,
 ) -> Result<Pieces> {
     let messages = turns
         .iter()
@@ -188,8 +156,11 @@ async fn generate(
         top_p: wanted.top_p,
         max_tokens: wanted.most_tokens(),
         stop: wanted.stops()?,
-        seed: wanted.seed.map(|seed| seed as u64),
-        json_schema: wanted.json_schema(),
+        // One seed for all would write the same answer several times.
+        seed: wanted
+            .seed
+            .map(|seed| (seed as u64).wrapping_add(u64::from(index))),
+        response_format: wanted.demanded_format()?.map(ResponseFormat::Demanded),
         task: None,
     };
     let (_, chunks) = app.models().generate(caller, name, request).await?;

@@ -21,11 +21,15 @@ pub(super) async fn create_embedding(
 ) -> Result<Json<EmbeddingOut>, OpenAiError> {
     let wanted: EmbeddingIn = body(request, &app).await?;
     let base64 = wanted.base64()?;
+    let dimensions = wanted.width()?;
     let texts = match wanted.input {
         Inputs::One(text) => vec![text],
         Inputs::Many(texts) => texts,
     };
-    let vectors = app.models().embed(&caller, &wanted.model, texts).await?;
+    let vectors = app
+        .models()
+        .embed(&caller, &wanted.model, texts, dimensions)
+        .await?;
     let data = vectors
         .into_iter()
         .enumerate()

@@ -8,6 +8,8 @@ pub mod embeddings;
 pub mod error;
 pub mod models;
 
+mod target;
+
 use axum::{
     Router,
     extract::{FromRequestParts, Request},

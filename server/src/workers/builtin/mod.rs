@@ -36,35 +36,60 @@ pub const ENCODER: &str = "all-minilm-l6-v2";
 /// Files without which a directory is no sentence encoder.
 const ENCODER_FILES: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
 
-/// Adds the built-in models; they load in the background.
-pub fn register(registry: &Registry, config: &Config, data_dir: &Path, tasks: &TaskTracker) {
-    let encoder = config.builtin.encoder.clone();
-    let (threads, abstain_below) = (config.builtin.threads, config.ask.abstain_below);
+/// Tokens of a text that MiniLM was published to read, which is half its positions.
+const ENCODER_WINDOW: i64 = 256;
 
+/// Adds the built-in models, but for those whose name a configured model has; they load in the background.
+pub fn register(registry: &Registry, config: &Config, data_dir: &Path, tasks: &TaskTracker) {
+    if is_free(registry, SQL) {
+        register_sql(registry, config, data_dir, tasks);
+    }
+    if is_free(registry, ENCODER) {
+        register_encoder(registry, config, data_dir, tasks);
+    }
+}
+
+fn is_free(registry: &Registry, name: &str) -> bool {
+    let taken = registry.knows(name);
+    if taken {
+        tracing::info!(
+            model = name,
+            "a model under [[models]] has this built-in model's name and stands in its place"
+        );
+    }
+    !taken
+}
+
+fn register_sql(registry: &Registry, config: &Config, data_dir: &Path, tasks: &TaskTracker) {
     let metadata = ModelMetadata {
         name: SQL.to_owned(),
         kind: ModelKind::Llm,
         context_length: None,
         sql_only: true,
     };
-    let (place, data_dir_of_sql) = (encoder.clone(), data_dir.to_path_buf());
+    let (encoder, data_dir) = (config.builtin.encoder.clone(), data_dir.to_path_buf());
+    let (threads, abstain_below) = (config.builtin.threads, config.ask.abstain_below);
     registry.add_loading(metadata, tasks, move || {
-        let model = load_sql(&encoder_directory(&place, &data_dir_of_sql)?, threads)?;
+        let model = load_sql(&encoder_directory(&encoder, &data_dir)?, threads)?;
         let writer = Writer::new(model, abstain_below);
         let model = TidegateSql::start(SQL, writer, threads).map_err(|error| error.to_string())?;
         Ok(Model::Language(Arc::new(model)))
     });
+}
 
+fn register_encoder(registry: &Registry, config: &Config, data_dir: &Path, tasks: &TaskTracker) {
     let metadata = ModelMetadata {
         name: ENCODER.to_owned(),
         kind: ModelKind::Embedding,
         context_length: None,
         sql_only: false,
     };
-    let data_dir = data_dir.to_path_buf();
+    let (encoder, data_dir) = (config.builtin.encoder.clone(), data_dir.to_path_buf());
+    let threads = config.builtin.threads;
     registry.add_loading(metadata.clone(), tasks, move || {
         let directory = encoder_directory(&encoder, &data_dir)?;
-        let model = BertEmbedder::load(metadata, &directory, Device::Cpu, threads)
+        let window = Some(ENCODER_WINDOW);
+        let model = BertEmbedder::load(metadata, &directory, Device::Cpu, threads, window)
             .map_err(|error| error.to_string())?;
         Ok(Model::Embedder(Arc::new(model)))
     });

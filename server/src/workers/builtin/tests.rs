@@ -241,7 +241,7 @@ fn request(task: Option<SqlTask>) -> GenerateRequest {
         max_tokens: None,
         stop: Vec::new(),
         seed: None,
-        json_schema: None,
+        response_format: None,
         task,
     }
 }
@@ -282,11 +282,11 @@ async fn the_encoder_knows_what_is_near() {
         context_length: None,
         sql_only: false,
     };
-    let model = BertEmbedder::load(metadata, &directory, Device::Cpu, 1).expect("loads");
+    let model = BertEmbedder::load(metadata, &directory, Device::Cpu, 1, None).expect("loads");
     let texts = ["money earned by sales", "revenue", "a bird in a tree"]
         .map(str::to_owned)
         .to_vec();
-    let vectors = model.embed(texts).await.expect("embeds");
+    let vectors = model.embed(texts, None).await.expect("embeds");
     let near = |a: usize, b: usize| {
         vectors[a]
             .iter()
@@ -295,7 +295,13 @@ async fn the_encoder_knows_what_is_near() {
             .sum::<f32>()
     };
     assert!(near(0, 1) > near(0, 2) + 0.2 && near(0, 1) > near(1, 2) + 0.2);
-    assert!(model.embed(Vec::new()).await.expect("nothing").is_empty());
+    assert!(
+        model
+            .embed(Vec::new(), None)
+            .await
+            .expect("nothing")
+            .is_empty()
+    );
 }
 
 #[test]
@@ -314,4 +320,30 @@ fn a_missing_encoder_is_told_with_its_remedy() {
         std::fs::write(own.join(file), "{}").expect("writable");
     }
     assert_eq!(encoder_directory("", scratch.path()), Ok(own));
+}
+
+#[tokio::test]
+async fn a_configured_model_stands_in_the_place_of_a_built_in_one() {
+    let toml = format!(
+        "[builtin]\nencoder = \"/nonexistent\"\n\
+         [[models]]\nname = \"{SQL}\"\nprovider = \"proxy\"\nbase_url = \"http://127.0.0.1:9/v1\"\n"
+    );
+    let config = crate::config::Config::from_toml(&toml).expect("a configuration");
+    let registry = Registry::new();
+    registry
+        .load_configured(&config, &std::env::temp_dir(), &TaskTracker::new())
+        .expect("registers");
+    let names: Vec<(String, bool)> = registry
+        .states()
+        .into_iter()
+        .map(|(metadata, _)| (metadata.name, metadata.sql_only))
+        .collect();
+    assert_eq!(
+        names,
+        [(SQL.to_owned(), false), (ENCODER.to_owned(), false)]
+    );
+    let Some(Ok(model)) = registry.language(SQL).await else {
+        panic!("the configured model is ready at once")
+    };
+    assert!(!model.metadata().sql_only);
 }

@@ -18,6 +18,8 @@ use crate::workers::{Alternative, SqlTask};
 const BEAM: usize = 8;
 /// Queries offered beside the first.
 const ALTERNATIVES: usize = 4;
+/// Below this confidence an answer comes with a warning.
+const SURE: f32 = 0.6;
 /// Schemas kept prepared; preparing one costs a second or two, a question a fraction of that.
 const PREPARED: usize = 16;
 
@@ -124,8 +126,13 @@ impl Writer {
             );
             return Ok(declined(&guess, confidence, usage));
         }
+        let doubt = if confidence < SURE {
+            format!(" {}", doubt(confidence))
+        } else {
+            String::new()
+        };
         let text = json!({
-            "thoughts": format!("{meaning}."),
+            "thoughts": format!("{meaning}.{doubt}"),
             "direct_response": "",
             "sql": sql,
             "display_type": display(query),
@@ -134,7 +141,8 @@ impl Writer {
             .iter()
             .map(|(query, sql)| Alternative {
                 sql: sql.clone(),
-                thoughts: format!("{}.", words::describe(query, schema)),
+                // What stands in for the first reading is less likely still.
+                thoughts: format!("{}. {UNSURE}", words::describe(query, schema)),
             })
             .collect();
         Ok(Written {
@@ -170,6 +178,17 @@ impl Writer {
         });
         Ok(schema)
     }
+}
+
+/// What is said with another reading of the question than the likeliest.
+const UNSURE: &str = "I am not sure that this is what you mean: check the SQL.";
+
+/// What is said with an answer that may well be wrong.
+fn doubt(confidence: f32) -> String {
+    format!(
+        "I am not sure of this (my confidence is {:.0} %): check the SQL.",
+        confidence * 100.0
+    )
 }
 
 const REMEDY: &str =

@@ -23,8 +23,6 @@ use crate::workers::{Embedder, ModelMetadata};
 
 /// Requests taken in at once; more are refused.
 const TAKEN_IN: usize = 64;
-/// Longest text in tokens; the rest of longer ones is not read, as in sentence-transformers' default.
-const LONGEST: usize = 256;
 /// Tokens of one batch, padding included.
 const BATCH: usize = 4096;
 
@@ -50,15 +48,17 @@ struct Job {
 }
 
 impl BertEmbedder {
-    /// Loads a directory and starts the thread that owns it.
+    /// Loads a directory and starts the thread that owns it. `published_window` is for a directory that came
+    /// without `sentence_bert_config.json`.
     pub(in crate::workers) fn load(
         metadata: ModelMetadata,
         directory: &Path,
         device: Device,
         threads: usize,
+        published_window: Option<i64>,
     ) -> error::Result<Self> {
         tch::set_num_threads(memory::threads(threads));
-        let network = Network::load(directory, device)?;
+        let network = Network::load(directory, device, published_window)?;
         let name = metadata.name.clone();
         let owner = Owner::start(
             &metadata.name,
@@ -93,7 +93,7 @@ impl Embedder for BertEmbedder {
         self.metadata.clone()
     }
 
-    async fn embed(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
+    async fn embed(&self, texts: Vec<String>, _: Option<u32>) -> Result<Vec<Vec<f32>>> {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
@@ -124,7 +124,11 @@ pub(super) struct Network {
 
 impl Network {
     /// Reads a directory: `config.json`, `tokenizer.json`, `model.safetensors`, and the pooling where it says.
-    pub(super) fn load(directory: &Path, device: Device) -> error::Result<Self> {
+    pub(super) fn load(
+        directory: &Path,
+        device: Device,
+        published_window: Option<i64>,
+    ) -> error::Result<Self> {
         let fields = Fields::read(&directory.join("config.json"))?;
         let architecture = fields.text("model_type")?.unwrap_or("bert");
         if architecture != "bert" {
@@ -159,7 +163,7 @@ impl Network {
         Ok(Self {
             tokens: Tokens::load(directory)?,
             width,
-            longest: LONGEST.min(usize::try_from(positions).unwrap_or(LONGEST)),
+            longest: window(directory, positions, published_window)? as usize,
             encoder,
             pooling,
             device,
@@ -260,6 +264,26 @@ impl Network {
     }
 }
 
+/// Longest text in tokens; the rest of longer ones is not read. As sentence-transformers has it: what
+/// `sentence_bert_config.json` says, else what the tokenizer was made for, and never more than the positions.
+fn window(directory: &Path, positions: i64, published: Option<i64>) -> error::Result<i64> {
+    let said = match Fields::read_if_present(&directory.join("sentence_bert_config.json"))? {
+        Some(fields) => fields.count_if_present("max_seq_length")?,
+        None => None,
+    };
+    if let Some(said) = said.or(published) {
+        return Ok(said.min(positions));
+    }
+    let tokenizer = match Fields::read_if_present(&directory.join("tokenizer_config.json"))? {
+        // A tokenizer without a limit says 1e30, which is no whole number here.
+        Some(fields) => fields.number_if_present("model_max_length")?,
+        None => None,
+    };
+    Ok(tokenizer
+        .filter(|most| (1.0..positions as f64).contains(most))
+        .map_or(positions, |most| most as i64))
+}
+
 /// What `1_Pooling/config.json` asks for; the mean where there is none.
 fn pooling(directory: &Path) -> error::Result<Pooling> {
     let Some(fields) = Fields::read_if_present(&directory.join("1_Pooling/config.json"))? else {
@@ -276,4 +300,50 @@ fn pooling(directory: &Path) -> error::Result<Pooling> {
         "pooling_mode_mean_tokens",
         "is false; known poolings are mean and cls",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The window of a directory with these files, over 512 positions.
+    fn window_of(files: &[(&str, &str)], published: Option<i64>) -> i64 {
+        let directory = tempfile::tempdir().expect("the temporary directory is writable");
+        for (name, text) in files {
+            std::fs::write(directory.path().join(name), text).expect("writable");
+        }
+        window(directory.path(), 512, published).expect("the files can be read")
+    }
+
+    #[test]
+    fn the_window_is_what_the_sentence_config_says_up_to_the_positions() {
+        let said = |length: &str| {
+            let config = format!("{{\"max_seq_length\": {length}, \"do_lower_case\": false}}");
+            window_of(
+                &[
+                    ("sentence_bert_config.json", config.as_str()),
+                    ("tokenizer_config.json", "{\"model_max_length\": 128}"),
+                ],
+                Some(256),
+            )
+        };
+        assert_eq!(said("384"), 384);
+        assert_eq!(said("8192"), 512);
+        assert_eq!(said("null"), 256);
+    }
+
+    #[test]
+    fn without_a_sentence_config_the_window_is_as_published_else_the_tokenizers() {
+        let tokenizer = |most: &str| format!("{{\"model_max_length\": {most}}}");
+        assert_eq!(window_of(&[], Some(256)), 256);
+        assert_eq!(window_of(&[], None), 512);
+        for (most, wanted) in [("128", 128), ("1e30", 512), ("4096", 512)] {
+            let config = tokenizer(most);
+            assert_eq!(
+                window_of(&[("tokenizer_config.json", config.as_str())], None),
+                wanted,
+                "{most}"
+            );
+        }
+    }
 }

@@ -95,6 +95,7 @@ impl TorchModel {
     }
 
     fn plan(&self, request: GenerateRequest) -> Result<Plan> {
+        request.refuse_demands(&self.metadata.name)?;
         let text = self.template.write(&request.messages)?;
         let prompt = self
             .tokens

@@ -106,7 +106,7 @@ pub fn register(
             };
             registry.add_loading(metadata.clone(), tasks, move || {
                 let load =
-                    || BertEmbedder::load(metadata, &directory, device(wants_cuda)?, threads);
+                    || BertEmbedder::load(metadata, &directory, device(wants_cuda)?, threads, None);
                 load()
                     .map(|model| Model::Embedder(Arc::new(model)))
                     .map_err(|error| error.to_string())

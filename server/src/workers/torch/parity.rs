@@ -267,7 +267,7 @@ fn request(text: &str, max_tokens: Option<u32>) -> GenerateRequest {
         max_tokens,
         stop: Vec::new(),
         seed: None,
-        json_schema: None,
+        response_format: None,
         task: None,
     }
 }
@@ -488,7 +488,7 @@ fn least_cosine(python: &Path, directory: &Path) -> f64 {
     let (shape, wanted) = floats(&told, "vectors");
     let _guard = tch::no_grad_guard();
     tch::set_num_threads(1);
-    let found = Network::load(directory, Device::Cpu)
+    let found = Network::load(directory, Device::Cpu, None)
         .expect("loads")
         .embed(&texts, || false)
         .expect("embeds");
