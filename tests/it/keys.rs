@@ -269,8 +269,12 @@ async fn beyond_loopback_the_server_answers_to_a_key_alone() -> Result<()> {
     let dir = TempDir::new()?;
     let program = program(dir.path(), "")?;
     let made = program.run(&["key", "create", "--name", "reader"])?;
-    let key = made.out.lines().next().context("a key")?.trim().to_owned();
-    assert!(key.starts_with("tg-"), "{made:?}");
+    let key = made.out.trim_end().to_owned();
+    assert!(
+        key.starts_with("tg-") && key.bytes().all(|byte| byte.is_ascii_graphic()),
+        "more than the key stands on standard output: {made:?}"
+    );
+    assert!(made.err.contains("not shown again"), "{made:?}");
     let server = program.serve(&["--host", "0.0.0.0"])?;
     let web = std::net::SocketAddr::from(([127, 0, 0, 1], server.web.port()));
     let openai = std::net::SocketAddr::from(([127, 0, 0, 1], server.openai.port()));

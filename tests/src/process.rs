@@ -1,7 +1,7 @@
 //! The real server as a process of its own, to be started, asked, killed and started again.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -37,10 +37,23 @@ pub struct Server {
 pub struct Finished {
     /// Whether it succeeded.
     pub success: bool,
+    /// Its exit code; none when a signal ended it.
+    pub code: Option<i32>,
     /// Standard output.
     pub out: String,
     /// Standard error.
     pub err: String,
+}
+
+impl From<&std::process::Output> for Finished {
+    fn from(output: &std::process::Output) -> Self {
+        Self {
+            success: output.status.success(),
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
 }
 
 impl Program {
@@ -69,11 +82,35 @@ impl Program {
     /// Runs a command to its end.
     pub fn run(&self, arguments: &[&str]) -> Result<Finished> {
         let output = self.command(arguments).stdin(Stdio::null()).output()?;
-        Ok(Finished {
-            success: output.status.success(),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        })
+        Ok(Finished::from(&output))
+    }
+
+    /// Runs a command to its end with this on its standard input.
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Result<Finished> {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let mut to = child.stdin.take().context("standard input was piped")?;
+        to.write_all(input.as_bytes())?;
+        drop(to);
+        Ok(Finished::from(&child.wait_with_output()?))
+    }
+
+    /// Runs a command whose standard output nobody reads: the pipe is closed before it starts.
+    pub fn run_unread(&self, arguments: &[&str]) -> Result<Finished> {
+        let (reader, writer) = std::io::pipe()?;
+        drop(reader);
+        let output = self
+            .command(arguments)
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .spawn()?
+            .wait_with_output()?;
+        Ok(Finished::from(&output))
     }
 
     /// Starts `serve` on these ports and returns at once, for measuring the start itself.

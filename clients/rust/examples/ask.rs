@@ -38,6 +38,9 @@ async fn main() -> anyhow::Result<()> {
         match event? {
             TurnEvent::Thinking(piece) | TurnEvent::Text(piece) => print!("{piece}"),
             TurnEvent::Done(asked) => {
+                if asked.failed {
+                    println!("\nThe query failed.");
+                }
                 println!("\n{}", asked.sql.unwrap_or_default());
                 for row in asked.rows {
                     println!("{}", serde_json::Value::Object(row));

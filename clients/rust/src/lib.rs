@@ -52,7 +52,8 @@ impl Tidegate {
         })
     }
 
-    /// Asks a datasource a question and waits for the answer.
+    /// Asks a datasource a question and waits for the answer. A query that failed is an answer too, with
+    /// [`Asked::failed`] set.
     ///
     /// # Errors
     /// What the server refused, or what broke on the way.

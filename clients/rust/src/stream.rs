@@ -7,8 +7,11 @@ use serde_json::{Map, Value};
 
 use crate::Error;
 
+/// What the server puts into the words of a query that failed or was refused, before or behind the reason.
+const FAILED: &str = "<span style=\"color:red\">ERROR!</span>";
+
 /// What is asked.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct TurnRequest {
     /// Conversation to go on with; one is made when empty.
     pub conv_uid: String,
@@ -20,7 +23,21 @@ pub struct TurnRequest {
     pub select_param: Option<String>,
     /// Model; the default one when not given.
     pub model_name: Option<String>,
+    /// Always true: [`TurnEvent`]s are read from no other framing.
     incremental: bool,
+}
+
+impl Default for TurnRequest {
+    fn default() -> Self {
+        Self {
+            conv_uid: String::new(),
+            user_input: String::new(),
+            chat_mode: String::new(),
+            select_param: None,
+            model_name: None,
+            incremental: true,
+        }
+    }
 }
 
 impl TurnRequest {
@@ -30,7 +47,6 @@ impl TurnRequest {
             user_input: question.to_owned(),
             chat_mode: "chat_with_db_execute".to_owned(),
             select_param: Some(datasource.to_owned()),
-            incremental: true,
             ..Self::default()
         }
     }
@@ -40,7 +56,6 @@ impl TurnRequest {
         Self {
             user_input: text.to_owned(),
             chat_mode: "chat_normal".to_owned(),
-            incremental: true,
             ..Self::default()
         }
     }
@@ -67,9 +82,11 @@ pub enum TurnEvent {
 /// A finished turn.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Asked {
-    /// Words.
+    /// Words; why not, when the query failed.
     pub text: String,
-    /// The SQL that ran, when a datasource was asked.
+    /// Whether the query failed or was refused: then there are no rows, and `sql` is what was tried.
+    pub failed: bool,
+    /// The SQL that ran, when a datasource was asked and a query was written.
     pub sql: Option<String>,
     /// DB-GPT's name of the display.
     pub display: Option<String>,
@@ -98,8 +115,13 @@ impl Asked {
         let Ok(view) = serde_json::from_str::<View>(&content) else {
             return plain();
         };
+        let (text, failed) = match words.rsplit_once(FAILED) {
+            Some((before, behind)) => (format!("{before}{behind}"), true),
+            None => (words.to_owned(), false),
+        };
         Self {
-            text: words.trim_end().to_owned(),
+            text: text.trim_end().to_owned(),
+            failed,
             sql: Some(view.sql),
             display: Some(view.kind),
             rows: view.data,
@@ -216,6 +238,36 @@ mod tests {
         assert_eq!(asked.text, "Per city");
         assert_eq!(asked.sql.as_deref(), Some("SELECT 1 < 2"));
         assert_eq!(asked.rows[0]["city"], "Oslo");
+    }
+
+    #[test]
+    fn a_failed_query_is_told_apart_from_an_answer() {
+        // Whole, and as the pieces of a stream come to it.
+        for words in [
+            "Let me see.\n<span style=\"color:red\">ERROR!</span>no such table",
+            "Let me see.\nno such table\n<span style=\"color:red\">ERROR!</span>",
+        ] {
+            let asked = Asked::read(&format!(
+                "{words}\n<chart-view content=\"{{&quot;type&quot;:&quot;response_table&quot;,\
+                 &quot;sql&quot;:&quot;SELECT 1&quot;,&quot;data&quot;:[]}}\" />"
+            ));
+            assert!(asked.failed);
+            assert_eq!(asked.text, "Let me see.\nno such table");
+            assert_eq!(asked.sql.as_deref(), Some("SELECT 1"));
+        }
+        assert!(!Asked::read("Per city").failed);
+    }
+
+    #[test]
+    fn every_request_asks_for_the_framing_that_events_are_read_from() {
+        for request in [
+            TurnRequest::default(),
+            TurnRequest::chat("hi"),
+            TurnRequest::about("shop", "how many?"),
+        ] {
+            let sent = serde_json::to_value(&request).expect("a request can be written");
+            assert_eq!(sent["incremental"], true);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, Uri, header},
+    http::{HeaderMap, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{Html, IntoResponse as _, Response},
 };
@@ -28,7 +28,8 @@ pub(super) async fn home() -> Html<&'static str> {
 /// Refuses what a foreign web page sends through a visitor's browser.
 ///
 /// Without keys the server trusts the machine, not every page open in its browser: a request with a foreign
-/// `Origin` is refused, and on loopback one whose `Host` is no loopback name too (DNS rebinding).
+/// `Origin` is refused, one that a foreign page embeds (`<img>`, which sends no `Origin`) too, and on loopback one
+/// whose `Host` is no loopback name (DNS rebinding).
 pub(super) async fn keep_foreign_pages_out(
     State(app): State<App>,
     request: Request,
@@ -46,6 +47,13 @@ pub(super) async fn keep_foreign_pages_out(
                 "requests from pages of {origin} are refused; add it to server.cors_origins to allow them"
             ));
         }
+    } else if is_embedded_elsewhere(request.method(), request.headers())
+        && !allowed.iter().any(|known| known == "*")
+    {
+        return refuse(
+            "what pages of other origins embed is refused; add their origin to server.cors_origins and set \
+             `crossorigin` on the element to allow it",
+        );
     }
     let loopback = app
         .config
@@ -75,6 +83,16 @@ fn refuse(message: &str) -> Response {
         .into_response()
 }
 
+/// Whether a browser says that a page of another origin embeds this. Following a link is the reader's own act.
+fn is_embedded_elsewhere(method: &Method, headers: &HeaderMap) -> bool {
+    let followed = method == Method::GET && text(headers, "sec-fetch-mode") == Some("navigate");
+    !followed
+        && matches!(
+            text(headers, "sec-fetch-site"),
+            Some("cross-site" | "same-site")
+        )
+}
+
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
@@ -101,7 +119,39 @@ fn is_loopback_name(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_loopback_name;
+    use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+    use super::{is_embedded_elsewhere, is_loopback_name};
+
+    #[test]
+    fn tells_an_embedded_image_from_a_link_and_from_a_program() {
+        let embedded = |method: Method, sent: &[(&'static str, &'static str)]| {
+            let headers: HeaderMap = sent
+                .iter()
+                .map(|&(name, value)| {
+                    (
+                        HeaderName::from_static(name),
+                        HeaderValue::from_static(value),
+                    )
+                })
+                .collect();
+            is_embedded_elsewhere(&method, &headers)
+        };
+        let image = ("sec-fetch-mode", "no-cors");
+        let link = ("sec-fetch-mode", "navigate");
+        for site in ["cross-site", "same-site"] {
+            let site = ("sec-fetch-site", site);
+            assert!(embedded(Method::GET, &[site, image]), "{site:?}");
+            assert!(embedded(Method::POST, &[site, link]), "{site:?}");
+            assert!(!embedded(Method::GET, &[site, link]), "{site:?}");
+        }
+        assert!(!embedded(
+            Method::GET,
+            &[("sec-fetch-site", "same-origin"), image]
+        ));
+        assert!(!embedded(Method::GET, &[("sec-fetch-site", "none"), link]));
+        assert!(!embedded(Method::GET, &[]));
+    }
 
     #[test]
     fn knows_loopback_names_with_and_without_a_port() {

@@ -5,7 +5,7 @@ use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::json;
 use tidegate_schema::model::{Answer, ChatMode, RowSet};
 
-use super::{app, caller, print};
+use super::{app, caller, print, print_json};
 use crate::{config::Config, services::chat::TurnRequest};
 
 /// Rows printed before the rest is only counted.
@@ -27,7 +27,7 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// Asks and prints. A question that could not be answered is an error.
+    /// Asks and prints. A question that was not answered from the datasource is an error.
     pub(super) async fn run(self, config: Config) -> anyhow::Result<()> {
         let app = app(config, true).await?;
         let request = TurnRequest {
@@ -48,15 +48,25 @@ impl Ask {
                     json!(answer.conversation.as_str()),
                 );
             }
-            print(&format!("{document:#}\n"));
+            print_json(&document)?;
         } else {
-            print(&show(&answer));
+            print(&show(&answer))?;
         }
-        match answer.problem {
-            Some(problem) => Err(problem.into()),
-            None => Ok(()),
-        }
+        unanswered(answer)
     }
+}
+
+/// An error when the answer holds nothing from the datasource: a query that failed or was refused, or a model that
+/// declined to write one.
+fn unanswered(answer: Answer) -> anyhow::Result<()> {
+    if let Some(problem) = answer.problem {
+        return Err(problem.into());
+    }
+    anyhow::ensure!(
+        answer.evidence.sql.is_some(),
+        "the model wrote no SQL, so the datasource was not asked"
+    );
+    Ok(())
 }
 
 /// An answer as terminal text: words, table, SQL, evidence.
@@ -120,4 +130,35 @@ fn table(result: &RowSet) -> Table {
         );
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_schema::{Error, ids::ConversationId, model::Evidence};
+
+    use super::*;
+
+    fn answer(sql: Option<&str>, problem: Option<Error>) -> Answer {
+        Answer {
+            conversation: ConversationId::from("c"),
+            round: 1,
+            text: "words".to_owned(),
+            result: None,
+            chart: None,
+            problem,
+            evidence: Evidence {
+                sql: sql.map(str::to_owned),
+                ..Evidence::default()
+            },
+            usage: tidegate_schema::model::Usage::default(),
+        }
+    }
+
+    #[test]
+    fn words_without_sql_and_failed_queries_are_no_answer() {
+        assert!(unanswered(answer(Some("SELECT 1"), None)).is_ok());
+        assert!(unanswered(answer(None, None)).is_err());
+        let refused = Error::invalid("sql", "no");
+        assert!(unanswered(answer(Some("DROP TABLE t"), Some(refused))).is_err());
+    }
 }

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use serde_json::{Value, json};
 
-use super::{caller, print};
+use super::{caller, print, print_json};
 use crate::{app::App, clock::Clock, config::Config, telemetry, workers::registry::State};
 
 /// Show what works and what does not.
@@ -13,6 +14,9 @@ pub struct Doctor {
     /// How long to wait for models to load, seconds.
     #[arg(long, default_value_t = 60)]
     wait: u64,
+    /// Print the checks as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Doctor {
@@ -68,12 +72,13 @@ impl Doctor {
                 app.stop().await;
             }
         }
-        print(&report.text);
-        anyhow::ensure!(
-            report.failed == 0,
-            "{} of the checks above failed",
-            report.failed
-        );
+        if self.json {
+            print_json(&report.document())?;
+        } else {
+            print(&report.show())?;
+        }
+        let failed = report.failed();
+        anyhow::ensure!(failed == 0, "{failed} of the checks above failed");
         Ok(())
     }
 
@@ -131,17 +136,47 @@ impl Doctor {
 
 #[derive(Default)]
 struct Report {
-    text: String,
-    failed: usize,
+    checks: Vec<Check>,
+}
+
+/// What was looked at and how it is.
+struct Check {
+    good: bool,
+    what: String,
+    how: String,
 }
 
 impl Report {
     fn say(&mut self, good: bool, what: &str, how: &str) {
+        self.checks.push(Check {
+            good,
+            what: what.to_owned(),
+            how: how.to_owned(),
+        });
+    }
+
+    fn failed(&self) -> usize {
+        self.checks.iter().filter(|check| !check.good).count()
+    }
+
+    fn show(&self) -> String {
         use std::fmt::Write as _;
 
-        let mark = if good { "ok  " } else { "FAIL" };
-        let _ = writeln!(self.text, "{mark}  {what:<22} {how}");
-        self.failed += usize::from(!good);
+        let mut text = String::new();
+        for Check { good, what, how } in &self.checks {
+            let mark = if *good { "ok  " } else { "FAIL" };
+            let _ = writeln!(text, "{mark}  {what:<22} {how}");
+        }
+        text
+    }
+
+    fn document(&self) -> Value {
+        let checks: Vec<Value> = self
+            .checks
+            .iter()
+            .map(|check| json!({"ok": check.good, "what": check.what, "how": check.how}))
+            .collect();
+        json!({"ok": self.failed() == 0, "checks": checks})
     }
 }
 

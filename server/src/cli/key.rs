@@ -2,14 +2,16 @@
 
 use clap::Subcommand;
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
+use serde_json::{Value, json};
+use tidegate_schema::model::ApiKey;
 
-use super::{app, caller, print};
+use super::{app, caller, complain, print, print_json};
 use crate::config::Config;
 
 /// API keys.
 #[derive(Debug, Subcommand)]
 pub enum Key {
-    /// Make a key. It is shown once; only its hash is kept.
+    /// Make a key and print it. It is shown once; only its hash is kept.
     Create {
         /// What it is for.
         #[arg(long, default_value = "default")]
@@ -22,7 +24,11 @@ pub enum Key {
         datasource: Vec<String>,
     },
     /// List the keys.
-    List,
+    List {
+        /// Print them as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Revoke a key.
     Revoke {
         /// Its id or prefix, as `key list` shows them.
@@ -45,12 +51,18 @@ impl Key {
                     .keys()
                     .create(&caller(), &name, admin, datasources)
                     .await?;
-                print(&format!(
-                    "{key}\n\nKeep it: it is not shown again. Send it as `Authorization: Bearer {}…`.\n",
+                // The key alone, so that a script can take it as it is.
+                print(&format!("{key}\n"))?;
+                complain(&format!(
+                    "Keep it: it is not shown again. Send it as `Authorization: Bearer {}…`.",
                     record.prefix
                 ));
             }
-            Self::List => {
+            Self::List { json: true } => {
+                let keys = app.keys().list(&caller()).await?;
+                print_json(&keys.iter().map(document).collect())?;
+            }
+            Self::List { json: false } => {
                 let mut table = Table::new();
                 table.load_preset(UTF8_FULL_CONDENSED).set_header([
                     "id",
@@ -74,13 +86,26 @@ impl Key {
                             .map_or(String::new(), |at| at.format("%Y-%m-%d %H:%M").to_string()),
                     ]);
                 }
-                print(&format!("{table}\n"));
+                print(&format!("{table}\n"))?;
             }
             Self::Revoke { id } => {
                 app.keys().revoke(&caller(), &id).await?;
-                print("Revoked.\n");
+                print("Revoked.\n")?;
             }
         }
         Ok(())
     }
+}
+
+/// A key as JSON, without its hash; `datasources` is null for all of them.
+fn document(key: &ApiKey) -> Value {
+    json!({
+        "id": key.id.as_str(),
+        "prefix": key.prefix,
+        "name": key.name,
+        "admin": key.admin,
+        "datasources": key.datasources,
+        "created_at": key.created_at,
+        "revoked_at": key.revoked_at,
+    })
 }

@@ -7,13 +7,21 @@ pub mod key;
 pub mod serve;
 pub mod spec;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::{ErrorKind, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use tidegate_schema::model::Caller;
 
 use crate::{app::App, clock::Clock, config::Config, telemetry};
+
+/// How long work on blocking threads may take to end once a command is over.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Ask your databases in plain words.
 #[derive(Debug, Parser)]
@@ -66,19 +74,26 @@ enum ConfigAct {
     Check,
 }
 
-/// Runs a command to its end.
+/// A command that was put wrongly, as opposed to one that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+fn usage(message: impl Into<String>) -> anyhow::Error {
+    Usage(message.into()).into()
+}
+
+/// Runs a command to its end. It exits with 0 when all went well, 1 when something failed, and 2, as the argument
+/// parser does, when the command was put wrongly.
 pub fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         // No configuration, no database, no network.
         Command::Spec(spec) => spec.run(),
-        Command::Config(ConfigAct::Show { defaults: true }) => {
-            print(crate::config::DEFAULTS);
-            Ok(())
-        }
+        Command::Config(ConfigAct::Show { defaults: true }) => print(crate::config::DEFAULTS),
         Command::Config(ConfigAct::Show { defaults: false }) => {
             Config::shown(cli.common.config.as_deref(), &environment)
-                .map(|shown| print(&shown))
-                .map_err(Into::into)
+                .map_err(anyhow::Error::from)
+                .and_then(|shown| print(&shown))
         }
         command => with_config(&cli.common, command),
     };
@@ -86,7 +101,11 @@ pub fn run(cli: Cli) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&format!("error: {error:#}"));
-            ExitCode::FAILURE
+            if error.is::<Usage>() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }
@@ -97,20 +116,20 @@ fn with_config(common: &Common, command: Command) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         match command {
             Command::Serve(serve) => serve.run(config).await,
             Command::Ask(ask) => ask.run(quiet(config)).await,
             Command::Db(db) => db.run(quiet(config)).await,
             Command::Key(key) => key.run(quiet(config)).await,
             Command::Doctor(doctor) => doctor.run(config).await,
-            Command::Config(_) => {
-                print("The configuration is valid.\n");
-                Ok(())
-            }
+            Command::Config(_) => print("The configuration is valid.\n"),
             Command::Spec(spec) => spec.run(),
         }
-    })
+    });
+    // A query may be stuck in one function of a database library, which nothing can stop.
+    runtime.shutdown_timeout(FAREWELL);
+    done
 }
 
 fn load(common: &Common) -> anyhow::Result<Config> {
@@ -150,18 +169,24 @@ fn caller() -> Caller {
     Caller::local("001")
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "the command line's answers go to standard output"
-)]
-fn print(text: &str) {
-    print!("{text}");
+/// Prints an answer on standard output. A reader that has seen enough and left, as `head` does, is no failure.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("writing to standard output")
+        }
+        _ => Ok(()),
+    }
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the command line's complaints go to standard error"
-)]
+/// Prints a document on standard output.
+fn print_json(document: &serde_json::Value) -> anyhow::Result<()> {
+    print(&format!("{document:#}\n"))
+}
+
+/// Says something on standard error.
 fn complain(text: &str) {
-    eprintln!("{text}");
+    // When this fails nobody is left to be told.
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -127,7 +127,12 @@ fn announce(web: SocketAddr, openai: Option<SocketAddr>) {
         _ = writeln!(text, "  OpenAI SDK base URL     http://{openai}/v1");
     }
     text.push_str("  Try   tidegate ask shop \"how many orders per city in 2024, top 5?\"\n\n");
-    print(&text);
+    if let Err(error) = print(&text) {
+        tracing::warn!(
+            error = format!("{error:#}"),
+            "the addresses could not be announced"
+        );
+    }
 }
 
 async fn asked_to_stop() {

@@ -34,8 +34,6 @@ impl Spec {
             )?)?,
             Which::Graphql => api::graphql::sdl(),
         };
-        print(&text);
-        print("\n");
-        Ok(())
+        print(&format!("{text}\n"))
     }
 }

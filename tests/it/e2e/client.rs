@@ -111,3 +111,34 @@ async fn generated_calls_reach_their_routes() -> Result<()> {
     assert_eq!(serde_json::to_value(models)?["data"][0]["id"], "scripted");
     Ok(())
 }
+
+#[tokio::test]
+async fn the_client_tells_a_failed_query_from_an_answer() -> Result<()> {
+    let (app, _upstream) = towns(Script::default().sql("drop it", "DROP TABLE people")).await?;
+    let client = Tidegate::new(&app.anonymous().web(), None)?;
+    let failed = client.ask("towns", "drop it").await?;
+    assert!(failed.failed, "{failed:?}");
+    assert!(
+        failed.rows.is_empty() && !failed.text.contains("ERROR!"),
+        "{failed:?}"
+    );
+    assert!(!client.ask("towns", QUESTION).await?.failed);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_by_its_default_streams_events_too() -> Result<()> {
+    let (app, _upstream) = towns(Script::default()).await?;
+    let client = Tidegate::new(&app.anonymous().web(), None)?;
+    let mut request = TurnRequest::default();
+    "hello".clone_into(&mut request.user_input);
+    let events: Vec<TurnEvent> = client
+        .turn(&request)
+        .await?
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .collect::<Result<_, _>>()?;
+    assert!(matches!(events.last(), Some(TurnEvent::Done(asked)) if !asked.text.is_empty()));
+    Ok(())
+}

@@ -14,15 +14,16 @@ use tidegate_schema::{
     model::{self, Caller, ConversationFilter},
 };
 
-use super::error::to_graphql;
+use super::{
+    error::to_graphql,
+    limits::{MOST, PAGE, page_cost},
+};
 use crate::app::App;
-
-/// Rows of a list when the query names no number, and at most.
-const PAGE: usize = 20;
-const MOST: usize = 200;
 
 /// Where a page of conversations starts: creation time in microseconds and id.
 type Cursor = OpaqueCursor<(i64, String)>;
+/// Where a page of messages starts: round and index, in whose order they are.
+type MessageCursor = OpaqueCursor<(i32, i32)>;
 
 /// Loads messages of many conversations in one query.
 pub(super) struct MessageLoader {
@@ -91,7 +92,7 @@ impl Conversation {
     }
 
     /// Messages in order.
-    #[graphql(complexity = "first.or(last).unwrap_or(20) as usize * child_complexity")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn messages(
         &self,
         context: &Context<'_>,
@@ -99,7 +100,7 @@ impl Conversation {
         before: Option<String>,
         first: Option<i32>,
         last: Option<i32>,
-    ) -> Result<Connection<OpaqueCursor<i32>, Message, EmptyFields, EmptyFields>> {
+    ) -> Result<Connection<MessageCursor, Message, EmptyFields, EmptyFields>> {
         let loader = context.data::<DataLoader<MessageLoader>>()?;
         let messages = loader
             .load_one(self.0.id.0.clone())
@@ -110,23 +111,28 @@ impl Conversation {
             before,
             first,
             last,
-            |after: Option<OpaqueCursor<i32>>, before: Option<OpaqueCursor<i32>>, first, last| async move {
-                let (low, high) = (after.map_or(-1, |c| c.0), before.map_or(i32::MAX, |c| c.0));
-                let within: Vec<model::Message> =
-                    messages.into_iter().filter(|m| m.index > low && m.index < high).collect();
+            |after: Option<MessageCursor>, before: Option<MessageCursor>, first, last| async move {
+                let (from, to) = (after.is_some(), before.is_some());
+                let within: Vec<model::Message> = messages
+                    .into_iter()
+                    .filter(|m| {
+                        let place = (m.round, m.index);
+                        after.as_ref().is_none_or(|after| place > after.0)
+                            && before.as_ref().is_none_or(|before| place < before.0)
+                    })
+                    .collect();
                 let total = within.len();
                 let (skip, take) = match (first, last) {
                     (_, Some(last)) => (total.saturating_sub(last.min(MOST)), last.min(MOST)),
                     (first, None) => (0, first.unwrap_or(PAGE).min(MOST)),
                 };
-                let mut connection = Connection::new(skip > 0 || low >= 0, skip + take < total || high != i32::MAX);
-                connection.edges.extend(
-                    within
-                        .into_iter()
-                        .skip(skip)
-                        .take(take)
-                        .map(|message| Edge::new(OpaqueCursor(message.index), Message(message))),
-                );
+                let mut connection = Connection::new(skip > 0 || from, skip + take < total || to);
+                connection
+                    .edges
+                    .extend(within.into_iter().skip(skip).take(take).map(|message| {
+                        let place = (message.round, message.index);
+                        Edge::new(OpaqueCursor(place), Message(message))
+                    }));
                 Ok::<_, async_graphql::Error>(connection)
             },
         )
@@ -207,7 +213,7 @@ pub struct ConversationQueries;
 #[Object]
 impl ConversationQueries {
     /// Conversations, newest first.
-    #[graphql(complexity = "first.or(last).unwrap_or(20) as usize * child_complexity")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn conversations(
         &self,
         context: &Context<'_>,

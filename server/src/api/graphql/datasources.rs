@@ -12,13 +12,10 @@ use tidegate_schema::{
 
 use super::{
     error::to_graphql,
+    limits::{MOST, PAGE, page_cost},
     turns::{Problem, Rows, Verdict},
 };
 use crate::app::App;
-
-/// Rows of a list when the query names no number, and at most.
-const PAGE: usize = 20;
-const MOST: usize = 200;
 
 /// A cursor into a list that is held in memory: a position.
 type Position = OpaqueCursor<usize>;
@@ -59,8 +56,9 @@ impl Datasource {
         self.0.created_at
     }
 
-    /// Tables and views in name order, all or those whose name contains `search`.
-    #[graphql(complexity = "first.or(last).unwrap_or(20) as usize * child_complexity")]
+    /// Tables and views in name order, all or those whose name contains `search`. Null with an error when the
+    /// database cannot be asked.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn tables(
         &self,
         context: &Context<'_>,
@@ -69,7 +67,21 @@ impl Datasource {
         before: Option<String>,
         first: Option<i32>,
         last: Option<i32>,
-    ) -> Result<Connection<Position, Table, TotalCount, EmptyFields>> {
+    ) -> Option<Result<Connection<Position, Table, TotalCount, EmptyFields>>> {
+        // The error within the option: it stands in place of this database's tables and leaves the others' alone.
+        Some(match self.find_tables(context, search).await {
+            Ok(found) => paged(found, after, before, first, last).await,
+            Err(error) => Err(error),
+        })
+    }
+}
+
+impl Datasource {
+    async fn find_tables(
+        &self,
+        context: &Context<'_>,
+        search: Option<String>,
+    ) -> Result<Vec<Table>> {
         let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
         let catalogue = app
             .datasources()
@@ -77,13 +89,12 @@ impl Datasource {
             .await
             .map_err(|e| to_graphql(&e))?;
         let search = search.unwrap_or_default().to_lowercase();
-        let found: Vec<Table> = catalogue
+        Ok(catalogue
             .tables
             .iter()
             .filter(|table| table.name.to_lowercase().contains(&search))
             .map(|table| Table(table.clone()))
-            .collect();
-        paged(found, after, before, first, last).await
+            .collect())
     }
 }
 
@@ -109,7 +120,9 @@ async fn paged<T: async_graphql::OutputType>(
         last,
         |after: Option<Position>, before: Option<Position>, first, last| async move {
             let total = items.len();
-            let mut start = after.map_or(0, |cursor| cursor.0 + 1).min(total);
+            let mut start = after
+                .map_or(0, |cursor| cursor.0.saturating_add(1))
+                .min(total);
             let mut end = before
                 .map_or(total, |cursor| cursor.0.min(total))
                 .max(start);
@@ -233,7 +246,7 @@ pub struct DatasourceQueries;
 #[Object]
 impl DatasourceQueries {
     /// The datasources the caller may use, newest first.
-    #[graphql(complexity = "first.or(last).unwrap_or(20) as usize * child_complexity")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn datasources(
         &self,
         context: &Context<'_>,

@@ -1,6 +1,6 @@
 //! Errors in GraphQL: the message outside, the kind in `extensions.code`.
 
-use async_graphql::ErrorExtensions as _;
+use async_graphql::{ErrorExtensions as _, Pos, ServerError};
 use tidegate_schema::Error;
 
 /// The error as GraphQL shows it.
@@ -29,4 +29,11 @@ pub fn to_graphql(error: &Error) -> async_graphql::Error {
             extensions.set("retryAfterSeconds", retry_after.as_secs().max(1));
         }
     })
+}
+
+/// The error of a whole operation, which has no place in its text.
+pub(super) fn to_server(error: &Error) -> ServerError {
+    let mut shown = to_graphql(error).into_server_error(Pos::default());
+    shown.locations.clear();
+    shown
 }

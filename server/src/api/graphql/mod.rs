@@ -11,22 +11,28 @@ pub mod turns;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use async_graphql::{
-    BatchRequest, Data, MergedObject, MergedSubscription, Request, Schema, dataloader::DataLoader,
-    extensions::Tracing, http::ALL_WEBSOCKET_PROTOCOLS,
+    BatchRequest, Data, MergedObject, MergedSubscription, Request, Schema,
+    dataloader::DataLoader,
+    extensions::Tracing,
+    http::ALL_WEBSOCKET_PROTOCOLS,
+    parser::{parse_query, types::OperationType},
 };
 use async_graphql_axum::{GraphQLProtocol, GraphQLResponse, GraphQLWebSocket};
 use axum::{
     Router,
     body::Body,
     extract::{FromRequest as _, FromRequestParts as _, State, WebSocketUpgrade},
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{Html, IntoResponse, Response},
     routing::get,
 };
 use futures::StreamExt as _;
-use tidegate_schema::model::Caller;
+use tidegate_schema::{Error, model::Caller};
 
-use self::{conversations::MessageLoader, error::to_graphql};
+use self::{
+    conversations::MessageLoader,
+    error::{to_graphql, to_server},
+};
 use super::extract::identify;
 use crate::app::App;
 
@@ -78,6 +84,10 @@ pub fn routes(app: &App) -> Router<App> {
         .limit_directives(20)
         .limit_recursive_depth(64)
         .extension(limits::AliasLimit)
+        .extension(limits::TimeLimit {
+            operation: Duration::from_secs(settings.timeout_seconds),
+            turn: Duration::from_secs(app.config.limits.turn_seconds),
+        })
         .extension(Tracing)
         .data(app.clone());
     if !settings.introspection {
@@ -85,7 +95,6 @@ pub fn routes(app: &App) -> Router<App> {
     }
     let skin = Skin {
         schema: builder.finish(),
-        timeout: Duration::from_secs(settings.timeout_seconds),
     };
     Router::new()
         .route("/graphql", get(open_graphql).post(run_graphql))
@@ -96,7 +105,6 @@ pub fn routes(app: &App) -> Router<App> {
 /// What the handlers share.
 struct Skin {
     schema: TidegateSchema,
-    timeout: Duration,
 }
 
 /// What an operation may use: who calls, and loaders of its own.
@@ -189,74 +197,87 @@ async fn run_graphql(
     let (parts, body) = request.into_parts();
     let caller = match identify(&parts, &app).await {
         Ok(caller) => caller,
-        Err(error) => {
-            let response = async_graphql::Response::from_errors(vec![
-                to_graphql(&error).into_server_error(async_graphql::Pos::default()),
-            ]);
-            return (StatusCode::UNAUTHORIZED, GraphQLResponse::from(response)).into_response();
-        }
+        Err(error) => return refuse(StatusCode::UNAUTHORIZED, &error),
     };
+    let by_get = parts.method == Method::GET;
     let streaming = accepts(&parts.headers, "text/event-stream");
+    let named = by_get
+        .then(|| operation_name(parts.uri.query().unwrap_or_default()))
+        .flatten();
     let request = axum::extract::Request::from_parts(parts, body);
-    let batch = match async_graphql_axum::GraphQLBatchRequest::<
+    let mut batch = match async_graphql_axum::GraphQLBatchRequest::<
         async_graphql_axum::rejection::GraphQLRejection,
     >::from_request(request, &app)
     .await
     {
         Ok(batch) => batch.into_inner(),
         Err(rejection) => {
-            let message = format!("not a GraphQL request: {}", rejection.0);
-            return refuse(StatusCode::BAD_REQUEST, message);
+            let reason = format!("not a GraphQL request: {}", rejection.0);
+            return refuse(StatusCode::BAD_REQUEST, &Error::invalid("request", reason));
         }
     };
+    if let BatchRequest::Single(request) = &mut batch
+        && named.is_some()
+    {
+        request.operation_name = named;
+    }
+    // Any page's <img> sends a GET, and whatever stands between may send it again: it only ever reads.
+    if by_get && batch.iter().any(mutates) {
+        let what = "a mutation is not run by GET; send it by POST".to_owned();
+        let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, &Error::Unsupported { what });
+        response
+            .headers_mut()
+            .insert(header::ALLOW, HeaderValue::from_static("POST"));
+        return response;
+    }
     match batch {
         BatchRequest::Single(request) if streaming => stream(&app, &skin, &caller, request),
         BatchRequest::Batch(operations) if operations.len() > MOST_BATCHED => refuse(
             StatusCode::BAD_REQUEST,
-            format!("a batch holds at most {MOST_BATCHED} operations"),
+            &Error::invalid(
+                "request",
+                format!("a batch holds at most {MOST_BATCHED} operations"),
+            ),
         ),
-        BatchRequest::Single(request) => {
-            let mut request = request;
+        BatchRequest::Single(mut request) => {
             request.data = context(&app, &caller);
-            let run = skin.schema.execute(request);
-            match tokio::time::timeout(skin.timeout, run).await {
-                Ok(response) => GraphQLResponse::from(response).into_response(),
-                Err(_) => refuse(
-                    StatusCode::OK,
-                    format!(
-                        "the operation took longer than {} s",
-                        skin.timeout.as_secs()
-                    ),
-                ),
-            }
+            GraphQLResponse::from(skin.schema.execute(request).await).into_response()
         }
-        BatchRequest::Batch(operations) => {
-            let operations = operations
-                .into_iter()
-                .map(|mut request| {
-                    request.data = context(&app, &caller);
-                    request
-                })
-                .collect();
-            let run = skin.schema.execute_batch(BatchRequest::Batch(operations));
-            match tokio::time::timeout(skin.timeout, run).await {
-                Ok(response) => GraphQLResponse::from(response).into_response(),
-                Err(_) => refuse(
-                    StatusCode::OK,
-                    format!("the batch took longer than {} s", skin.timeout.as_secs()),
-                ),
+        BatchRequest::Batch(mut operations) => {
+            for request in &mut operations {
+                request.data = context(&app, &caller);
             }
+            let run = skin.schema.execute_batch(BatchRequest::Batch(operations));
+            GraphQLResponse::from(run.await).into_response()
         }
     }
 }
 
-fn refuse(status: StatusCode, message: String) -> Response {
-    let error = async_graphql::ServerError::new(message, None);
-    (
-        status,
-        GraphQLResponse::from(async_graphql::Response::from_errors(vec![error])),
-    )
-        .into_response()
+/// The operation a GET names, as GraphQL over HTTP spells it; async-graphql 7.2 looks for `operation_name`.
+fn operation_name(query: &str) -> Option<String> {
+    url::form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == "operationName")
+        .map(|(_, value)| value.into_owned())
+        .filter(|name| !name.is_empty())
+}
+
+/// Whether the operation of a request is a mutation. What cannot be parsed runs nothing.
+fn mutates(request: &Request) -> bool {
+    let wanted = request.operation_name.as_deref();
+    parse_query(&request.query).is_ok_and(|document| {
+        document.operations.iter().any(|(name, operation)| {
+            let chosen = match (wanted, name) {
+                (Some(wanted), Some(name)) => name.as_str() == wanted,
+                _ => true,
+            };
+            chosen && operation.node.ty == OperationType::Mutation
+        })
+    })
+}
+
+fn refuse(status: StatusCode, error: &Error) -> Response {
+    let response = async_graphql::Response::from_errors(vec![to_server(error)]);
+    (status, GraphQLResponse::from(response)).into_response()
 }
 
 /// One operation over the graphql-sse protocol, distinct connections mode.

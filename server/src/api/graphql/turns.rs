@@ -524,18 +524,21 @@ pub struct TurnSubscriptions;
 
 #[Subscription]
 impl TurnSubscriptions {
-    /// Ask a question and watch every stage. Leaving cancels the turn.
+    /// Ask a question and watch every stage. Leaving cancels the turn. A question that cannot be put is a
+    /// `TurnFailed` and nothing else.
     async fn turn(
         &self,
         context: &Context<'_>,
         input: AskInput,
     ) -> Result<impl Stream<Item = TurnEvent>> {
         let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
-        let events = app
-            .chat()
-            .begin(caller, input.into())
-            .await
-            .map_err(|e| to_graphql(&e))?;
+        let events = match app.chat().begin(caller, input.into()).await {
+            Ok(events) => events,
+            Err(error @ Error::Internal { .. }) => return Err(to_graphql(&error)),
+            Err(error) => {
+                futures::stream::once(std::future::ready(ChatEvent::Error(error))).boxed()
+            }
+        };
         Ok(events.map(TurnEvent::from))
     }
 }
