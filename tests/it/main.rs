@@ -3,6 +3,9 @@
 mod contract;
 mod e2e;
 mod faults;
+mod graphql_limits;
 mod keys;
 mod start;
 mod support;
+mod turns;
+mod upstreams;

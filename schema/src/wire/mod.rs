@@ -5,3 +5,4 @@ pub mod lenient;
 pub mod openai;
 pub mod stream;
 pub mod v1;
+pub mod view;

@@ -2,102 +2,28 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::{
-    Error,
-    model::{Answer, ChartKind, ChatEvent},
-    wire::v1::chat::{Empty, WholeChoice, WholeFrame, WholeMessage},
+use super::{
+    v1::chat::{Empty, WholeChoice, WholeFrame, WholeMessage},
+    view::View,
 };
+use crate::model::{Answer, ChatEvent};
 
-/// DB-GPT's name of a display.
-pub fn display_name(chart: ChartKind) -> &'static str {
-    match chart {
-        ChartKind::Table | ChartKind::Number => "response_table",
-        ChartKind::Line => "response_line_chart",
-        ChartKind::Bar => "response_bar_chart",
-        ChartKind::Pie => "response_pie_chart",
-        ChartKind::Scatter => "response_scatter_chart",
-        ChartKind::Area => "response_area_chart",
-    }
-}
-
-/// An answer's document as the pages show it: words, then a `chart-view` element with SQL and rows.
-pub fn view_markup(document: &Value) -> String {
-    let text = document
-        .get("text")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let Some(sql) = document.get("sql").and_then(Value::as_str) else {
-        return text.to_owned();
-    };
-    let chart = document
-        .get("chart")
-        .and_then(Value::as_str)
-        .and_then(ChartKind::from_name);
-    let names: Vec<&str> = document
-        .get("columns")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(|column| column.get("name").and_then(Value::as_str))
-        .collect();
-    let data: Vec<Value> = document
-        .get("rows")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_array)
-        .map(|row| {
-            let object: Map<String, Value> = unique(&names)
-                .into_iter()
-                .zip(row.iter().cloned())
-                .collect();
-            Value::Object(object)
-        })
-        .collect();
-    let content =
-        json!({"type": display_name(chart.unwrap_or(ChartKind::Table)), "sql": sql, "data": data});
-    let failed = document
-        .get("problem")
-        .is_some_and(|problem| !problem.is_null());
-    let words = if failed {
-        format!("<span style=\"color:red\">ERROR!</span>{text}")
-    } else {
-        text.to_owned()
-    };
-    format!(
-        "{words}\n<chart-view content=\"{}\" />",
-        escape(&content.to_string())
-    )
-}
-
-/// Column names with a number behind a repeated one, so that no cell is lost in an object.
-fn unique(names: &[&str]) -> Vec<String> {
-    let mut seen: Vec<String> = Vec::with_capacity(names.len());
-    for name in names {
-        let mut candidate = (*name).to_owned();
-        let mut number = 2;
-        while seen.contains(&candidate) {
-            candidate = format!("{name}_{number}");
-            number += 1;
-        }
-        seen.push(candidate);
-    }
-    seen
-}
-
-/// XML attribute escaping.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('"', "&quot;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+/// How a turn is cut into frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// JSON with the whole text so far, as DB-GPT has it since 0.7.3.
+    Whole,
+    /// OpenAI's deltas, then `[DONE]`.
+    Incremental,
+    /// The bare text so far, as DB-GPT had it until 0.7.2 and the pages of that age read it.
+    Plain,
 }
 
 /// Encodes a turn for `/api/v1/chat/completions`.
 pub struct V1Encoder {
-    incremental: bool,
+    framing: Framing,
     id: String,
     model: String,
     thinking: String,
@@ -106,9 +32,9 @@ pub struct V1Encoder {
 
 impl V1Encoder {
     /// An encoder; `id` goes into every frame.
-    pub fn new(incremental: bool, id: String) -> Self {
+    pub fn new(framing: Framing, id: String) -> Self {
         Self {
-            incremental,
+            framing,
             id,
             model: String::new(),
             thinking: String::new(),
@@ -125,36 +51,38 @@ impl V1Encoder {
             }
             ChatEvent::Thinking(piece) => {
                 self.thinking.push_str(piece);
-                if self.incremental {
-                    self.delta("reasoning_content", piece)
-                } else {
-                    self.whole()
+                match self.framing {
+                    Framing::Incremental => self.delta("reasoning_content", piece),
+                    Framing::Whole | Framing::Plain => self.whole(),
                 }
             }
             ChatEvent::Text(piece) => {
                 self.said.push_str(piece);
-                if self.incremental {
-                    self.delta("content", piece)
-                } else {
-                    self.whole()
+                match self.framing {
+                    Framing::Incremental => self.delta("content", piece),
+                    Framing::Whole | Framing::Plain => self.whole(),
                 }
             }
             ChatEvent::Done(answer) => self.finish(answer),
-            ChatEvent::Error(error) => Self::failure(error, self.incremental),
+            ChatEvent::Error(error) => Self::failed(self.framing, &error.to_string()),
             _ => String::new(),
         }
     }
 
-    /// A failure after the stream began.
-    fn failure(error: &Error, incremental: bool) -> String {
-        let text = error.to_string().replace('\n', " ");
-        let done = if incremental { "data: [DONE]\n\n" } else { "" };
-        format!("data: [SERVER_ERROR]{text}\n\n{done}")
+    /// A failure that the pages show as one: what goes wrong once the turn has begun, and an unknown model.
+    pub fn failed(framing: Framing, message: &str) -> String {
+        let message = one_line(message);
+        match framing {
+            Framing::Whole => format!("data: [SERVER_ERROR]{message}\n\n"),
+            Framing::Incremental => format!("data: [SERVER_ERROR]{message}\n\ndata: [DONE]\n\n"),
+            // The only mark that the pages of that age know.
+            Framing::Plain => format!("data:[ERROR]{message}\n\n"),
+        }
     }
 
-    /// A failure before the stream began: the bare text, no space, no marker.
+    /// A failure before the stream began: the bare text, no space, no marker, in every framing.
     pub fn refused(message: &str) -> String {
-        format!("data:{}\n\n", message.replace('\n', " "))
+        format!("data:{}\n\n", one_line(message))
     }
 
     fn whole(&self) -> String {
@@ -167,7 +95,10 @@ impl V1Encoder {
                 self.thinking, self.said
             )
         };
-        self.whole_frame(&content)
+        match self.framing {
+            Framing::Plain => plain_frame(&content),
+            Framing::Whole | Framing::Incremental => self.whole_frame(&content),
+        }
     }
 
     fn whole_frame(&self, content: &str) -> String {
@@ -205,18 +136,22 @@ impl V1Encoder {
     }
 
     fn finish(&mut self, answer: &Answer) -> String {
-        let view = view_markup(&answer.document());
-        if !self.incremental {
-            if view == self.said {
+        let document = answer.document();
+        let view = View::of(&document);
+        let markup = view.markup();
+        if self.framing != Framing::Incremental {
+            if markup == self.said {
                 return String::new();
             }
-            self.said = view;
+            self.said = markup;
             return self.whole();
         }
-        // What the view has beyond the text already sent: the chart.
-        let rest = view
-            .strip_prefix(&self.said)
-            .map_or_else(|| format!("\n{view}"), str::to_owned);
+        // What the view has beyond the text already sent.
+        let rest = match markup.strip_prefix(self.said.as_str()) {
+            Some(rest) => rest.to_owned(),
+            None if self.said == view.text => view.behind_words(),
+            None => format!("\n{markup}"),
+        };
         let mut frames = if rest.is_empty() {
             String::new()
         } else {
@@ -233,10 +168,28 @@ impl V1Encoder {
     }
 }
 
+/// A frame of text alone: a line break is the two characters backslash and n, which the pages turn back.
+fn plain_frame(text: &str) -> String {
+    let text = text
+        .replace('\u{FFFD}', "")
+        .replace("\r\n", "\\n")
+        .replace(['\n', '\r'], "\\n");
+    format!("data:{text}\n\n")
+}
+
+/// A message without line breaks, any of which would end its frame.
+fn one_line(message: &str) -> String {
+    message.replace("\r\n", " ").replace(['\n', '\r'], " ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Cell, CellKind, Evidence, ResultColumn, RowSet, Usage};
+    use crate::{
+        Error,
+        model::{Cell, CellKind, ChartKind, Evidence, ResultColumn, RowSet, Usage},
+        wire::view::view_markup,
+    };
 
     fn answer() -> Answer {
         let column = |name: &str| ResultColumn {
@@ -276,7 +229,7 @@ mod tests {
 
     #[test]
     fn whole_frames_carry_the_text_so_far_and_no_marker() {
-        let mut encoder = V1Encoder::new(false, "i".to_owned());
+        let mut encoder = V1Encoder::new(Framing::Whole, "i".to_owned());
         encoder.encode(&ChatEvent::Started {
             conversation: "c".into(),
             round: 1,
@@ -297,7 +250,7 @@ mod tests {
 
     #[test]
     fn incremental_frames_are_deltas_and_end_in_done() {
-        let mut encoder = V1Encoder::new(true, "i".to_owned());
+        let mut encoder = V1Encoder::new(Framing::Incremental, "i".to_owned());
         assert!(
             encoder
                 .encode(&ChatEvent::Text("Sales per city".to_owned()))
@@ -309,12 +262,60 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_after_the_first_byte_has_a_frame() {
-        let mut encoder = V1Encoder::new(true, "i".to_owned());
-        let frame = encoder.encode(&ChatEvent::Error(Error::upstream("m", "gone\naway")));
+    fn plain_frames_carry_the_bare_text_so_far() {
+        let mut encoder = V1Encoder::new(Framing::Plain, "i".to_owned());
         assert_eq!(
-            frame,
-            "data: [SERVER_ERROR]m: gone away\n\ndata: [DONE]\n\n"
+            encoder.encode(&ChatEvent::Text("one\ntwo\r\n\u{FFFD}".to_owned())),
+            "data:one\\ntwo\\n\n\n"
+        );
+        assert_eq!(
+            encoder.encode(&ChatEvent::Text("three".to_owned())),
+            "data:one\\ntwo\\nthree\n\n"
+        );
+        let last = encoder.encode(&ChatEvent::Done(Box::new(answer())));
+        assert!(
+            last.starts_with("data:Sales per city\\n<chart-view content=\"{&quot;type&quot;"),
+            "{last}"
+        );
+        assert_eq!(last.matches('\n').count(), 2, "{last}");
+    }
+
+    #[test]
+    fn incremental_frames_of_a_failed_query_say_nothing_twice() {
+        let problem = Error::upstream("shop", "no such table: x");
+        let mut failed = answer();
+        failed.text = format!("Let me see.\n{problem}");
+        failed.result = None;
+        failed.problem = Some(problem);
+        let mut encoder = V1Encoder::new(Framing::Incremental, "i".to_owned());
+        encoder.encode(&ChatEvent::Text(failed.text.clone()));
+        let end = encoder.encode(&ChatEvent::Done(Box::new(failed)));
+        assert!(!end.contains("Let me see"), "{end}");
+        assert!(!end.contains("no such table"), "{end}");
+        assert!(end.contains("ERROR!</span>\\n<chart-view"), "{end}");
+    }
+
+    #[test]
+    fn a_failure_after_the_first_byte_has_a_frame_in_every_framing() {
+        let error = ChatEvent::Error(Error::upstream("m", "gone\r\naway\rnow\n"));
+        for (framing, frames) in [
+            (Framing::Whole, "data: [SERVER_ERROR]m: gone away now \n\n"),
+            (
+                Framing::Incremental,
+                "data: [SERVER_ERROR]m: gone away now \n\ndata: [DONE]\n\n",
+            ),
+            (Framing::Plain, "data:[ERROR]m: gone away now \n\n"),
+        ] {
+            let mut encoder = V1Encoder::new(framing, "i".to_owned());
+            assert_eq!(encoder.encode(&error), frames);
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_one_bare_line() {
+        assert_eq!(
+            V1Encoder::refused("no\r\nway\rhome"),
+            "data:no way home\n\n"
         );
     }
 }

@@ -4,7 +4,7 @@ use axum::{Json, Router, routing::get};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::{
     InfoBuilder, License, OpenApi, OpenApiBuilder,
-    security::{Http, HttpAuthScheme, SecurityScheme},
+    security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
 };
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -17,7 +17,15 @@ fn document(title: &str, description: &str) -> OpenApi {
         .description(Some(description))
         .license(Some(License::new("Apache-2.0")))
         .build();
-    let mut document = OpenApiBuilder::new().info(info).build();
+    // With a key, or without one where the server has none: the empty requirement.
+    let security = [
+        SecurityRequirement::new("key", std::iter::empty::<String>()),
+        SecurityRequirement::default(),
+    ];
+    let mut document = OpenApiBuilder::new()
+        .info(info)
+        .security(Some(security))
+        .build();
     document
         .components
         .get_or_insert_with(Default::default)
@@ -207,4 +215,21 @@ fn add_failure_schema(document: &mut Value) {
             },
         }),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_takes_a_key_and_can_do_without() {
+        for document in [rest_document(), openai_document()] {
+            let document = finished(document).expect("a document");
+            assert_eq!(document["security"], json!([{"key": []}, {}]));
+            assert_eq!(
+                document["components"]["securitySchemes"]["key"],
+                json!({"type": "http", "scheme": "bearer"})
+            );
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! A path stands once, in full, in the attribute over its handler; the file is named after the first segment
 //! below the version. Handlers unpack, call one service function, and shape the answer.
 
+mod bounds;
 pub mod docs;
 pub mod envelope;
 pub mod extract;
@@ -14,9 +15,7 @@ mod web;
 
 use axum::Router;
 use tower_http::{
-    catch_panic::CatchPanicLayer,
-    cors::{AllowOrigin, CorsLayer},
-    limit::RequestBodyLimitLayer,
+    cors::{AllowHeaders, AllowOrigin, CorsLayer},
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
     trace::TraceLayer,
 };
@@ -46,7 +45,7 @@ pub fn web(app: App) -> Router {
         .route("/", axum::routing::get(web::home))
         .fallback(envelope::unknown_route)
         .method_not_allowed_fallback(envelope::wrong_method);
-    layers(router, &app).with_state(app)
+    layers(router, &app, false).with_state(app)
 }
 
 /// The OpenAI listener.
@@ -57,14 +56,18 @@ pub fn openai_listener(app: App) -> Router {
         .merge(health::plain_routes())
         .fallback(openai::error::unknown_route)
         .method_not_allowed_fallback(openai::error::wrong_method);
-    layers(router, &app).with_state(app)
+    layers(router, &app, true).with_state(app)
 }
 
 /// What every request passes: an id, a span, a size limit, CORS, and a net for panics.
-fn layers(router: Router<App>, app: &App) -> Router<App> {
+fn layers(router: Router<App>, app: &App, openai: bool) -> Router<App> {
+    let bounds = bounds::Bounds {
+        body_bytes: app.config.server.max_body_bytes,
+        openai,
+    };
     let origins = &app.config.server.cors_origins;
     let cors = if origins.iter().any(|origin| origin == "*") {
-        CorsLayer::permissive()
+        CorsLayer::permissive().allow_headers(AllowHeaders::mirror_request())
     } else {
         let allowed = origins
             .iter()
@@ -73,17 +76,18 @@ fn layers(router: Router<App>, app: &App) -> Router<App> {
         CorsLayer::new()
             .allow_origin(AllowOrigin::list(allowed))
             .allow_methods(tower_http::cors::Any)
-            .allow_headers(tower_http::cors::Any)
+            // A star would not cover `Authorization`.
+            .allow_headers(AllowHeaders::mirror_request())
     };
     router
-        .layer(RequestBodyLimitLayer::new(app.config.server.max_body_bytes))
         .layer(axum::extract::DefaultBodyLimit::disable())
         .layer(axum::middleware::from_fn_with_state(
             app.clone(),
             web::keep_foreign_pages_out,
         ))
+        // Inside CORS, so that a page may read why it was refused.
+        .layer(axum::middleware::from_fn_with_state(bounds, bounds::keep))
         .layer(cors)
-        .layer(CatchPanicLayer::new())
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(TraceLayer::new_for_http())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))

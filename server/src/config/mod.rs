@@ -49,6 +49,8 @@ pub struct Server {
     pub open: bool,
     /// Browser origins allowed.
     pub cors_origins: Vec<String>,
+    /// Whole-text frames as bare text.
+    pub plain_frames: bool,
     /// Largest request body.
     pub max_body_bytes: usize,
     /// Grace for running turns on stop.
@@ -123,7 +125,7 @@ pub struct GraphQl {
     pub max_depth: usize,
     /// Highest complexity.
     pub max_complexity: usize,
-    /// Longest execution.
+    /// Longest execution, without the turn of an operation that asks.
     pub timeout_seconds: u64,
     /// Whether introspection is answered.
     pub introspection: bool,
@@ -189,7 +191,7 @@ pub struct Model {
     /// Torch: `cpu` or `cuda`; empty for `cpu`.
     #[serde(default)]
     pub device: String,
-    /// Proxy: longest wait for a whole answer.
+    /// Proxy: longest wait for an answer to begin, and for each piece of it. What is not streamed is one piece.
     #[serde(default = "two_minutes")]
     pub timeout_seconds: u64,
 }

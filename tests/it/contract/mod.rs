@@ -1,6 +1,7 @@
 //! What clients were promised: recorded exchanges replayed, errors in every shape, nothing left uncovered.
 
 mod differences;
+mod edges;
 mod errors;
 mod ledger;
 mod own;

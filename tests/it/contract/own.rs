@@ -267,18 +267,37 @@ async fn a_body_too_large_is_refused_in_each_shape() -> Result<()> {
         .start()
         .await?;
     let body = json!({"user_input": "x".repeat(5000), "sql": "x".repeat(5000), "messages": []});
-    for path in [
-        "/api/v1/chat/completions",
-        "/api/v1/editor/sql/run",
-        "/v1/chat/completions",
+    let user = app.anonymous();
+    let openai = user.openai();
+    let reason = "larger than 1000 bytes";
+    for (url, place) in [
+        ("/api/v1/chat/completions".to_owned(), "/err_msg"),
+        ("/api/v1/editor/sql/run".to_owned(), "/err_msg"),
+        ("/v1/chat/completions".to_owned(), "/error/message"),
+        (
+            format!("{openai}/api/v1/chat/completions"),
+            "/error/message",
+        ),
+        ("/graphql".to_owned(), "/errors/0/message"),
     ] {
-        let reply = app.anonymous().post(path, &body).await?;
-        assert!(
-            matches!(reply.status, 400 | 413),
-            "{path}: {} {}",
-            reply.status,
-            reply.text
-        );
+        let text = body.to_string();
+        let pieces: Vec<Result<String, std::io::Error>> =
+            vec![Ok(text[..2000].to_owned()), Ok(text[2000..].to_owned())];
+        let stream = reqwest::Body::wrap_stream(futures::stream::iter(pieces));
+        let whole = user.request(Method::POST, &url).body(text);
+        let chunked = user.request(Method::POST, &url).body(stream);
+        for request in [whole, chunked] {
+            let request = request.header("content-type", "application/json");
+            let reply = user.send(request).await?;
+            let found = reply.json();
+            let message = found.pointer(place).and_then(Value::as_str);
+            assert!(
+                reply.status == 413 && message.is_some_and(|text| text.contains(reason)),
+                "{url}: {} {}",
+                reply.status,
+                reply.text
+            );
+        }
     }
     Ok(())
 }

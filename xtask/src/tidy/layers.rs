@@ -143,6 +143,7 @@ const RULES: &[Rule] = &[
             "crate::workers::GenerateRequest",
             "crate::workers::ModelKind",
             "crate::workers::PromptMessage",
+            "crate::workers::ResponseFormat",
             "crate::workers::Speaker",
             "crate::workers::registry::State",
             "crate::workers::registry",

@@ -25,7 +25,7 @@ pub mod types {
         ///Answers wanted, 1 to 8.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub n: ::std::option::Option<i64>,
-        ///`{"type": "json_schema", …}` is passed on to upstreams.
+        ///`text`, `json_object` or `json_schema`. Proxy models' servers get it as it stands, other models refuse it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub response_format: ::std::option::Option<
             ::serde_json::Map<::std::string::String, ::serde_json::Value>,
@@ -35,9 +35,7 @@ pub mod types {
         pub seed: ::std::option::Option<i64>,
         ///Up to four texts that end the answer.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub stop: ::std::option::Option<
-            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-        >,
+        pub stop: ::std::option::Option<::serde_json::Value>,
         ///Server-sent events.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub stream: ::std::option::Option<bool>,
@@ -46,6 +44,11 @@ pub mod types {
         ///0 to 2; 0 is greedy.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub temperature: ::std::option::Option<f32>,
+        ///`auto` or `none`: no tool is ever called, so what forces a call is refused.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub tool_choice: ::std::option::Option<
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        >,
         ///-1 or at least 1.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub top_k: ::std::option::Option<i64>,
@@ -65,7 +68,7 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct ChatMessage {
         ///Text, or parts of type `text`.
-        pub content: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        pub content: ::serde_json::Value,
         ///`system`, `developer`, `user` or `assistant`.
         pub role: ::std::string::String,
     }
@@ -119,6 +122,9 @@ pub mod types {
     ///What to embed.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct EmbeddingIn {
+        ///Numbers of a vector. Models that can shorten theirs do, others refuse any width but their own.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub dimensions: ::std::option::Option<i64>,
         ///`float` or `base64` (little-endian f32).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub encoding_format: ::std::option::Option<::std::string::String>,
@@ -375,9 +381,7 @@ pub mod types {
                 ::std::string::String,
             >,
             stop: ::std::result::Result<
-                ::std::option::Option<
-                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                >,
+                ::std::option::Option<::serde_json::Value>,
                 ::std::string::String,
             >,
             stream: ::std::result::Result<
@@ -390,6 +394,12 @@ pub mod types {
             >,
             temperature: ::std::result::Result<
                 ::std::option::Option<f32>,
+                ::std::string::String,
+            >,
+            tool_choice: ::std::result::Result<
+                ::std::option::Option<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
                 ::std::string::String,
             >,
             top_k: ::std::result::Result<
@@ -420,6 +430,7 @@ pub mod types {
                     stream: Ok(Default::default()),
                     stream_options: Ok(Default::default()),
                     temperature: Ok(Default::default()),
+                    tool_choice: Ok(Default::default()),
                     top_k: Ok(Default::default()),
                     top_p: Ok(Default::default()),
                     user: Ok(Default::default()),
@@ -531,11 +542,7 @@ pub mod types {
             }
             pub fn stop<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                    ::std::option::Option<
-                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                    >,
-                >,
+                T: ::std::convert::TryInto<::std::option::Option<::serde_json::Value>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.stop = value
@@ -580,6 +587,22 @@ pub mod types {
                     .try_into()
                     .map_err(|e| {
                         format!("error converting supplied value for temperature: {e}")
+                    });
+                self
+            }
+            pub fn tool_choice<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<
+                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                    >,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tool_choice = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for tool_choice: {e}")
                     });
                 self
             }
@@ -638,6 +661,7 @@ pub mod types {
                     stream: value.stream?,
                     stream_options: value.stream_options?,
                     temperature: value.temperature?,
+                    tool_choice: value.tool_choice?,
                     top_k: value.top_k?,
                     top_p: value.top_p?,
                     user: value.user?,
@@ -659,6 +683,7 @@ pub mod types {
                     stream: Ok(value.stream),
                     stream_options: Ok(value.stream_options),
                     temperature: Ok(value.temperature),
+                    tool_choice: Ok(value.tool_choice),
                     top_k: Ok(value.top_k),
                     top_p: Ok(value.top_p),
                     user: Ok(value.user),
@@ -667,10 +692,7 @@ pub mod types {
         }
         #[derive(Clone, Debug)]
         pub struct ChatMessage {
-            content: ::std::result::Result<
-                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                ::std::string::String,
-            >,
+            content: ::std::result::Result<::serde_json::Value, ::std::string::String>,
             role: ::std::result::Result<::std::string::String, ::std::string::String>,
         }
         impl ::std::default::Default for ChatMessage {
@@ -684,9 +706,7 @@ pub mod types {
         impl ChatMessage {
             pub fn content<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                >,
+                T: ::std::convert::TryInto<::serde_json::Value>,
                 T::Error: ::std::fmt::Display,
             {
                 self.content = value
@@ -955,6 +975,10 @@ pub mod types {
         }
         #[derive(Clone, Debug)]
         pub struct EmbeddingIn {
+            dimensions: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
             encoding_format: ::std::result::Result<
                 ::std::option::Option<::std::string::String>,
                 ::std::string::String,
@@ -969,6 +993,7 @@ pub mod types {
         impl ::std::default::Default for EmbeddingIn {
             fn default() -> Self {
                 Self {
+                    dimensions: Ok(Default::default()),
                     encoding_format: Ok(Default::default()),
                     input: Err("no value supplied for input".to_string()),
                     model: Err("no value supplied for model".to_string()),
@@ -977,6 +1002,18 @@ pub mod types {
             }
         }
         impl EmbeddingIn {
+            pub fn dimensions<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.dimensions = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for dimensions: {e}")
+                    });
+                self
+            }
             pub fn encoding_format<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
@@ -1034,6 +1071,7 @@ pub mod types {
                 value: EmbeddingIn,
             ) -> ::std::result::Result<Self, super::error::ConversionError> {
                 Ok(Self {
+                    dimensions: value.dimensions?,
                     encoding_format: value.encoding_format?,
                     input: value.input?,
                     model: value.model?,
@@ -1044,6 +1082,7 @@ pub mod types {
         impl ::std::convert::From<super::EmbeddingIn> for EmbeddingIn {
             fn from(value: super::EmbeddingIn) -> Self {
                 Self {
+                    dimensions: Ok(value.dimensions),
                     encoding_format: Ok(value.encoding_format),
                     input: Ok(value.input),
                     model: Ok(value.model),

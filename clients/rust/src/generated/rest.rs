@@ -62,7 +62,7 @@ pub mod types {
         ///OpenAI's delta framing with `[DONE]`; else whole-text frames.
         #[serde(default)]
         pub incremental: bool,
-        ///Most new tokens.
+        ///Most new tokens, at least 1.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub max_new_tokens: ::std::option::Option<i32>,
         ///Model; the default one when empty.
@@ -71,20 +71,18 @@ pub mod types {
         ///A stored prompt.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub prompt_code: ::std::option::Option<::std::string::String>,
-        ///What is asked: a datasource's name for database modes.
+        ///What is asked: a datasource's name for database modes; other JSON is taken as its text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub select_param: ::std::option::Option<
-            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-        >,
+        pub select_param: ::std::option::Option<::serde_json::Value>,
         ///System code.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub sys_code: ::std::option::Option<::std::string::String>,
-        ///Sampling.
+        ///Sampling, 0 to 2.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub temperature: ::std::option::Option<f32>,
         ///The question: text, or a message object whose text parts are joined.
-        #[serde(default, skip_serializing_if = "::serde_json::Map::is_empty")]
-        pub user_input: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub user_input: ::std::option::Option<::serde_json::Value>,
         ///Display name, for old clients.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub user_name: ::std::option::Option<::std::string::String>,
@@ -167,10 +165,14 @@ pub mod types {
         pub db_host: ::std::option::Option<::std::string::String>,
         ///Unique name.
         pub db_name: ::std::string::String,
+        ///The same.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub db_path: ::std::option::Option<::std::string::String>,
         ///Port, a number or its text; 0 for the engine's own.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub db_port: ::std::option::Option<i32>,
-        ///Password. `${env:NAME}` is read from the server's environment on connecting.
+        /**Password. `${env:NAME}` is read from the server's environment on connecting, if NAME ends in PASSWORD or
+begins with PG.*/
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub db_pwd: ::std::option::Option<::std::string::String>,
         ///Engine, one of `/api/v1/chat/db/support/type`.
@@ -178,7 +180,7 @@ pub mod types {
         ///User.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub db_user: ::std::option::Option<::std::string::String>,
-        ///Path of a file database. `db_path` is understood too.
+        ///Path of a file database.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub file_path: ::std::option::Option<::std::string::String>,
     }
@@ -537,6 +539,9 @@ pub mod types {
     ///SQL to run.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
     pub struct SqlRunIn {
+        ///The same.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub con_uid: ::std::option::Option<::std::string::String>,
         ///Conversation, to find the datasource by.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub conv_uid: ::std::option::Option<::std::string::String>,
@@ -852,9 +857,7 @@ pub mod types {
                 ::std::string::String,
             >,
             select_param: ::std::result::Result<
-                ::std::option::Option<
-                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                >,
+                ::std::option::Option<::serde_json::Value>,
                 ::std::string::String,
             >,
             sys_code: ::std::result::Result<
@@ -866,7 +869,7 @@ pub mod types {
                 ::std::string::String,
             >,
             user_input: ::std::result::Result<
-                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                ::std::option::Option<::serde_json::Value>,
                 ::std::string::String,
             >,
             user_name: ::std::result::Result<
@@ -998,11 +1001,7 @@ pub mod types {
             }
             pub fn select_param<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                    ::std::option::Option<
-                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                    >,
-                >,
+                T: ::std::convert::TryInto<::std::option::Option<::serde_json::Value>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.select_param = value
@@ -1038,9 +1037,7 @@ pub mod types {
             }
             pub fn user_input<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<
-                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-                >,
+                T: ::std::convert::TryInto<::std::option::Option<::serde_json::Value>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.user_input = value
@@ -1477,6 +1474,10 @@ pub mod types {
                 ::std::string::String,
             >,
             db_name: ::std::result::Result<::std::string::String, ::std::string::String>,
+            db_path: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
             db_port: ::std::result::Result<
                 ::std::option::Option<i32>,
                 ::std::string::String,
@@ -1501,6 +1502,7 @@ pub mod types {
                     comment: Ok(Default::default()),
                     db_host: Ok(Default::default()),
                     db_name: Err("no value supplied for db_name".to_string()),
+                    db_path: Ok(Default::default()),
                     db_port: Ok(Default::default()),
                     db_pwd: Ok(Default::default()),
                     db_type: Err("no value supplied for db_type".to_string()),
@@ -1543,6 +1545,18 @@ pub mod types {
                     .try_into()
                     .map_err(|e| {
                         format!("error converting supplied value for db_name: {e}")
+                    });
+                self
+            }
+            pub fn db_path<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.db_path = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for db_path: {e}")
                     });
                 self
             }
@@ -1616,6 +1630,7 @@ pub mod types {
                     comment: value.comment?,
                     db_host: value.db_host?,
                     db_name: value.db_name?,
+                    db_path: value.db_path?,
                     db_port: value.db_port?,
                     db_pwd: value.db_pwd?,
                     db_type: value.db_type?,
@@ -1630,6 +1645,7 @@ pub mod types {
                     comment: Ok(value.comment),
                     db_host: Ok(value.db_host),
                     db_name: Ok(value.db_name),
+                    db_path: Ok(value.db_path),
                     db_port: Ok(value.db_port),
                     db_pwd: Ok(value.db_pwd),
                     db_type: Ok(value.db_type),
@@ -3312,6 +3328,10 @@ pub mod types {
         }
         #[derive(Clone, Debug)]
         pub struct SqlRunIn {
+            con_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
             conv_uid: ::std::result::Result<
                 ::std::option::Option<::std::string::String>,
                 ::std::string::String,
@@ -3328,6 +3348,7 @@ pub mod types {
         impl ::std::default::Default for SqlRunIn {
             fn default() -> Self {
                 Self {
+                    con_uid: Ok(Default::default()),
                     conv_uid: Ok(Default::default()),
                     db_name: Ok(Default::default()),
                     sql: Ok(Default::default()),
@@ -3335,6 +3356,18 @@ pub mod types {
             }
         }
         impl SqlRunIn {
+            pub fn con_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.con_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for con_uid: {e}")
+                    });
+                self
+            }
             pub fn conv_uid<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
@@ -3378,6 +3411,7 @@ pub mod types {
                 value: SqlRunIn,
             ) -> ::std::result::Result<Self, super::error::ConversionError> {
                 Ok(Self {
+                    con_uid: value.con_uid?,
                     conv_uid: value.conv_uid?,
                     db_name: value.db_name?,
                     sql: value.sql?,
@@ -3387,6 +3421,7 @@ pub mod types {
         impl ::std::convert::From<super::SqlRunIn> for SqlRunIn {
             fn from(value: super::SqlRunIn) -> Self {
                 Self {
+                    con_uid: Ok(value.con_uid),
                     conv_uid: Ok(value.conv_uid),
                     db_name: Ok(value.db_name),
                     sql: Ok(value.sql),
@@ -3771,7 +3806,8 @@ let response = client.get_health()
     /**Ask, and get the answer as server-sent events
 
 With `incremental: false` every event carries the whole text so far and the stream just ends; with `true`
-events are OpenAI chunks and the last one is `[DONE]`. The final text holds a `chart-view` element with the
+events are OpenAI chunks and the last one is `[DONE]`. Where `server.plain_frames` is set, whole texts come
+as they are, without JSON, for DB-GPT's pages up to 0.7.2. The final text holds a `chart-view` element with the
 SQL and the rows. A body with `messages` is OpenAI's and answered in OpenAI's shapes.
 
 Sends a `POST` request to `/api/v1/chat/completions`
@@ -3815,6 +3851,8 @@ let response = client.delete_datasource_v1()
     }
     /**Change a datasource; its name says which
 
+`******` keeps the stored password, as long as the server and the user stay the same.
+
 Sends a `POST` request to `/api/v1/chat/db/edit`
 
 ```ignore
@@ -3855,6 +3893,8 @@ let response = client.list_datasource_types_v1()
     }
     /**Prove that a datasource answers, storing nothing
 
+Where one is stored under the name, `******` stands for its password, if the server and the user are the same.
+
 Sends a `POST` request to `/api/v1/chat/db/test/connect`
 
 ```ignore
@@ -3872,9 +3912,11 @@ Sends a `POST` request to `/api/v1/chat/dialogue/delete`
 
 Arguments:
 - `con_uid`: Its id.
+- `conv_uid`: The same.
 ```ignore
 let response = client.delete_conversation_v1()
     .con_uid(con_uid)
+    .conv_uid(conv_uid)
     .send()
     .await;
 ```*/
@@ -3910,9 +3952,11 @@ Sends a `GET` request to `/api/v1/chat/dialogue/messages`
 
 Arguments:
 - `con_uid`: Its id.
+- `conv_uid`: The same.
 ```ignore
 let response = client.list_messages_short_v1()
     .con_uid(con_uid)
+    .conv_uid(conv_uid)
     .send()
     .await;
 ```*/
@@ -3925,9 +3969,11 @@ Sends a `GET` request to `/api/v1/chat/dialogue/messages/history`
 
 Arguments:
 - `con_uid`: Its id.
+- `conv_uid`: The same.
 ```ignore
 let response = client.list_messages_v1()
     .con_uid(con_uid)
+    .conv_uid(conv_uid)
     .send()
     .await;
 ```*/
@@ -3959,7 +4005,7 @@ let response = client.create_conversation_v1()
     pub fn create_conversation_v1(&self) -> builder::CreateConversationV1<'_> {
         builder::CreateConversationV1::new(self)
     }
-    /**List the chat scenes
+    /**List the chat scenes that are answered
 
 Sends a `POST` request to `/api/v1/chat/dialogue/scenes`
 
@@ -4695,13 +4741,15 @@ pub mod builder {
     #[derive(Debug, Clone)]
     pub struct DeleteConversationV1<'a> {
         client: &'a super::Client,
-        con_uid: Result<::std::string::String, String>,
+        con_uid: Result<Option<::std::string::String>, String>,
+        conv_uid: Result<Option<::std::string::String>, String>,
     }
     impl<'a> DeleteConversationV1<'a> {
         pub fn new(client: &'a super::Client) -> Self {
             Self {
                 client: client,
-                con_uid: Err("con_uid was not initialized".to_string()),
+                con_uid: Ok(None),
+                conv_uid: Ok(None),
             }
         }
         pub fn con_uid<V>(mut self, value: V) -> Self
@@ -4710,8 +4758,22 @@ pub mod builder {
         {
             self.con_uid = value
                 .try_into()
+                .map(Some)
                 .map_err(|_| {
                     "conversion to `:: std :: string :: String` for con_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn conv_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.conv_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for conv_uid failed"
                         .to_string()
                 });
             self
@@ -4720,8 +4782,9 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<ResponseValue<types::EnvelopeNothing>, Error<types::Failure>> {
-            let Self { client, con_uid } = self;
+            let Self { client, con_uid, conv_uid } = self;
             let con_uid = con_uid.map_err(Error::InvalidRequest)?;
+            let conv_uid = conv_uid.map_err(Error::InvalidRequest)?;
             let url = format!("{}/api/v1/chat/dialogue/delete", client.baseurl,);
             let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
             header_map
@@ -4740,6 +4803,7 @@ pub mod builder {
                     ::reqwest::header::HeaderValue::from_static("application/json"),
                 )
                 .query(&progenitor_client::QueryParam::new("con_uid", &con_uid))
+                .query(&progenitor_client::QueryParam::new("conv_uid", &conv_uid))
                 .headers(header_map)
                 .build()?;
             let info = OperationInfo {
@@ -4921,13 +4985,15 @@ pub mod builder {
     #[derive(Debug, Clone)]
     pub struct ListMessagesShortV1<'a> {
         client: &'a super::Client,
-        con_uid: Result<::std::string::String, String>,
+        con_uid: Result<Option<::std::string::String>, String>,
+        conv_uid: Result<Option<::std::string::String>, String>,
     }
     impl<'a> ListMessagesShortV1<'a> {
         pub fn new(client: &'a super::Client) -> Self {
             Self {
                 client: client,
-                con_uid: Err("con_uid was not initialized".to_string()),
+                con_uid: Ok(None),
+                conv_uid: Ok(None),
             }
         }
         pub fn con_uid<V>(mut self, value: V) -> Self
@@ -4936,8 +5002,22 @@ pub mod builder {
         {
             self.con_uid = value
                 .try_into()
+                .map(Some)
                 .map_err(|_| {
                     "conversion to `:: std :: string :: String` for con_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn conv_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.conv_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for conv_uid failed"
                         .to_string()
                 });
             self
@@ -4946,8 +5026,9 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<ResponseValue<types::EnvelopeVecMessageOut>, Error<types::Failure>> {
-            let Self { client, con_uid } = self;
+            let Self { client, con_uid, conv_uid } = self;
             let con_uid = con_uid.map_err(Error::InvalidRequest)?;
+            let conv_uid = conv_uid.map_err(Error::InvalidRequest)?;
             let url = format!("{}/api/v1/chat/dialogue/messages", client.baseurl,);
             let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
             header_map
@@ -4966,6 +5047,7 @@ pub mod builder {
                     ::reqwest::header::HeaderValue::from_static("application/json"),
                 )
                 .query(&progenitor_client::QueryParam::new("con_uid", &con_uid))
+                .query(&progenitor_client::QueryParam::new("conv_uid", &conv_uid))
                 .headers(header_map)
                 .build()?;
             let info = OperationInfo {
@@ -5001,13 +5083,15 @@ pub mod builder {
     #[derive(Debug, Clone)]
     pub struct ListMessagesV1<'a> {
         client: &'a super::Client,
-        con_uid: Result<::std::string::String, String>,
+        con_uid: Result<Option<::std::string::String>, String>,
+        conv_uid: Result<Option<::std::string::String>, String>,
     }
     impl<'a> ListMessagesV1<'a> {
         pub fn new(client: &'a super::Client) -> Self {
             Self {
                 client: client,
-                con_uid: Err("con_uid was not initialized".to_string()),
+                con_uid: Ok(None),
+                conv_uid: Ok(None),
             }
         }
         pub fn con_uid<V>(mut self, value: V) -> Self
@@ -5016,8 +5100,22 @@ pub mod builder {
         {
             self.con_uid = value
                 .try_into()
+                .map(Some)
                 .map_err(|_| {
                     "conversion to `:: std :: string :: String` for con_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn conv_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.conv_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for conv_uid failed"
                         .to_string()
                 });
             self
@@ -5026,8 +5124,9 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<ResponseValue<types::EnvelopeVecMessageOut>, Error<types::Failure>> {
-            let Self { client, con_uid } = self;
+            let Self { client, con_uid, conv_uid } = self;
             let con_uid = con_uid.map_err(Error::InvalidRequest)?;
+            let conv_uid = conv_uid.map_err(Error::InvalidRequest)?;
             let url = format!(
                 "{}/api/v1/chat/dialogue/messages/history", client.baseurl,
             );
@@ -5048,6 +5147,7 @@ pub mod builder {
                     ::reqwest::header::HeaderValue::from_static("application/json"),
                 )
                 .query(&progenitor_client::QueryParam::new("con_uid", &con_uid))
+                .query(&progenitor_client::QueryParam::new("conv_uid", &conv_uid))
                 .headers(header_map)
                 .build()?;
             let info = OperationInfo {

@@ -17,13 +17,13 @@ pub struct DialogueIn {
     /// Conversation; one is made when empty.
     pub conv_uid: Option<String>,
     /// The question: text, or a message object whose text parts are joined.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     pub user_input: Value,
     /// Mode; `chat_normal` when empty.
     pub chat_mode: Option<String>,
-    /// What is asked: a datasource's name for database modes.
+    /// What is asked: a datasource's name for database modes; other JSON is taken as its text.
     #[serde(deserialize_with = "lenient::text_of")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Value)]
     pub select_param: Option<String>,
     /// Model; the default one when empty.
     pub model_name: Option<String>,
@@ -37,9 +37,9 @@ pub struct DialogueIn {
     pub prompt_code: Option<String>,
     /// App.
     pub app_code: Option<String>,
-    /// Sampling.
+    /// Sampling, 0 to 2.
     pub temperature: Option<f32>,
-    /// Most new tokens.
+    /// Most new tokens, at least 1.
     pub max_new_tokens: Option<u32>,
     /// Passed to agents.
     #[schema(value_type = Option<Object>)]
@@ -47,21 +47,46 @@ pub struct DialogueIn {
 }
 
 impl DialogueIn {
+    /// Checks what a model would be asked with.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming the field.
+    pub fn check(&self) -> Result<()> {
+        if self.max_new_tokens == Some(0) {
+            return Err(Error::invalid(
+                "body.max_new_tokens",
+                "Input should be greater than or equal to 1",
+            ));
+        }
+        // A number too large for the type is infinite by now.
+        if self
+            .temperature
+            .is_some_and(|heat| !(0.0..=2.0).contains(&heat))
+        {
+            return Err(Error::invalid(
+                "body.temperature",
+                "Input should be between 0 and 2",
+            ));
+        }
+        Ok(())
+    }
+
     /// The question as text.
     ///
     /// # Errors
-    /// [`Error::Invalid`] in upstream's words when it is neither text nor a message.
+    /// [`Error::Invalid`] in upstream's words when it is neither text nor a message, and in ours for a part that
+    /// is no text: an answer that ignores a picture would look as if it were about it.
     pub fn text(&self) -> Result<String> {
         match &self.user_input {
             Value::Null => Ok(String::new()),
             Value::String(text) => Ok(text.clone()),
             Value::Object(message) => match message.get("content") {
                 Some(Value::String(text)) => Ok(text.clone()),
-                Some(Value::Array(parts)) => Ok(parts
-                    .iter()
-                    .filter_map(|part| part.get("text").and_then(Value::as_str))
-                    .collect::<Vec<_>>()
-                    .join("\n")),
+                Some(Value::Array(parts)) => {
+                    let texts: Result<Vec<&str>> =
+                        parts.iter().enumerate().map(text_of_part).collect();
+                    Ok(texts?.join("\n"))
+                }
                 _ => Err(Error::invalid("body.user_input.content", "Field required")),
             },
             _ => Err(Error::Invalid {
@@ -71,6 +96,21 @@ impl DialogueIn {
                     .to_owned(),
             }),
         }
+    }
+}
+
+fn text_of_part((i, part): (usize, &Value)) -> Result<&str> {
+    let kind = part.get("type").map_or(Some("text"), Value::as_str);
+    match (kind, part.get("text").and_then(Value::as_str)) {
+        (Some("text"), Some(text)) => Ok(text),
+        (Some(other), _) if other != "text" => Err(Error::invalid(
+            format!("body.user_input.content[{i}]"),
+            format!("a part of type '{other}' is not understood; send parts of type 'text'"),
+        )),
+        _ => Err(Error::invalid(
+            format!("body.user_input.content[{i}]"),
+            "must be a part of type 'text' with its text",
+        )),
     }
 }
 
@@ -109,4 +149,72 @@ pub struct WholeMessage<'a> {
     pub content: &'a str,
     /// Always null: reasoning is embedded in the content.
     pub reasoning_content: Option<&'a str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn asked(body: Value) -> DialogueIn {
+        serde_json::from_value(body).expect("a turn")
+    }
+
+    #[test]
+    fn joins_text_parts_and_refuses_others_by_their_place() {
+        let parts = |parts: Value| {
+            asked(json!({"user_input": {"role": "user", "content": parts}}))
+                .text()
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            parts(json!([{"type": "text", "text": "a"}, {"text": "b"}])),
+            Ok("a\nb".to_owned())
+        );
+        let picture = json!([{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "x"}}]);
+        assert_eq!(
+            parts(picture),
+            Err(
+                "body.user_input.content[1]: a part of type 'image_url' is not understood; send parts of type 'text'"
+                    .to_owned()
+            )
+        );
+        for broken in [
+            json!(["a"]),
+            json!([{"type": "text"}]),
+            json!([{"type": 1, "text": "a"}]),
+        ] {
+            let message = parts(broken).expect_err("refused");
+            assert!(
+                message.starts_with("body.user_input.content[0]: must"),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_sampling_out_of_range_by_field() {
+        let message = |body: Value| {
+            asked(body)
+                .check()
+                .err()
+                .map(|error| error.to_string())
+                .unwrap_or_default()
+        };
+        assert_eq!(
+            message(json!({"temperature": 2.0, "max_new_tokens": 1})),
+            ""
+        );
+        assert_eq!(
+            message(json!({"max_new_tokens": 0})),
+            "body.max_new_tokens: Input should be greater than or equal to 1"
+        );
+        for heat in [json!(-0.1), json!(2.1), json!(1e300)] {
+            assert_eq!(
+                message(json!({"temperature": heat})),
+                "body.temperature: Input should be between 0 and 2"
+            );
+        }
+    }
 }

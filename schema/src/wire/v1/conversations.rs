@@ -5,9 +5,10 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    Error, Result,
     ids::ConversationId,
     model::{ChatMode, Conversation, ConversationFilter, Message, Page, Role},
-    wire::stream::view_markup,
+    wire::{lenient::either, view::view_markup},
 };
 
 /// A conversation.
@@ -100,6 +101,7 @@ impl From<Message> for MessageOut {
             context,
             order: message.round,
             time_stamp: None,
+            // upstream writes its default model here.
             model_name: message.detail.model,
             feedback: Value::Object(serde_json::Map::new()),
         }
@@ -219,8 +221,7 @@ impl ConversationQuery {
                 .or(self.user_id)
                 .filter(|name| !name.is_empty()),
             sys_code: self.sys_code,
-            mode: None,
-            id: None,
+            ..ConversationFilter::default()
         };
         (
             filter,
@@ -232,18 +233,28 @@ impl ConversationQuery {
     }
 }
 
-/// Which conversation; both spellings are understood.
-#[derive(Debug, Deserialize, IntoParams)]
+/// Which conversation; it is needed under one of its spellings.
+#[derive(Debug, Default, Deserialize, IntoParams)]
 pub struct ConversationKey {
     /// Its id.
-    #[serde(alias = "conv_uid")]
-    pub con_uid: String,
+    pub con_uid: Option<String>,
+    /// The same.
+    pub conv_uid: Option<String>,
 }
 
 impl ConversationKey {
     /// The id.
-    pub fn id(self) -> ConversationId {
-        ConversationId(self.con_uid)
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] without one, or with two.
+    pub fn id(&self) -> Result<ConversationId> {
+        either(
+            "query",
+            ("con_uid", self.con_uid.as_deref()),
+            ("conv_uid", self.conv_uid.as_deref()),
+        )?
+        .map(ConversationId::from)
+        .ok_or_else(|| Error::invalid("query.con_uid", "Field required"))
     }
 }
 

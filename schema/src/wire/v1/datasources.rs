@@ -7,9 +7,10 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Error, Result,
     model::{Connection, Datasource, DatasourcePatch, Engine, NewDatasource},
+    wire::lenient::either,
 };
 
-/// What stands for a stored password in answers. Sent back in an edit, it leaves the password as it is.
+/// What stands for a stored password in answers. Sent back for the same server, it leaves the password as it is.
 pub const MASK: &str = "******";
 
 /// A datasource to add, edit or test.
@@ -20,9 +21,12 @@ pub struct DatasourceIn {
     pub db_type: String,
     /// Unique name.
     pub db_name: String,
-    /// Path of a file database. `db_path` is understood too.
-    #[serde(default, alias = "db_path")]
-    pub file_path: String,
+    /// Path of a file database.
+    #[serde(default)]
+    pub file_path: Option<String>,
+    /// The same.
+    #[serde(default)]
+    pub db_path: Option<String>,
     /// Host of a server database.
     #[serde(default)]
     pub db_host: String,
@@ -32,7 +36,8 @@ pub struct DatasourceIn {
     /// User.
     #[serde(default)]
     pub db_user: String,
-    /// Password. `${env:NAME}` is read from the server's environment on connecting.
+    /// Password. `${env:NAME}` is read from the server's environment on connecting, if NAME ends in PASSWORD or
+    /// begins with PG.
     #[serde(default)]
     pub db_pwd: String,
     /// Free text.
@@ -54,10 +59,35 @@ impl DatasourceIn {
         })
     }
 
-    /// The connection described.
-    pub fn connection(&self) -> Result<Connection> {
+    /// The connection described. From a datasource stored under the same name come the password behind the mask,
+    /// and the database's name on the server, which need not be the datasource's.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where the mask stands for no stored password, or for that of another server.
+    pub fn connection(&self, stored: Option<&Datasource>) -> Result<Connection> {
+        let mut connection = self.described()?;
+        let stored = stored.map(|datasource| &datasource.connection);
+        if self.db_pwd == MASK {
+            connection.password = kept_password(&connection, stored)?;
+        }
+        if let Some(stored) = stored
+            && stored.engine == connection.engine
+        {
+            connection.database.clone_from(&stored.database);
+        }
+        Ok(connection)
+    }
+
+    /// The connection as the fields alone have it.
+    fn described(&self) -> Result<Connection> {
         let engine = self.engine()?;
-        if engine.is_file() && self.file_path.is_empty() {
+        let path = either(
+            "body",
+            ("file_path", self.file_path.as_deref()),
+            ("db_path", self.db_path.as_deref()),
+        )?
+        .unwrap_or_default();
+        if engine.is_file() && path.is_empty() {
             return Err(Error::invalid(
                 "body.file_path",
                 format!("must name the {} file", self.db_type),
@@ -71,7 +101,7 @@ impl DatasourceIn {
         }
         Ok(Connection {
             engine,
-            path: self.file_path.clone(),
+            path: path.to_owned(),
             host: self.db_host.clone(),
             port: self.db_port,
             user: self.db_user.clone(),
@@ -83,7 +113,7 @@ impl DatasourceIn {
     /// The datasource to add.
     pub fn into_new(self, owner: &str) -> Result<NewDatasource> {
         Ok(NewDatasource {
-            connection: self.connection()?,
+            connection: self.connection(None)?,
             name: self.db_name,
             comment: self.comment,
             owner: Some(owner.to_owned()),
@@ -92,17 +122,38 @@ impl DatasourceIn {
 
     /// The change of `current`; a masked password stays as it is.
     pub fn into_patch(self, current: &Datasource) -> Result<DatasourcePatch> {
-        let mut connection = self.connection()?;
-        if self.db_pwd == MASK {
-            connection.password = current.connection.password.clone();
-        }
-        // The database's name on the server is kept when the datasource goes by another name.
-        connection.database.clone_from(&current.connection.database);
         Ok(DatasourcePatch {
-            connection: Some(connection),
+            connection: Some(self.connection(Some(current))?),
             comment: Some(self.comment),
         })
     }
+}
+
+/// The stored password that the mask stands for. It goes to the server it was given for and to no other: whoever
+/// may change a datasource could have it sent to a host of theirs.
+fn kept_password(wanted: &Connection, stored: Option<&Connection>) -> Result<SecretString> {
+    let Some(stored) = stored else {
+        return Err(Error::invalid(
+            "body.db_pwd",
+            format!(
+                "'{MASK}' stands for a stored password, and there is none; send the password itself"
+            ),
+        ));
+    };
+    let same = stored.engine == wanted.engine
+        && stored.host.eq_ignore_ascii_case(&wanted.host)
+        && stored.port == wanted.port
+        && stored.user == wanted.user;
+    if !same {
+        return Err(Error::invalid(
+            "body.db_pwd",
+            format!(
+                "'{MASK}' keeps the stored password only while db_type, db_host, db_port and db_user stay as they \
+                 are; send the password itself"
+            ),
+        ));
+    }
+    Ok(stored.password.clone())
 }
 
 /// A stored datasource.
@@ -201,4 +252,110 @@ pub struct DatasourceQuery {
 pub struct DatasourceName {
     /// Its name.
     pub db_name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::ids::DatasourceId;
+
+    fn sent(changes: &Value) -> DatasourceIn {
+        let mut body = json!({
+            "db_type": "postgresql", "db_name": "sales", "db_host": "db.example", "db_port": 5432,
+            "db_user": "anna", "db_pwd": MASK,
+        });
+        body.as_object_mut()
+            .expect("an object")
+            .extend(changes.as_object().expect("an object").clone());
+        serde_json::from_value(body).expect("a datasource")
+    }
+
+    fn stored() -> Datasource {
+        let mut connection = sent(&json!({"db_pwd": "word"}))
+            .connection(None)
+            .expect("a connection");
+        connection.database = "sales_2024".to_owned();
+        Datasource {
+            id: DatasourceId(1),
+            name: "sales".to_owned(),
+            connection,
+            comment: String::new(),
+            owner: None,
+            created_at: DateTime::UNIX_EPOCH,
+            modified_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn the_mask_keeps_the_password_for_the_same_server_alone() {
+        let stored = stored();
+        let kept = sent(&json!({"db_host": "DB.example", "comment": "new"}))
+            .connection(Some(&stored))
+            .expect("the same server");
+        assert_eq!(kept.password.expose_secret(), "word");
+        assert_eq!(kept.database, "sales_2024");
+        for other in [
+            json!({"db_host": "evil.example"}),
+            json!({"db_port": 5433}),
+            json!({"db_user": "bo"}),
+            json!({"db_type": "sqlite", "file_path": "/x.db"}),
+        ] {
+            let message = sent(&other)
+                .connection(Some(&stored))
+                .expect_err("another server")
+                .to_string();
+            assert!(
+                message.starts_with("body.db_pwd: ")
+                    && message.ends_with("send the password itself"),
+                "{other}: {message}"
+            );
+        }
+        let given = sent(&json!({"db_host": "other.example", "db_pwd": "new"}))
+            .connection(Some(&stored))
+            .expect("a password of its own");
+        assert_eq!(given.password.expose_secret(), "new");
+    }
+
+    #[test]
+    fn the_mask_is_no_password_of_a_new_datasource() {
+        let message = sent(&json!({}))
+            .into_new("001")
+            .expect_err("refused")
+            .to_string();
+        assert!(
+            message.starts_with("body.db_pwd: '******' stands for"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_path_may_come_under_both_names_if_they_agree() {
+        let path = |paths: &Value| {
+            let mut file = json!({"db_type": "sqlite", "db_pwd": ""});
+            file.as_object_mut()
+                .expect("an object")
+                .extend(paths.as_object().expect("an object").clone());
+            sent(&file)
+                .connection(None)
+                .map(|connection| connection.path)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            path(&json!({"file_path": "", "db_path": "/a.db"})),
+            Ok("/a.db".to_owned())
+        );
+        assert_eq!(
+            path(&json!({"file_path": "/a.db", "db_path": "/a.db"})),
+            Ok("/a.db".to_owned())
+        );
+        let message =
+            path(&json!({"file_path": "/a.db", "db_path": "/b.db"})).expect_err("refused");
+        assert!(
+            message.contains("body.file_path") && message.contains("db_path"),
+            "{message}"
+        );
+    }
 }

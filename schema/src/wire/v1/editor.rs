@@ -4,7 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::model::{Catalogue, CatalogueColumn, CatalogueTable, RowSet};
+use crate::{
+    Result,
+    ids::ConversationId,
+    model::{Catalogue, CatalogueColumn, CatalogueTable, RowSet},
+    wire::lenient::either,
+};
 
 /// A node of the table tree: database, table or column.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -116,8 +121,24 @@ pub struct SqlRunIn {
     /// One read-only statement.
     pub sql: Option<String>,
     /// Conversation, to find the datasource by.
-    #[serde(alias = "con_uid")]
     pub conv_uid: Option<String>,
+    /// The same.
+    pub con_uid: Option<String>,
+}
+
+impl SqlRunIn {
+    /// The conversation, if one is named.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) when its spellings name different ones.
+    pub fn conversation(&self) -> Result<Option<ConversationId>> {
+        let id = either(
+            "body",
+            ("conv_uid", self.conv_uid.as_deref()),
+            ("con_uid", self.con_uid.as_deref()),
+        )?;
+        Ok(id.filter(|id| !id.is_empty()).map(ConversationId::from))
+    }
 }
 
 /// Rows of a run. `colunms` is upstream's spelling.

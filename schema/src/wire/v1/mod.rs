@@ -6,7 +6,25 @@ pub mod conversations;
 pub mod datasources;
 pub mod editor;
 
-/// DB-GPT's time format, in UTC.
+/// DB-GPT's time format, which has no zone and means the server's own.
 pub(crate) fn timestamp(at: chrono::DateTime<chrono::Utc>) -> String {
-    at.format("%Y-%m-%d %H:%M:%S").to_string()
+    at.with_timezone(&chrono::Local)
+        .format("%Y-%m-%d %H:%M:%S")
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Local, NaiveDateTime};
+
+    #[test]
+    fn a_timestamp_is_in_the_servers_own_time() {
+        let at = DateTime::from_timestamp(1_718_451_045, 0).expect("a day in June 2024");
+        let text = super::timestamp(at);
+        let read = NaiveDateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S").expect("the format");
+        assert_eq!(
+            read.and_local_timezone(Local).earliest(),
+            Some(at.with_timezone(&Local))
+        );
+    }
 }

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use tidegate_schema::{
     Error,
-    ids::ConversationId,
     wire::{envelope::Envelope, v1::editor as wire},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -53,14 +52,12 @@ pub(super) async fn run_sql_v1(
     Caller(caller): Caller,
     Json(body): Json<wire::SqlRunIn>,
 ) -> Reply<wire::SqlRunOut> {
+    let conversation = body.conversation()?;
     let mut name = body.db_name.filter(|name| !name.trim().is_empty());
     if name.is_none()
-        && let Some(id) = body.conv_uid.filter(|id| !id.is_empty())
+        && let Some(id) = conversation
     {
-        let conversation = app
-            .conversations()
-            .find(&caller, &ConversationId(id))
-            .await?;
+        let conversation = app.conversations().find(&caller, &id).await?;
         name = conversation
             .and_then(|found| found.select_param)
             .filter(|name| !name.is_empty());

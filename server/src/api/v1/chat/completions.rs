@@ -13,7 +13,10 @@ use serde_json::Value;
 use tidegate_schema::{
     Error,
     ids::ConversationId,
-    wire::{stream::V1Encoder, v1::chat::DialogueIn},
+    wire::{
+        stream::{Framing, V1Encoder},
+        v1::chat::DialogueIn,
+    },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -35,7 +38,8 @@ pub fn routes() -> OpenApiRouter<App> {
 /// Ask, and get the answer as server-sent events.
 ///
 /// With `incremental: false` every event carries the whole text so far and the stream just ends; with `true`
-/// events are OpenAI chunks and the last one is `[DONE]`. The final text holds a `chart-view` element with the
+/// events are OpenAI chunks and the last one is `[DONE]`. Where `server.plain_frames` is set, whole texts come
+/// as they are, without JSON, for DB-GPT's pages up to 0.7.2. The final text holds a `chart-view` element with the
 /// SQL and the rows. A body with `messages` is OpenAI's and answered in OpenAI's shapes.
 #[utoipa::path(post, path = "/api/v1/chat/completions", tag = "chat", request_body = DialogueIn,
     responses((status = 200, content_type = "text/event-stream", body = String)))]
@@ -50,7 +54,11 @@ pub(crate) async fn create_turn_v1(
         return Ok(openai::chat::answer(&app, &caller, &bytes).await);
     }
     let body: DialogueIn = parse(&bytes)?;
-    let incremental = body.incremental;
+    let framing = match (body.incremental, app.config.server.plain_frames) {
+        (true, _) => Framing::Incremental,
+        (false, true) => Framing::Plain,
+        (false, false) => Framing::Whole,
+    };
     let conversation = body
         .conv_uid
         .clone()
@@ -60,7 +68,7 @@ pub(crate) async fn create_turn_v1(
     match app.chat().begin(&caller, turn).await {
         Ok(events) => Ok(stream(
             events,
-            incremental,
+            framing,
             format!("chatcmpl-{}", uuid::Uuid::new_v4()),
         )),
         Err(
@@ -68,11 +76,12 @@ pub(crate) async fn create_turn_v1(
             | Error::Forbidden { .. }
             | Error::Overloaded { .. }),
         ) => Err(error.into()),
-        Err(error) => Ok(refused(&error)),
+        Err(error) => Ok(refused(&error, framing)),
     }
 }
 
 fn turn_request(body: DialogueIn, conversation: &str) -> Result<TurnRequest, Error> {
+    body.check()?;
     Ok(TurnRequest {
         conversation: Some(ConversationId::from(conversation)),
         text: body.text()?,
@@ -87,8 +96,11 @@ fn turn_request(body: DialogueIn, conversation: &str) -> Result<TurnRequest, Err
 }
 
 /// a request that cannot be begun is answered with status 200 and one bare frame, which the pages show.
-fn refused(error: &Error) -> Response {
-    let message = match error {
+fn refused(error: &Error, framing: Framing) -> Response {
+    if matches!(error, Error::Internal { .. }) {
+        tracing::error!(error = error.log_chain(), "a turn could not begin");
+    }
+    let frames = match error {
         Error::NotFound {
             what: "datasource",
             name,
@@ -97,19 +109,17 @@ fn refused(error: &Error) -> Response {
             let hint = hint
                 .as_ref()
                 .map_or(String::new(), |hint| format!("; {hint}"));
-            format!("Database config not found for: {name}{hint}")
+            V1Encoder::refused(&format!("Database config not found for: {name}{hint}"))
         }
-        Error::Invalid { field, reason } if field == "user_input" => reason.clone(),
-        Error::NotFound { what: "model", .. } => {
-            return event_stream(Body::from(format!("data: [SERVER_ERROR]{error}\n\n")));
-        }
-        other => other.to_string(),
+        Error::Invalid { field, reason } if field == "user_input" => V1Encoder::refused(reason),
+        Error::NotFound { what: "model", .. } => V1Encoder::failed(framing, &error.to_string()),
+        other => V1Encoder::refused(&other.to_string()),
     };
-    event_stream(Body::from(V1Encoder::refused(&message)))
+    event_stream(Body::from(frames))
 }
 
-fn stream(events: EventStream, incremental: bool, id: String) -> Response {
-    let mut encoder = V1Encoder::new(incremental, id);
+fn stream(events: EventStream, framing: Framing, id: String) -> Response {
+    let mut encoder = V1Encoder::new(framing, id);
     let frames = events.filter_map(move |event| {
         let frames = encoder.encode(&event);
         std::future::ready((!frames.is_empty()).then_some(Ok::<_, Infallible>(frames)))

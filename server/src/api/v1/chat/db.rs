@@ -57,6 +57,8 @@ pub(super) async fn create_datasource_v1(
 }
 
 /// Change a datasource; its name says which.
+///
+/// `******` keeps the stored password, as long as the server and the user stay the same.
 #[utoipa::path(post, path = "/api/v1/chat/db/edit", tag = "datasources", request_body = wire::DatasourceIn,
     responses((status = 200, body = Envelope<bool>)))]
 pub(super) async fn update_datasource_v1(
@@ -86,6 +88,8 @@ pub(super) async fn delete_datasource_v1(
 }
 
 /// Prove that a datasource answers, storing nothing.
+///
+/// Where one is stored under the name, `******` stands for its password, if the server and the user are the same.
 #[utoipa::path(post, path = "/api/v1/chat/db/test/connect", tag = "datasources", request_body = wire::DatasourceIn,
     responses((status = 200, body = Envelope<bool>)))]
 pub(super) async fn test_datasource_v1(
@@ -93,8 +97,14 @@ pub(super) async fn test_datasource_v1(
     Caller(caller): Caller,
     Json(body): Json<wire::DatasourceIn>,
 ) -> Reply<bool> {
+    let stored = match app.datasources().get(&caller, &body.db_name).await {
+        Ok(datasource) => Some(datasource),
+        // Nothing is stored under a name that is still to be added.
+        Err(Error::NotFound { .. } | Error::Forbidden { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
     let connection = body
-        .connection()
+        .connection(stored.as_ref())
         .map_err(|error| failed(&body.db_name, &error))?;
     match app
         .datasources()

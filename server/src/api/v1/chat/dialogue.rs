@@ -62,13 +62,14 @@ pub(super) async fn list_conversations_v1(
     reply(found.items.into_iter().map(Into::into).collect())
 }
 
-/// List the chat scenes.
+/// List the chat scenes that are answered.
 #[utoipa::path(post, path = "/api/v1/chat/dialogue/scenes", tag = "conversations",
     responses((status = 200, body = Envelope<Vec<wire::SceneOut>>)))]
 pub(super) async fn list_scenes_v1(Caller(_caller): Caller) -> Reply<Vec<wire::SceneOut>> {
+    // upstream lists all six, answered or not; talk without a scene is not among them.
     let shown = ChatMode::ALL
         .into_iter()
-        .filter(|mode| !matches!(mode, ChatMode::Normal | ChatMode::Flow));
+        .filter(|mode| mode.is_answered() && *mode != ChatMode::Normal);
     reply(shown.map(Into::into).collect())
 }
 
@@ -80,7 +81,7 @@ pub(super) async fn list_messages_v1(
     Caller(caller): Caller,
     Query(key): Query<wire::ConversationKey>,
 ) -> Reply<Vec<wire::MessageOut>> {
-    let found = app.conversations().messages(&caller, &key.id()).await?;
+    let found = app.conversations().messages(&caller, &key.id()?).await?;
     reply(found.into_iter().map(Into::into).collect())
 }
 
@@ -103,6 +104,6 @@ pub(super) async fn delete_conversation_v1(
     Caller(caller): Caller,
     Query(key): Query<wire::ConversationKey>,
 ) -> Reply<Option<wire::Nothing>> {
-    app.conversations().delete(&caller, &key.id()).await?;
+    app.conversations().delete(&caller, &key.id()?).await?;
     reply(None)
 }

@@ -1,0 +1,199 @@
+//! An answer's document as DB-GPT's pages show it: words, then a `chart-view` element with SQL and rows.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Write as _,
+};
+
+use serde_json::{Map, Value, json};
+
+use crate::model::{ChartKind, cut_note};
+
+/// What the pages know a failed answer by.
+const FAILED: &str = "<span style=\"color:red\">ERROR!</span>";
+
+/// DB-GPT's name of a display.
+pub fn display_name(chart: ChartKind) -> &'static str {
+    match chart {
+        ChartKind::Table | ChartKind::Number => "response_table",
+        ChartKind::Line => "response_line_chart",
+        ChartKind::Bar => "response_bar_chart",
+        ChartKind::Pie => "response_pie_chart",
+        ChartKind::Scatter => "response_scatter_chart",
+        ChartKind::Area => "response_area_chart",
+    }
+}
+
+/// The whole text the pages are given.
+pub fn view_markup(document: &Value) -> String {
+    View::of(document).markup()
+}
+
+/// The parts of that text, which the framings of a turn put together differently.
+pub(super) struct View<'a> {
+    /// The answer's words.
+    pub(super) text: &'a str,
+    problem: Option<&'a str>,
+    /// A note when rows are missing, and the chart.
+    tail: String,
+}
+
+impl<'a> View<'a> {
+    /// The view of an answer's document.
+    pub(super) fn of(document: &'a Value) -> Self {
+        let text_of = |field: &str| document.get(field).and_then(Value::as_str);
+        let text = text_of("text").unwrap_or_default();
+        let Some(sql) = text_of("sql") else {
+            return Self {
+                text,
+                problem: None,
+                tail: String::new(),
+            };
+        };
+        let chart = text_of("chart").and_then(ChartKind::from_name);
+        let content = json!({
+            "type": display_name(chart.unwrap_or(ChartKind::Table)),
+            "sql": sql,
+            "data": rows_by_name(document),
+        });
+        let mut tail = cut_note(document).map_or(String::new(), |note| format!("\n{note}"));
+        _ = write!(
+            tail,
+            "\n<chart-view content=\"{}\" />",
+            escape(&content.to_string())
+        );
+        Self {
+            text,
+            problem: text_of("problem"),
+            tail,
+        }
+    }
+
+    /// All of it. The mark of a failure stands behind the thoughts, where DB-GPT has it.
+    pub(super) fn markup(&self) -> String {
+        let Some(problem) = self.problem else {
+            return format!("{}{}", self.text, self.tail);
+        };
+        let thoughts = self
+            .text
+            .strip_suffix(problem)
+            .unwrap_or(self.text)
+            .trim_end();
+        let gap = if thoughts.is_empty() { "" } else { "\n" };
+        format!("{thoughts}{gap}{FAILED}{problem}{}", self.tail)
+    }
+
+    /// What is missing once the words have been sent: nothing of them is said twice.
+    pub(super) fn behind_words(&self) -> String {
+        match self.problem {
+            None => self.tail.clone(),
+            Some(problem) if self.text.ends_with(problem) => format!("\n{FAILED}{}", self.tail),
+            Some(problem) => format!("\n{FAILED}{problem}{}", self.tail),
+        }
+    }
+}
+
+/// The rows as objects keyed by column.
+fn rows_by_name(document: &Value) -> Vec<Value> {
+    let list = |field: &str| {
+        document
+            .get(field)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
+    let names: Vec<&str> = list("columns")
+        .filter_map(|column| column.get("name").and_then(Value::as_str))
+        .collect();
+    let names = unique(&names);
+    list("rows")
+        .filter_map(Value::as_array)
+        .map(|row| {
+            let object: Map<String, Value> =
+                names.iter().cloned().zip(row.iter().cloned()).collect();
+            Value::Object(object)
+        })
+        .collect()
+}
+
+/// Column names with a number behind a repeated one, so that no cell is lost in an object.
+fn unique(names: &[&str]) -> Vec<String> {
+    let mut taken: HashSet<String> = HashSet::with_capacity(names.len());
+    let mut numbers: HashMap<&str, usize> = HashMap::new();
+    names
+        .iter()
+        .map(|&name| {
+            // The last number a name got is remembered: a thousand equal names take a thousand steps.
+            let number = numbers.entry(name).or_insert(1);
+            let mut candidate = name.to_owned();
+            while !taken.insert(candidate.clone()) {
+                *number += 1;
+                candidate = format!("{name}_{number}");
+            }
+            candidate
+        })
+        .collect()
+}
+
+/// XML attribute escaping.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeated_names_are_numbered_past_the_names_there_are() {
+        assert_eq!(
+            unique(&["a", "b", "a", "a_2", "a"]),
+            ["a", "b", "a_2", "a_2_2", "a_3"]
+        );
+        assert_eq!(unique(&["a", "a_2", "a"]), ["a", "a_2", "a_3"]);
+    }
+
+    #[test]
+    fn a_row_keeps_the_cells_of_columns_with_one_name() {
+        let document = json!({
+            "text": "t", "sql": "SELECT 1, 2", "columns": [{"name": "n"}, {"name": "n"}], "rows": [[1, 2]],
+        });
+        assert!(view_markup(&document).contains("{&quot;n&quot;:1,&quot;n_2&quot;:2}"));
+    }
+
+    #[test]
+    fn a_failure_is_marked_behind_the_thoughts() {
+        let document = json!({
+            "text": "Let me see.\nshop: no such table: x", "sql": "SELECT 1", "problem": "shop: no such table: x",
+        });
+        let view = view_markup(&document);
+        assert!(
+            view.starts_with(
+                "Let me see.\n<span style=\"color:red\">ERROR!</span>shop: no such table: x\n<chart-view "
+            ),
+            "{view}"
+        );
+        let bare = json!({"text": "broken", "sql": "SELECT 1", "problem": "broken"});
+        let view = view_markup(&bare);
+        assert!(
+            view.starts_with("<span style=\"color:red\">ERROR!</span>broken\n<chart-view "),
+            "{view}"
+        );
+    }
+
+    #[test]
+    fn a_view_says_that_rows_are_missing() {
+        let document = json!({
+            "text": "All of them.", "sql": "SELECT n FROM t", "columns": [{"name": "n"}], "rows": [[1], [2]],
+            "evidence": {"rows_read": 5000, "cut_at": null},
+        });
+        let note = cut_note(&document).expect("two of five thousand rows");
+        assert!(
+            view_markup(&document).starts_with(&format!("All of them.\n{note}\n<chart-view ")),
+            "{note}"
+        );
+    }
+}

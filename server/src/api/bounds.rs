@@ -1,0 +1,236 @@
+//! What holds for every request, whatever its handler: a body has a limit, a panic ends one request only, and
+//! either is answered in the shape of the surface that was called.
+
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use futures::{FutureExt as _, StreamExt as _};
+use serde_json::json;
+use tidegate_schema::wire::{
+    envelope::Envelope,
+    openai::{ErrorBody, ErrorOut},
+};
+
+/// The bounds of one listener.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    /// Largest body.
+    pub(super) body_bytes: usize,
+    /// Whether every path of the listener is of the OpenAI surface.
+    pub(super) openai: bool,
+}
+
+/// How a surface tells what went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Envelope,
+    OpenAi,
+    GraphQl,
+}
+
+impl Shape {
+    fn of(path: &str, openai: bool) -> Self {
+        if openai || path.starts_with("/v1/") {
+            Self::OpenAi
+        } else if path == "/graphql" {
+            Self::GraphQl
+        } else {
+            Self::Envelope
+        }
+    }
+
+    fn too_large(self, limit: usize) -> Response {
+        let message = format!(
+            "the body is larger than {limit} bytes; send less, or raise server.max_body_bytes"
+        );
+        self.failure(StatusCode::PAYLOAD_TOO_LARGE, &message)
+    }
+
+    fn failure(self, status: StatusCode, message: &str) -> Response {
+        let fault = status.is_server_error();
+        match self {
+            Self::Envelope => {
+                let body = Envelope::<()>::failure(status.as_str(), message);
+                (status, Json(body)).into_response()
+            }
+            Self::OpenAi => {
+                let (kind, code, number) = if fault {
+                    ("api_error", "internal_error", 50001)
+                } else {
+                    ("invalid_request_error", "request_too_large", 40001)
+                };
+                let body = ErrorBody {
+                    error: ErrorOut {
+                        message: message.to_owned(),
+                        kind: kind.to_owned(),
+                        param: None,
+                        code: Some(code.to_owned()),
+                    },
+                    object: "error".to_owned(),
+                    message: message.to_owned(),
+                    code: number,
+                };
+                (status, Json(body)).into_response()
+            }
+            Self::GraphQl => {
+                let code = if fault { "internal" } else { "invalid" };
+                let body = json!({
+                    "data": null,
+                    "errors": [{"message": message, "extensions": {"code": code}}],
+                });
+                (status, Json(body)).into_response()
+            }
+        }
+    }
+}
+
+/// Keeps a request within its bounds.
+///
+/// A body without a length is counted while it is read. Whatever the reader makes of the break, the caller is told
+/// what it was.
+pub(super) async fn keep(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
+    let shape = Shape::of(request.uri().path(), bounds.openai);
+    let limit = bounds.body_bytes;
+    if announced(request.headers()).is_some_and(|length| length > limit as u64) {
+        return shape.too_large(limit);
+    }
+    let passed = Arc::new(AtomicBool::new(false));
+    let request = request.map(|body| counted(body, limit, Arc::clone(&passed)));
+    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(_) if passed.load(Ordering::Relaxed) => shape.too_large(limit),
+        Ok(response) => response,
+        Err(panic) => {
+            tracing::error!(panic = words(panic.as_ref()), "a handler panicked");
+            shape.failure(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal error; the log has the details",
+            )
+        }
+    }
+}
+
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
+
+/// The body, broken off behind `limit` bytes; `passed` says afterwards whether it was.
+fn counted(body: Body, limit: usize, passed: Arc<AtomicBool>) -> Body {
+    let mut left = limit;
+    let pieces = body.into_data_stream().map(move |piece| {
+        let piece = piece?;
+        if let Some(rest) = left.checked_sub(piece.len()) {
+            left = rest;
+            return Ok(piece);
+        }
+        left = 0;
+        passed.store(true, Ordering::Relaxed);
+        Err(axum::Error::new("the body is larger than its limit"))
+    });
+    Body::from_stream(pieces)
+}
+
+/// What a panic said.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("it said nothing")
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, body::to_bytes, routing::post};
+    use serde_json::Value;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    async fn ask(path: &str, openai: bool, body: Body) -> (u16, Value) {
+        let bounds = Bounds {
+            body_bytes: 8,
+            openai,
+        };
+        let read = |body: Body| async move {
+            match to_bytes(body, usize::MAX).await {
+                Ok(bytes) if bytes.is_empty() => panic!("nothing to do"),
+                Ok(_) => StatusCode::OK,
+                Err(_) => StatusCode::BAD_REQUEST,
+            }
+        };
+        let router = Router::new()
+            .route("/{*path}", post(read))
+            .layer(axum::middleware::from_fn_with_state(bounds, keep));
+        let request = axum::http::Request::post(path)
+            .body(body)
+            .expect("a request");
+        let response = router.oneshot(request).await.expect("infallible");
+        let status = response.status().as_u16();
+        let bytes = to_bytes(response.into_body(), usize::MAX)
+            .await
+            .expect("a whole body");
+        (status, serde_json::from_slice(&bytes).unwrap_or_default())
+    }
+
+    fn in_pieces(text: &'static [&'static str]) -> Body {
+        Body::from_stream(futures::stream::iter(text).map(|&piece| Ok::<_, std::io::Error>(piece)))
+    }
+
+    #[tokio::test]
+    async fn a_body_of_unknown_length_is_cut_in_the_surfaces_shape() {
+        assert_eq!(
+            ask("/api/x", false, in_pieces(&["1234", "5678"])).await.0,
+            200
+        );
+        let long: &[&str] = &["1234", "5678", "9"];
+        let (status, body) = ask("/api/x", false, in_pieces(long)).await;
+        assert_eq!((status, &body["err_code"]), (413, &json!("413")));
+        let (status, body) = ask("/v1/x", false, in_pieces(long)).await;
+        assert_eq!(
+            (status, &body["error"]["code"]),
+            (413, &json!("request_too_large"))
+        );
+        let (status, body) = ask("/graphql", false, in_pieces(long)).await;
+        assert_eq!(
+            (status, &body["errors"][0]["extensions"]["code"]),
+            (413, &json!("invalid"))
+        );
+        let (_, body) = ask("/api/x", true, in_pieces(long)).await;
+        assert_eq!(body["object"], "error");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_internal_error_in_the_surfaces_shape() {
+        let (status, body) = ask("/api/x", false, Body::empty()).await;
+        assert_eq!((status, &body["err_code"]), (500, &json!("500")));
+        let (status, body) = ask("/v1/x", false, Body::empty()).await;
+        assert_eq!(
+            (status, &body["error"]["code"]),
+            (500, &json!("internal_error"))
+        );
+        let (status, body) = ask("/graphql", false, Body::empty()).await;
+        assert_eq!(
+            (status, &body["errors"][0]["extensions"]["code"]),
+            (500, &json!("internal"))
+        );
+    }
+}
