@@ -3,6 +3,7 @@
 mod contract;
 mod e2e;
 mod faults;
+mod grants;
 mod graphql_limits;
 mod keys;
 mod start;

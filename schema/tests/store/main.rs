@@ -10,6 +10,7 @@ mod conversations;
 mod datasources;
 mod keys;
 mod kill;
+mod messages;
 mod opening;
 mod place;
 mod turns;

@@ -1,22 +1,26 @@
 //! Schema instances: one domain under the names, with the columns and the values some real database might have.
 
+mod assembly;
+mod drafts;
+
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, LazyLock},
+    sync::Arc,
 };
 
-use serde::Deserialize;
-
+use self::{
+    assembly::build,
+    drafts::{add_strangers, draft},
+};
 use super::{
-    canonical::{Canonical, Role, kind_of, plain_column},
+    canonical::{Canonical, Role},
     dice::Dice,
-    domain::{DomainColumn, DomainLink, Sort},
-    naming::Style,
+    domain::{DomainColumn, DomainLink},
     written::Written,
 };
 use crate::{
     query::Query,
-    schema::{ColumnId, Kind, Schema, Table, TableId},
+    schema::{ColumnId, Schema, TableId},
 };
 
 /// A schema made from a domain, with what the generator knows of its parts.
@@ -62,17 +66,6 @@ pub(super) struct Link {
     pub(super) key: ColumnId,
     pub(super) words: Arc<DomainLink>,
 }
-
-/// The columns any table may have beside its own.
-static COMMON: LazyLock<Vec<Arc<DomainColumn>>> = LazyLock::new(|| {
-    #[derive(Deserialize)]
-    struct Common {
-        column: Vec<Arc<DomainColumn>>,
-    }
-    toml::from_str::<Common>(include_str!("common.toml"))
-        .map(|c| c.column)
-        .unwrap_or_default()
-});
 
 /// A table on its way into a schema.
 struct Draft {
@@ -251,302 +244,4 @@ pub(super) fn used(query: &Query) -> (Vec<ColumnId>, Vec<TableId>) {
         argument(having.aggregate.argument, &mut columns, &mut tables);
     }
     (columns, tables)
-}
-
-fn draft(
-    all: &[Canonical],
-    source: usize,
-    table: TableId,
-    needed: Option<&(HashSet<ColumnId>, HashSet<TableId>)>,
-    dice: &mut Dice,
-) -> Option<Draft> {
-    let main = &all[source];
-    if needed.is_some_and(|(_, tables)| !tables.contains(&table)) {
-        return None;
-    }
-    let drop = dice
-        .word(&["0", "1", "2", "3"])
-        .parse::<f64>()
-        .unwrap_or(0.0)
-        * 0.12;
-    let mut columns = Vec::new();
-    for (rank, id) in main.schema.tables[table].columns.clone().enumerate() {
-        let role = main.roles[id].clone();
-        let keep = match &role {
-            Role::Primary => true,
-            Role::Key(link) => {
-                let parent = main.domain.table(&main.domain.links[*link].parent);
-                needed.is_none_or(|(_, tables)| parent.is_some_and(|p| tables.contains(&p)))
-            }
-            Role::Plain(spec) => {
-                needed.is_some_and(|(columns, _)| columns.contains(&id))
-                    || !dice.chance(if spec.kind == Sort::Label {
-                        drop * 0.3
-                    } else {
-                        drop
-                    })
-            }
-        };
-        if keep {
-            columns.push(DraftColumn {
-                canonical: Some(id),
-                role,
-                rank,
-            });
-        }
-    }
-    let extra = dice.weighted(&[0.45, 0.25, 0.2, 0.1]);
-    for _ in 0..extra {
-        let Some(spec) = dice.pick(&COMMON).cloned() else {
-            break;
-        };
-        // only what has a name has a mailbox
-        let named = main.schema.tables[table].label.is_some();
-        if !named
-            && matches!(
-                spec.name.as_str(),
-                "email" | "phone" | "is_active" | "description"
-            )
-        {
-            continue;
-        }
-        let taken = columns.iter().any(|c| match &c.role {
-            Role::Plain(other) => {
-                other.name == spec.name
-                    || spec.alt.contains(&other.name)
-                    || other.alt.contains(&spec.name)
-                    || other.phrases.iter().any(|p| spec.phrases.contains(p))
-            }
-            _ => false,
-        });
-        if !taken {
-            let rank = 100 + columns.len();
-            columns.push(DraftColumn {
-                canonical: None,
-                role: Role::Plain(spec),
-                rank,
-            });
-        }
-    }
-    let fixed = usize::from(dice.chance(0.93));
-    if dice.chance(0.6) {
-        dice.shuffle(&mut columns[fixed..]);
-    }
-    Some(Draft {
-        source,
-        table,
-        columns,
-    })
-}
-
-/// Adds a few tables of another domain, linked among themselves.
-fn add_strangers(all: &[Canonical], domain: usize, drafts: &mut Vec<Draft>, dice: &mut Dice) {
-    let other = dice.below(all.len());
-    if other == domain {
-        return;
-    }
-    let stranger = &all[other];
-    let names: HashSet<&str> = drafts
-        .iter()
-        .map(|d| all[domain].domain.tables[d.table].name.as_str())
-        .collect();
-    let mut tables = HashSet::new();
-    for _ in 0..dice.between(1, 3) {
-        let table = dice.below(stranger.schema.tables.len());
-        let spec = &stranger.domain.tables[table];
-        let same_noun = drafts.iter().any(|d| {
-            all[domain].domain.tables[d.table]
-                .noun
-                .iter()
-                .any(|n| spec.noun.contains(n))
-        });
-        if !names.contains(spec.name.as_str()) && !same_noun {
-            tables.insert(table);
-        }
-    }
-    let needed = (HashSet::new(), tables);
-    for table in 0..stranger.schema.tables.len() {
-        drafts.extend(draft(all, other, table, Some(&needed), dice));
-    }
-}
-
-fn build(all: &[Canonical], domain: usize, drafts: &[Draft], dice: &mut Dice) -> Instance {
-    let style = Style::draw(dice);
-    let mut schema = Schema::default();
-    let mut made = Instance {
-        schema: Arc::default(),
-        domain,
-        nouns: Vec::new(),
-        own: Vec::new(),
-        columns: Vec::new(),
-        links: Vec::new(),
-        measures: Vec::new(),
-        examples: Vec::new(),
-        from_canonical: HashMap::new(),
-        from_canonical_table: HashMap::new(),
-    };
-    let mut table_names = HashSet::new();
-    let mut home: HashMap<(usize, TableId), TableId> = HashMap::new();
-    let mut place: HashMap<(usize, ColumnId), ColumnId> = HashMap::new();
-    let mut pending: Vec<(ColumnId, usize, usize)> = Vec::new();
-    let comments = dice.chance(0.12);
-    for draft in drafts {
-        let spec = &all[draft.source].domain.tables[draft.table];
-        let table = schema.tables.len();
-        home.insert((draft.source, draft.table), table);
-        let name = style.table(spec, &mut table_names, dice);
-        let first = schema.columns.len();
-        let mut label = None;
-        let mut taken = HashSet::new();
-        for column in &draft.columns {
-            let id = schema.columns.len();
-            if let Some(canonical) = column.canonical {
-                place.insert((draft.source, canonical), id);
-            }
-            let mut notes = ColumnNotes {
-                spec: None,
-                rank: column.rank,
-                spellings: Vec::new(),
-            };
-            let made_column = match &column.role {
-                Role::Primary => {
-                    let mut c = plain_column(table, &style.primary(&name, &mut taken), Kind::Id);
-                    c.primary = true;
-                    c
-                }
-                Role::Key(link) => {
-                    pending.push((id, draft.source, *link));
-                    let words = &all[draft.source].domain.links[*link];
-                    plain_column(table, &style.key(words, &mut taken, dice), Kind::Key)
-                }
-                Role::Plain(spec) => {
-                    if spec.kind == Sort::Label && label.is_none() {
-                        label = Some(id);
-                    }
-                    let name = style.column(spec, &name, &mut taken, dice);
-                    let mut c = plain_column(table, &name, kind_of(spec));
-                    c.nullable = spec.nullable || dice.chance(0.1);
-                    c.numeric_flag = style.numeric_flags;
-                    if comments && dice.chance(0.6) {
-                        c.comment = dice.pick(&spec.phrases).cloned();
-                    }
-                    fill_values(spec, &mut c, &mut notes, dice);
-                    notes.spec = Some(Arc::clone(spec));
-                    c
-                }
-            };
-            schema.columns.push(made_column);
-            made.columns.push(notes);
-        }
-        schema.tables.push(Table {
-            name,
-            namespace: None,
-            comment: if comments && dice.chance(0.5) {
-                dice.pick(&spec.noun).map(|n| super::words::plural(n))
-            } else {
-                None
-            },
-            columns: first..schema.columns.len(),
-            label,
-        });
-        made.own.push(draft.source == domain);
-        made.nouns.push(spec.noun.clone());
-    }
-    for (id, source, link) in pending {
-        let canonical = &all[source];
-        let words = &canonical.domain.links[link];
-        let parent = canonical
-            .domain
-            .table(&words.parent)
-            .and_then(|t| home.get(&(source, t)));
-        let Some(&parent) = parent else { continue };
-        schema.columns[id].references = schema.tables[parent]
-            .columns
-            .clone()
-            .find(|&c| schema.columns[c].primary);
-        let child = schema.columns[id].table;
-        made.links.push(Link {
-            child,
-            parent,
-            key: id,
-            words: Arc::clone(words),
-        });
-    }
-    for (at, canonical) in all.iter().enumerate() {
-        for measure in &canonical.domain.measures {
-            let column = |name: &str| {
-                let table = canonical.domain.table(&measure.table)?;
-                let id = canonical.schema.tables[table]
-                    .columns
-                    .clone()
-                    .find(|&c| canonical.schema.columns[c].name == name)?;
-                place.get(&(at, id)).copied()
-            };
-            if let (Some(a), Some(b)) = (column(&measure.product[0]), column(&measure.product[1])) {
-                made.measures
-                    .push((a.min(b), a.max(b), measure.phrases.clone()));
-            }
-        }
-    }
-    made.from_canonical = place
-        .iter()
-        .filter(|((s, _), _)| *s == domain)
-        .map(|((_, c), i)| (*c, *i))
-        .collect();
-    made.from_canonical_table = home
-        .iter()
-        .filter(|((s, _), _)| *s == domain)
-        .map(|((_, t), i)| (*t, *i))
-        .collect();
-    made.schema = Arc::new(schema);
-    made
-}
-
-/// Chooses how the database spells the values and which of them a sample shows.
-fn fill_values(
-    spec: &DomainColumn,
-    column: &mut crate::schema::Column,
-    notes: &mut ColumnNotes,
-    dice: &mut Dice,
-) {
-    if spec.values.is_empty() || column.kind != Kind::Text {
-        return;
-    }
-    let spelling = if spec.kind == Sort::Category {
-        dice.weighted(&[5.0, 1.0, 1.0, 1.2, 1.0])
-    } else {
-        0
-    };
-    notes.spellings = spec
-        .values
-        .iter()
-        .map(|v| {
-            let stored = match spelling {
-                1 => v.to_lowercase(),
-                2 => v.to_uppercase(),
-                3 => v
-                    .split(' ')
-                    .map(super::words::capitalised)
-                    .collect::<Vec<_>>()
-                    .join(" "),
-                4 => v.replace([' ', '-'], "_"),
-                _ => v.clone(),
-            };
-            (v.clone(), stored)
-        })
-        .collect();
-    let complete = match spec.kind {
-        Sort::Category => dice.chance(0.93),
-        Sort::Label => dice.chance(0.35),
-        _ => dice.chance(0.3),
-    };
-    let mut shown: Vec<String> = notes.spellings.iter().map(|(_, s)| s.clone()).collect();
-    dice.shuffle(&mut shown);
-    if !complete {
-        let share = 0.5 + dice.unit() * 0.5;
-        let keep = ((shown.len() as f64 * share) as usize).max(1);
-        shown.truncate(keep);
-    }
-    column.values = shown;
-    column.values_complete = complete;
 }

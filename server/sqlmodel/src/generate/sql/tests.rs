@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     fixtures::{column, library, library_rows, rows, table},
-    query::{Bucket, Comparison, When},
+    query::{Bucket, Comparison, Value, When},
     render::{Dialect, render},
 };
 
