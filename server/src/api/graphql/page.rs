@@ -22,7 +22,24 @@ const GRAPHIQL: &str = r#"<!doctype html>
 <script>
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
 const fetcher = GraphiQL.createFetcher({url: "/graphql", subscriptionUrl: `${scheme}//${location.host}/graphql`});
-const query = `{\n  datasources { nodes { name engine tables { nodes { name columns { name dataType } } } } }\n}\n`;
+const query = `{
+  datasources {
+    nodes {
+      name
+      engine
+      tables {
+        nodes {
+          name
+          columns {
+            name
+            dataType
+          }
+        }
+      }
+    }
+  }
+}
+`;
 ReactDOM.createRoot(document.getElementById("graphiql")).render(
   React.createElement(GraphiQL, {fetcher, defaultQuery: query, shouldPersistHeaders: true}));
 </script></body></html>
