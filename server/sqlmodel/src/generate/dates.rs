@@ -9,7 +9,8 @@ use super::dice::Dice;
 use crate::query::{Bucket, Predicate, Value, When};
 use crate::schema::ColumnId;
 
-const MONTHS: [&str; 12] = [
+/// Months as people write them, January first.
+pub(super) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",

@@ -5,6 +5,7 @@ use chrono::{Datelike, Months, NaiveDate};
 use crate::{
     generate::{
         canonical::Canonical,
+        dates::MONTHS,
         dice::Dice,
         numbers::in_words,
         words::{plural, singular},
@@ -227,21 +228,6 @@ pub(super) fn shift_years(text: &mut String, query: &mut Query, dice: &mut Dice)
         replace_at(text, at, 4, &(year + delta).to_string());
     }
 }
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 
 pub(super) fn swap_month(text: &mut String, query: &mut Query, dice: &mut Dice) {
     let mut spans: Vec<&mut Predicate> = predicates(query);
