@@ -17,6 +17,13 @@ fn main() {
     if let Some(lib) = env::var_os("DEP_TCH_LIBTORCH_LIB") {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.to_string_lossy());
     }
+    // Stubs stand in for libtorch until its first call; their library lies beside them.
+    println!("cargo:rerun-if-env-changed=DEP_TCH_LAZY");
+    println!("cargo:rustc-check-cfg=cfg(lazy_libtorch)");
+    if let Some(dir) = env::var_os("DEP_TCH_LAZY") {
+        println!("cargo:rustc-link-arg=-Wl,-rpath,{}", dir.to_string_lossy());
+        println!("cargo:rustc-cfg=lazy_libtorch");
+    }
 }
 
 fn embed_graphiql() {

@@ -58,6 +58,13 @@ impl App {
     /// Opens the store and starts loading models in the background. Answers are possible at once; `/ready`
     /// tells when models are.
     pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let app = Self::open(config, clock).await?;
+        app.load_models()?;
+        Ok(app)
+    }
+
+    /// Opens the store; there are no models until [`App::load_models`].
+    pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
         let data_dir = config.data_dir()?;
         tokio::fs::create_dir_all(&data_dir)
             .await
@@ -75,7 +82,7 @@ impl App {
         };
         let store = Store::open(&url, sealer).await?;
         let turns = Arc::new(Semaphore::new(config.limits.turns));
-        let app = Self(Arc::new(Parts {
+        Ok(Self(Arc::new(Parts {
             registry: Registry::new(),
             databases: Databases::new(Duration::from_secs(config.limits.connect_seconds)),
             host_name: host_name(),
@@ -86,10 +93,13 @@ impl App {
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             config,
-        }));
-        app.registry
-            .load_configured(&app.config, &data_dir, &app.tasks)?;
-        Ok(app)
+        })))
+    }
+
+    /// Names the configured models and starts loading them in the background.
+    pub fn load_models(&self) -> anyhow::Result<()> {
+        self.registry
+            .load_configured(&self.config, &self.data_dir()?, &self.tasks)
     }
 
     /// The data directory.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::json;
 use tempfile::TempDir;
 use tidegate_tests::process::Program;
@@ -79,6 +79,50 @@ async fn a_second_start_finds_everything_again() -> Result<()> {
         .data();
     assert_eq!(after, before);
     assert_eq!(after.as_array().map(Vec::len), Some(3));
+    Ok(())
+}
+
+/// Where libtorch is loaded lazily: elsewhere the program is linked to it and does not start without it.
+#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+#[tokio::test(flavor = "multi_thread")]
+async fn without_libtorch_the_server_answers_and_its_models_say_what_is_missing() -> Result<()> {
+    let dir = TempDir::new()?;
+    // Found before the real one, and no library.
+    std::fs::write(dir.path().join("libtch.so"), "no library")?;
+    let config = format!(
+        "[data]\ndir = {:?}\nsample = false\n",
+        dir.path().join("data").display().to_string()
+    );
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests are told by their environment where the program is"
+    )]
+    let binary = std::env::var("TIDEGATE_TEST_BINARY")
+        .context("TIDEGATE_TEST_BINARY is not set; run the tests with `cargo xtask test`")?;
+    let program =
+        Program::new(&binary, dir.path(), &config)?.with_path("LD_LIBRARY_PATH", dir.path());
+    let server = program.serve(&[])?;
+    let user = server.anonymous();
+    assert_eq!(
+        user.get("/api/health").await?.json(),
+        json!({"status": "ok"})
+    );
+    let models = eventually("the end of loading", || async {
+        let models = user.get("/ready").await?.json()["models"].clone();
+        let models = models.as_array().cloned().unwrap_or_default();
+        let loading = models.iter().any(|model| model["state"] == "loading");
+        Ok((!loading).then_some(models))
+    })
+    .await?;
+    assert_eq!(models.len(), 2, "{models:?}");
+    for model in models {
+        assert_eq!(model["state"], "failed");
+        let reason = model["reason"].as_str().unwrap_or_default();
+        assert!(
+            reason.contains("libtorch cannot be loaded") && reason.contains("cargo xtask libtorch"),
+            "{reason}"
+        );
+    }
     Ok(())
 }
 

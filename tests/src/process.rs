@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub struct Program {
     path: PathBuf,
     config: PathBuf,
+    environment: Vec<(String, PathBuf)>,
 }
 
 /// A running server. It is killed when dropped.
@@ -64,7 +65,14 @@ impl Program {
         Ok(Self {
             path: PathBuf::from(path),
             config: file,
+            environment: Vec::new(),
         })
+    }
+
+    /// The same with a path in its environment.
+    pub fn with_path(mut self, name: &str, path: &Path) -> Self {
+        self.environment.push((name.to_owned(), path.to_owned()));
+        self
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -76,6 +84,7 @@ impl Program {
                 command.env_remove(name);
             }
         }
+        command.envs(self.environment.iter().map(|(name, path)| (name, path)));
         command
     }
 

@@ -81,25 +81,29 @@ fn executable(message: &str) -> Option<PathBuf> {
         .flatten()
 }
 
-/// Runs a release executable of the workspace with what local models need, through cargo.
-pub fn release(cargo_arguments: &[&str], arguments: &[String]) -> Result<()> {
-    let provisioned = provision::provision(false)?;
+/// Runs a release executable of the workspace with what local models need, and further paths in its environment,
+/// through cargo.
+pub fn release(
+    provisioned: &provision::Provisioned,
+    cargo_arguments: &[&str],
+    paths: &[(&str, PathBuf)],
+    arguments: &[String],
+) -> Result<()> {
     let mut cargo = workspace::cargo();
-    cargo
-        .args(["run", "--release"])
-        .args(cargo_arguments)
-        .arg("--")
-        .args(arguments);
+    cargo.args(["run", "--release"]).args(cargo_arguments);
     provisioned
         .for_build(&mut cargo)
-        .env("TIDEGATE_BUILTIN_ENCODER", &provisioned.encoder);
-    libraries(&mut cargo, &provisioned);
+        .env("TIDEGATE_BUILTIN_ENCODER", &provisioned.encoder)
+        .envs(paths.iter().map(|(name, path)| (name, path)))
+        .arg("--")
+        .args(arguments);
+    libraries(&mut cargo, provisioned);
     process::run(&mut cargo)
 }
 
 /// Lets executables other than the server, which knows itself, find libtorch.
 pub fn libraries(command: &mut Command, provisioned: &provision::Provisioned) {
-    let mut paths = vec![provisioned.lib()];
+    let mut paths = provisioned.libraries();
     if let Some(set) = workspace::set("LD_LIBRARY_PATH") {
         paths.extend(std::env::split_paths(&set));
     }

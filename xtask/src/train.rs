@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::run;
+use crate::{provision, run};
 
 /// Train the built-in question-to-SQL model: arguments go to the trainer.
 #[derive(Debug, Args)]
@@ -24,6 +24,11 @@ impl Train {
             "--bin",
             "tidegate-train",
         ];
-        run::release(&package, &self.arguments)
+        run::release(
+            &provision::provision(false)?,
+            &package,
+            &[],
+            &self.arguments,
+        )
     }
 }

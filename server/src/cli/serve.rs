@@ -49,7 +49,7 @@ impl Serve {
 
         let web_address = config.web_address()?;
         let openai_address = config.openai_address()?;
-        let app = App::start(config, Clock::system()).await?;
+        let app = App::open(config, Clock::system()).await?;
         refuse_open_door(&app, web_address).await?;
         let web = listen("server.port", web_address).await?;
         let openai = match openai_address {
@@ -58,6 +58,12 @@ impl Serve {
         };
         let web_address = web.local_addr()?;
         let openai_address = openai.as_ref().map(TcpListener::local_addr).transpose()?;
+
+        // Not before there is somebody to listen: reading weights takes the processor from the first requests. And
+        // not before random bytes were asked for once: the first time looks the system's function up, which waits
+        // while libtorch is being loaded, and every request takes a number for itself.
+        let _looked_up = uuid::Uuid::new_v4();
+        app.load_models()?;
 
         let stop = app.stopping.clone();
         let signal = stop.clone();

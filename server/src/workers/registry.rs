@@ -1,10 +1,11 @@
 //! Models by name, with their state: loading, ready or failed.
 
-use std::{path::Path, sync::Arc};
+use std::{num::NonZero, path::Path, sync::Arc};
 
 use indexmap::IndexMap;
 use parking::Slot;
 use tidegate_schema::{Error, Result};
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use super::{Embedder, LanguageModel, ModelKind, ModelMetadata, dummy, proxy};
@@ -34,6 +35,18 @@ pub enum Model {
 #[derive(Clone, Default)]
 pub struct Registry {
     slots: Arc<std::sync::RwLock<IndexMap<String, Slot>>>,
+    loading: Loading,
+}
+
+/// How many models are read at a time: half the processors, so that the first requests have the others.
+#[derive(Clone)]
+struct Loading(Arc<Semaphore>);
+
+impl Default for Loading {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self(Arc::new(Semaphore::new((processors / 2).max(1))))
+    }
 }
 
 mod parking {
@@ -81,7 +94,7 @@ impl Registry {
         self.insert(Slot { metadata, outcome });
     }
 
-    /// Adds a model that `load` makes on a blocking thread.
+    /// Adds a model that `load` makes on a blocking thread, after those added before it.
     pub fn add_loading(
         &self,
         metadata: ModelMetadata,
@@ -91,7 +104,8 @@ impl Registry {
         let (sender, outcome) = tokio::sync::watch::channel(None);
         let name = metadata.name.clone();
         self.insert(Slot { metadata, outcome });
-        tasks.spawn_blocking(move || {
+        let turn = Arc::clone(&self.loading.0);
+        let load = move || {
             let loaded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(load))
                 .unwrap_or_else(|_| Err("loading panicked; the log has the details".to_owned()));
             match &loaded {
@@ -99,6 +113,15 @@ impl Registry {
                 Err(reason) => tracing::error!(model = name, reason, "model could not be loaded"),
             }
             sender.send_replace(Some(loaded));
+        };
+        let blocking = tasks.clone();
+        tasks.spawn(async move {
+            // The semaphore is never closed.
+            let turn = turn.acquire_owned().await;
+            blocking.spawn_blocking(move || {
+                load();
+                drop(turn);
+            });
         });
     }
 

@@ -1,8 +1,7 @@
 //! The server at rest: memory, and the time from start to the first answer.
 
 use std::{
-    path::{Path, PathBuf},
-    process::Command,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -19,15 +18,7 @@ use crate::{
 const REST: Duration = Duration::from_secs(2);
 
 /// Measures and prints.
-pub async fn run(
-    program: Option<PathBuf>,
-    starts: usize,
-    start_within_ms: Option<f64>,
-) -> Result<()> {
-    let program = match program {
-        Some(path) => path,
-        None => build()?,
-    };
+pub async fn run(program: &Path, starts: usize, start_within_ms: Option<f64>) -> Result<()> {
     say(&format!(
         "program  {}",
         program.file_name().unwrap_or_default().to_string_lossy()
@@ -84,29 +75,6 @@ pub async fn run(
         );
     }
     Ok(())
-}
-
-/// The server's program of the profile this one was built with, built now so that it is not an old one.
-fn build() -> Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let dir = own.parent().context("this program lies in a directory")?;
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--package", "tidegate-server", "--bin", "tidegate"]);
-    if dir.ends_with("release") {
-        cargo.arg("--release");
-    }
-    if !cfg!(feature = "torch") {
-        cargo.arg("--no-default-features");
-    }
-    let status = cargo
-        .current_dir(crate::paths::file(".."))
-        .status()
-        .context("running cargo")?;
-    anyhow::ensure!(
-        status.success(),
-        "the server could not be built; name a program with --program"
-    );
-    Ok(dir.join("tidegate"))
 }
 
 async fn first_answer(program: &Program) -> Result<(Duration, Server)> {

@@ -32,9 +32,9 @@ enum Act {
     },
     /// Print memory at rest and the time from start to the first answer, of `tidegate serve`.
     Idle {
-        /// The server's program.
-        #[arg(long)]
-        program: Option<PathBuf>,
+        /// The server's program; `cargo xtask bench` builds it and names it here.
+        #[arg(long, env = "TIDEGATE_BENCH_SERVER")]
+        program: PathBuf,
         /// Starts to take the median of.
         #[arg(long, default_value_t = 5)]
         starts: usize,
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
                 program,
                 starts,
                 start_within_ms,
-            } => bench::idle::run(program, starts, start_within_ms).await,
+            } => bench::idle::run(&program, starts, start_within_ms).await,
             Act::Http { requests } => bench::http::run(requests).await,
         }
     });

@@ -6,6 +6,7 @@
 
 pub mod encoder;
 mod graphiql;
+pub mod lazy;
 pub mod libtorch;
 pub mod stubs;
 pub mod wheel;
@@ -48,6 +49,8 @@ fn quoted(path: &Path) -> String {
 pub struct Provisioned {
     /// Root of libtorch: `lib` and `include` are in it.
     pub libtorch: PathBuf,
+    /// Stubs that load libtorch at its first call, where this machine has them.
+    pub stubs: Option<lazy::torch::Stubs>,
     /// Directory of the sentence encoder.
     pub encoder: PathBuf,
     /// Directory of GraphiQL's files, where they could be had.
@@ -55,8 +58,12 @@ pub struct Provisioned {
 }
 
 impl Provisioned {
-    /// Environment of a build with local models and GraphiQL.
+    /// Environment and arguments of a cargo command that builds with local models and GraphiQL. Its subcommand must
+    /// be there already, and nothing after a `--`.
     pub fn for_build<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        if let Some(stubs) = &self.stubs {
+            stubs.apply(command);
+        }
         // `LIBTORCH_USE_PYTORCH` would make torch-sys look elsewhere.
         command
             .env("LIBTORCH", &self.libtorch)
@@ -69,8 +76,9 @@ impl Provisioned {
     }
 
     /// Where the shared libraries are.
-    pub fn lib(&self) -> PathBuf {
-        self.libtorch.join("lib")
+    pub fn libraries(&self) -> Vec<PathBuf> {
+        let stubs = self.stubs.iter().map(|stubs| stubs.dir().to_owned());
+        stubs.chain([self.libtorch.join("lib")]).collect()
     }
 }
 
@@ -86,10 +94,12 @@ pub fn provision(keep_packages: bool) -> Result<Provisioned> {
     let _lock = lock(&cache)?;
     compiler()?;
     let libtorch = libtorch::find_or_fetch(&cache, keep_packages)?;
+    let stubs = lazy::torch::Stubs::find_or_make(&cache, &libtorch)?;
     let encoder = encoder::find_or_fetch(&cache)?;
     let graphiql = graphiql::find_or_fetch(&cache);
     Ok(Provisioned {
         libtorch,
+        stubs,
         encoder,
         graphiql,
     })
@@ -110,7 +120,7 @@ pub fn lock(cache: &Path) -> Result<File> {
 /// The C++ compiler that torch-sys needs, and `nm` and `readelf` that come with it.
 fn compiler() -> Result<()> {
     let there = || {
-        ["gcc", "g++", "nm", "readelf"]
+        ["gcc", "g++", "ar", "nm", "readelf"]
             .iter()
             .all(|program| process::find(program).is_some())
     };

@@ -64,7 +64,12 @@ impl Test {
             steps.push(prepare(cargo));
         }
         // Last, so that its summary ends the output.
-        steps.push(prepare(self.runner()));
+        let mut runner = prepare(self.runner());
+        if !self.arguments.is_empty() && !has_nextest() {
+            runner.arg("--");
+        }
+        runner.args(&self.arguments);
+        steps.push(runner);
 
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -97,17 +102,13 @@ impl Test {
             cargo
                 .args(["nextest", "run", "--profile", profile, "--workspace"])
                 .args(FEATURES)
-                .args(&self.filter)
-                .args(&self.arguments);
+                .args(&self.filter);
         } else {
             progress::say("cargo-nextest is not installed; using `cargo test`");
             cargo
                 .args(["test", "--workspace", "--lib", "--bins", "--tests"])
                 .args(FEATURES)
                 .args(&self.filter);
-            if !self.arguments.is_empty() {
-                cargo.arg("--").args(&self.arguments);
-            }
         }
         cargo
     }

@@ -24,7 +24,7 @@ use self::{sql::TidegateSql, writer::Writer};
 use super::{
     ModelKind, ModelMetadata,
     registry::{Model, Registry},
-    torch::{BertEmbedder, threads},
+    torch::{BertEmbedder, load_library, threads},
 };
 use crate::config::Config;
 
@@ -70,6 +70,7 @@ fn register_sql(registry: &Registry, config: &Config, data_dir: &Path, tasks: &T
     let (encoder, data_dir) = (config.builtin.encoder.clone(), data_dir.to_path_buf());
     let (threads, abstain_below) = (config.builtin.threads, config.ask.abstain_below);
     registry.add_loading(metadata, tasks, move || {
+        load_library()?;
         let model = load_sql(&encoder_directory(&encoder, &data_dir)?, threads)?;
         let writer = Writer::new(model, abstain_below);
         let model = TidegateSql::start(SQL, writer, threads).map_err(|error| error.to_string())?;
@@ -87,6 +88,7 @@ fn register_encoder(registry: &Registry, config: &Config, data_dir: &Path, tasks
     let (encoder, data_dir) = (config.builtin.encoder.clone(), data_dir.to_path_buf());
     let threads = config.builtin.threads;
     registry.add_loading(metadata.clone(), tasks, move || {
+        load_library()?;
         let directory = encoder_directory(&encoder, &data_dir)?;
         let window = Some(ENCODER_WINDOW);
         let model = BertEmbedder::load(metadata, &directory, Device::Cpu, threads, window)

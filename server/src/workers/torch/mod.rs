@@ -13,6 +13,7 @@ mod embedder;
 mod error;
 mod fields;
 mod generation;
+mod library;
 mod llm;
 mod memory;
 mod owner;
@@ -34,6 +35,7 @@ use tokio_util::task::TaskTracker;
 
 pub(super) use embedder::BertEmbedder;
 pub(super) use error::{ModelError, panic_line};
+pub(super) use library::load as load_library;
 pub(super) use llm::follow;
 pub(super) use memory::threads;
 pub(super) use owner::{Admission, Owner};
@@ -84,6 +86,7 @@ pub fn register(
                 sql_only: false,
             };
             registry.add_loading(metadata.clone(), tasks, move || {
+                load_library()?;
                 let load =
                     || TorchModel::load(metadata, &directory, kind, device(wants_cuda)?, threads);
                 load()
@@ -105,6 +108,7 @@ pub fn register(
                 sql_only: false,
             };
             registry.add_loading(metadata.clone(), tasks, move || {
+                load_library()?;
                 let load =
                     || BertEmbedder::load(metadata, &directory, device(wants_cuda)?, threads, None);
                 load()
