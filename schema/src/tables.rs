@@ -24,6 +24,21 @@ diesel::table! {
         reason -> Text,
         rows_read -> BigInt,
         elapsed_ms -> BigInt,
+        writes -> Bool,
+        confirmed -> Bool,
+        ended -> Bool,
+    }
+}
+
+diesel::table! {
+    catalogues (datasource_id) {
+        datasource_id -> BigInt,
+        datasource_modified_at -> Timestamp,
+        form -> Integer,
+        fingerprint -> Nullable<Text>,
+        document -> Text,
+        read_at -> Timestamp,
+        sampled_at -> Nullable<Timestamp>,
     }
 }
 
@@ -59,6 +74,23 @@ diesel::table! {
         owner -> Nullable<Text>,
         created_at -> Timestamp,
         modified_at -> Timestamp,
+        writable -> Bool,
+    }
+}
+
+diesel::table! {
+    examples (id) {
+        id -> BigInt,
+        datasource_id -> BigInt,
+        question -> Text,
+        question_hash -> Text,
+        sql -> Text,
+        tables -> Text,
+        source -> Text,
+        created_at -> Timestamp,
+        used -> BigInt,
+        model -> Nullable<Text>,
+        vector -> Nullable<Binary>,
     }
 }
 
@@ -85,13 +117,31 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    table_vectors (datasource_id, model, hash) {
+        datasource_id -> BigInt,
+        model -> Text,
+        hash -> Text,
+        vector -> Binary,
+    }
+}
+
+diesel::joinable!(catalogues -> datasources (datasource_id));
+
+diesel::joinable!(examples -> datasources (datasource_id));
+
 diesel::joinable!(messages -> conversations (conversation_id));
+
+diesel::joinable!(table_vectors -> datasources (datasource_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     audit_entries,
+    catalogues,
     conversations,
     datasources,
+    examples,
     messages,
     store_facts,
+    table_vectors,
 );

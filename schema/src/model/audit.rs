@@ -2,6 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
+/// A place in the audit log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditId(pub i64);
+
 /// One statement that was judged, whether it ran or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
@@ -17,8 +21,15 @@ pub struct AuditEntry {
     pub allowed: bool,
     /// Why not, or the database's error; empty when it ran well.
     pub reason: String,
-    /// Rows read.
+    /// Rows read, or changed where it writes.
     pub rows: i64,
     /// Milliseconds.
     pub elapsed_ms: i64,
+    /// Whether it would change rows.
+    pub writes: bool,
+    /// Whether the caller confirmed that.
+    pub confirmed: bool,
+    /// Whether its end is known. A write is stored before it runs; where the process was killed meanwhile, this
+    /// stays `false`, and whether rows changed is for the database to say.
+    pub ended: bool,
 }

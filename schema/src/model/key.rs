@@ -1,8 +1,33 @@
 //! API keys. Only a hash is stored; the key itself is shown once.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use crate::ids::KeyId;
+
+/// What a key may do with one datasource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// The datasource's name.
+    pub datasource: String,
+    /// Tables it may use, as the catalogue names them (`orders`, or `sales.orders` outside the default schema);
+    /// `None` for all.
+    pub tables: Option<BTreeSet<String>>,
+    /// Whether it may change rows there, where the datasource itself is writable.
+    pub write: bool,
+}
+
+impl Grant {
+    /// Reading every table of a datasource.
+    pub fn reading(datasource: impl Into<String>) -> Self {
+        Self {
+            datasource: datasource.into(),
+            tables: None,
+            write: false,
+        }
+    }
+}
 
 /// A stored key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +42,8 @@ pub struct ApiKey {
     pub hash: String,
     /// Whether it may manage datasources and keys.
     pub admin: bool,
-    /// Datasources it may use; `None` for all.
-    pub datasources: Option<Vec<String>>,
+    /// What it may use, at most one grant per datasource; `None` for all of them, all tables, read only.
+    pub grants: Option<Vec<Grant>>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it stopped working, if it did.
@@ -38,8 +63,8 @@ pub struct NewApiKey {
     pub hash: String,
     /// Whether it may manage datasources and keys.
     pub admin: bool,
-    /// Datasources it may use; `None` for all.
-    pub datasources: Option<Vec<String>>,
+    /// What it may use; `None` for all datasources, all tables, read only.
+    pub grants: Option<Vec<Grant>>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
 }

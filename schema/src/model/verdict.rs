@@ -9,6 +9,10 @@ pub struct Verdict {
     pub reason: String,
     /// `select`, `explain`, `show`, `describe`; what was recognised, even when refused.
     pub statement: String,
+    /// Kinds of all the statements found, in order; one, unless it was refused for being several.
+    pub statements: Vec<String>,
+    /// Whether it would change rows.
+    pub writes: bool,
     /// Tables read, as written, sorted.
     pub tables: Vec<String>,
     /// Columns named, as written, sorted.

@@ -28,6 +28,7 @@ struct Row {
     owner: Option<String>,
     created_at: NaiveDateTime,
     modified_at: NaiveDateTime,
+    writable: bool,
 }
 
 impl Row {
@@ -53,6 +54,7 @@ impl Row {
             name: self.name,
             comment: self.comment,
             owner: self.owner,
+            writable: self.writable,
             created_at: self.created_at.and_utc(),
             modified_at: self.modified_at.and_utc(),
         })
@@ -125,7 +127,7 @@ impl Store {
         row.map(|row| row.open(&self.sealer)).transpose()
     }
 
-    /// Adds one; [`Error::AlreadyExists`] if the name is taken. Numbers are never used again.
+    /// Adds one, read only; [`Error::AlreadyExists`] if the name is taken. Numbers are never used again.
     pub async fn insert_datasource(
         &self,
         new: NewDatasource,
@@ -139,6 +141,7 @@ impl Store {
             datasources::owner.eq(&new.owner),
             datasources::created_at.eq(stored(now)),
             datasources::modified_at.eq(stored(now)),
+            datasources::writable.eq(false),
         );
         let row: Row = with_write!(self, |conn| {
             or_exists(
@@ -172,6 +175,28 @@ impl Store {
                 .comment
                 .as_ref()
                 .map(|comment| datasources::comment.eq(comment)),
+            datasources::modified_at.eq(stored(now)),
+        );
+        let row: Option<Row> = with_write!(self, |conn| {
+            diesel::update(datasources::table.filter(datasources::name.eq(name)))
+                .set(changes)
+                .returning(Row::as_returning())
+                .get_result(conn)
+                .await
+                .optional()?
+        });
+        row.map(|row| row.open(&self.sealer)).transpose()
+    }
+
+    /// Lets statements that change rows through to one, or no longer; `None` if there is none of that name.
+    pub async fn mark_writable(
+        &self,
+        name: &str,
+        writable: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Datasource>> {
+        let changes = (
+            datasources::writable.eq(writable),
             datasources::modified_at.eq(stored(now)),
         );
         let row: Option<Row> = with_write!(self, |conn| {

@@ -1,8 +1,11 @@
 //! API keys: hashes only.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Store,
@@ -13,9 +16,64 @@ use super::{
 use crate::{
     Error, Result,
     ids::KeyId,
-    model::{ApiKey, NewApiKey},
+    model::{ApiKey, Grant, NewApiKey},
     tables::api_keys,
 };
+
+/// A grant in the column `datasources`: a name for reading all of it, which is what older programs wrote, or the
+/// whole of it.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Name(String),
+    Whole(Whole),
+}
+
+/// A field that we do not know may be one that narrows, so it is not passed over.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Whole {
+    datasource: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tables: Option<BTreeSet<String>>,
+    #[serde(default)]
+    write: bool,
+}
+
+impl From<Stored> for Grant {
+    fn from(stored: Stored) -> Self {
+        match stored {
+            Stored::Name(name) => Self::reading(name),
+            Stored::Whole(whole) => Self {
+                datasource: whole.datasource,
+                tables: whole.tables,
+                write: whole.write,
+            },
+        }
+    }
+}
+
+impl From<&Grant> for Stored {
+    fn from(grant: &Grant) -> Self {
+        if grant.tables.is_none() && !grant.write {
+            return Self::Name(grant.datasource.clone());
+        }
+        Self::Whole(Whole {
+            datasource: grant.datasource.clone(),
+            tables: grant.tables.clone(),
+            write: grant.write,
+        })
+    }
+}
+
+fn grants_of(text: &str) -> Result<Vec<Grant>> {
+    let stored: Vec<Stored> = from_text(text)?;
+    Ok(stored.into_iter().map(Grant::from).collect())
+}
+
+fn text_of(grants: &[Grant]) -> Result<String> {
+    to_text(&grants.iter().map(Stored::from).collect::<Vec<_>>())
+}
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = api_keys, check_for_backend(diesel::sqlite::Sqlite, diesel::pg::Pg))]
@@ -40,7 +98,7 @@ impl TryFrom<Row> for ApiKey {
             prefix: row.prefix,
             hash: row.hash,
             admin: row.admin,
-            datasources: row.datasources.as_deref().map(from_text).transpose()?,
+            grants: row.datasources.as_deref().map(grants_of).transpose()?,
             created_at: row.created_at.and_utc(),
             revoked_at: row.revoked_at.map(|at| at.and_utc()),
         })
@@ -56,7 +114,7 @@ impl Store {
             api_keys::prefix.eq(&new.prefix),
             api_keys::hash.eq(&new.hash),
             api_keys::admin.eq(new.admin),
-            api_keys::datasources.eq(new.datasources.as_ref().map(to_text).transpose()?),
+            api_keys::datasources.eq(new.grants.as_deref().map(text_of).transpose()?),
             api_keys::created_at.eq(stored(new.created_at)),
         );
         let row: Row = with_write!(self, |conn| {
@@ -116,5 +174,59 @@ impl Store {
             api_keys::table.filter(api_keys::revoked_at.is_null()),
         ));
         Ok(with_read!(self, |conn| query.get_result(conn).await?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_names_grants_reading_all_of_each() {
+        let read = grants_of(r#"["shop","a\"b,c"]"#).expect("reads");
+        assert_eq!(read, [Grant::reading("shop"), Grant::reading("a\"b,c")]);
+        assert_eq!(text_of(&read).expect("writes"), r#"["shop","a\"b,c"]"#);
+        assert!(grants_of("[]").expect("reads").is_empty());
+    }
+
+    #[test]
+    fn tables_and_writing_come_back_as_they_were() {
+        let tables = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect());
+        let grants = [
+            Grant {
+                tables: tables(&["orders", "sales.orders"]),
+                ..Grant::reading("shop")
+            },
+            Grant {
+                write: true,
+                ..Grant::reading("stock")
+            },
+            Grant {
+                tables: tables(&[]),
+                ..Grant::reading("none of it")
+            },
+        ];
+        let text = text_of(&grants).expect("writes");
+        assert_eq!(
+            text,
+            concat!(
+                r#"[{"datasource":"shop","tables":["orders","sales.orders"],"write":false},"#,
+                r#"{"datasource":"stock","write":true},"#,
+                r#"{"datasource":"none of it","tables":[],"write":false}]"#
+            )
+        );
+        assert_eq!(grants_of(&text).expect("reads"), grants);
+    }
+
+    #[test]
+    fn what_may_narrow_a_grant_in_a_way_we_do_not_know_is_not_passed_over() {
+        for text in [
+            r#"[{"datasource":"shop","rows":"own"}]"#,
+            r#"[{"tables":["orders"]}]"#,
+            "[7]",
+            "{}",
+        ] {
+            assert!(grants_of(text).is_err(), "{text}");
+        }
     }
 }

@@ -11,10 +11,12 @@
 //! `view` message that nobody is working on was cut.
 
 mod audit;
+mod catalogues;
 mod columns;
 mod conversations;
 mod datasources;
 mod error;
+mod examples;
 mod keys;
 mod messages;
 mod migrations;

@@ -101,6 +101,24 @@ async fn every_act(place: Place) {
         "{taken:?}"
     );
 
+    assert!(
+        !store
+            .find_datasource("sales")
+            .await
+            .unwrap()
+            .unwrap()
+            .writable,
+        "read only until it is marked"
+    );
+    let marked = store.mark_writable("sales", true, at(4)).await.unwrap();
+    assert!(marked.unwrap().writable);
+    assert!(
+        store
+            .mark_writable("none", true, at(4))
+            .await
+            .unwrap()
+            .is_none()
+    );
     let patch = DatasourcePatch {
         connection: None,
         comment: Some("new".into()),

@@ -1,22 +1,24 @@
 //! Keys and the audit log.
 
-use tidegate_schema::model::{ApiKey, AuditEntry, NewApiKey};
+use tidegate_schema::model::{ApiKey, AuditEntry, Grant, NewApiKey};
 
 use crate::place::{Place, at, kept, on_both};
 
 on_both!(
     keys_are_found_listed_and_revoked,
-    the_audit_log_keeps_what_was_judged
+    lists_of_names_are_grants_of_reading,
+    the_audit_log_keeps_what_was_judged,
+    a_change_that_was_begun_ends_once
 );
 
-fn key(id: &str, hash: &str, datasources: Option<Vec<String>>, seconds: i64) -> NewApiKey {
+fn key(id: &str, hash: &str, grants: Option<Vec<Grant>>, seconds: i64) -> NewApiKey {
     NewApiKey {
         id: id.into(),
         name: format!("{id}'s"),
         prefix: "tg-abc".into(),
         hash: hash.into(),
-        admin: datasources.is_none(),
-        datasources,
+        admin: grants.is_none(),
+        grants,
         created_at: at(seconds),
     }
 }
@@ -24,7 +26,14 @@ fn key(id: &str, hash: &str, datasources: Option<Vec<String>>, seconds: i64) -> 
 async fn keys_are_found_listed_and_revoked(place: Place) {
     let store = place.open().await;
     assert!(!store.has_active_keys().await.unwrap());
-    let grants = Some(vec!["shop".to_owned(), "a\"b,c".to_owned()]);
+    let grants = Some(vec![
+        Grant::reading("shop"),
+        Grant {
+            tables: Some(["sales.orders".to_owned(), "a\"b,c".to_owned()].into()),
+            write: true,
+            ..Grant::reading("a\"b,c")
+        },
+    ]);
     let one = store
         .insert_key(key("one", "h1", grants.clone(), 1))
         .await
@@ -42,17 +51,17 @@ async fn keys_are_found_listed_and_revoked(place: Place) {
             prefix: "tg-abc".into(),
             hash: "h1".into(),
             admin: false,
-            datasources: grants,
+            grants,
             created_at: kept(1),
             revoked_at: None,
         }
     );
     assert_eq!(
-        none.datasources,
+        none.grants,
         Some(Vec::new()),
         "a grant of nothing is not a grant of all"
     );
-    assert!(two.admin && two.datasources.is_none());
+    assert!(two.admin && two.grants.is_none());
     let again = store
         .insert_key(key("four", "h1", None, 3))
         .await
@@ -81,6 +90,51 @@ async fn keys_are_found_listed_and_revoked(place: Place) {
     assert!(!store.revoke_key(&"none".into(), at(12)).await.unwrap());
 }
 
+async fn lists_of_names_are_grants_of_reading(place: Place) {
+    let store = place.open().await;
+    store.insert_key(key("one", "h1", None, 1)).await.unwrap();
+    place
+        .execute("UPDATE api_keys SET datasources = '[\"shop\",\"towns\"]'")
+        .await;
+    let found = store.find_key_by_hash("h1").await.unwrap().unwrap();
+    assert_eq!(
+        found.grants,
+        Some(vec![Grant::reading("shop"), Grant::reading("towns")])
+    );
+}
+
+async fn a_change_that_was_begun_ends_once(place: Place) {
+    let store = place.open().await;
+    let begun = AuditEntry {
+        at: kept(0),
+        caller: "anna".into(),
+        datasource: "shop".into(),
+        sql: "DELETE FROM t WHERE id = 1".into(),
+        allowed: true,
+        reason: String::new(),
+        rows: 0,
+        elapsed_ms: 0,
+        writes: true,
+        confirmed: true,
+        ended: false,
+    };
+    let id = store.record_query(begun.clone()).await.unwrap();
+    assert_eq!(
+        store.list_audit(9).await.unwrap(),
+        std::slice::from_ref(&begun)
+    );
+    let ended = AuditEntry {
+        reason: "no such table".into(),
+        rows: 3,
+        elapsed_ms: 12,
+        ended: true,
+        ..begun
+    };
+    assert!(store.end_query(id, ended.clone()).await.unwrap());
+    assert!(!store.end_query(id, ended.clone()).await.unwrap());
+    assert_eq!(store.list_audit(9).await.unwrap(), [ended]);
+}
+
 async fn the_audit_log_keeps_what_was_judged(place: Place) {
     let store = place.open().await;
     let entry = |number: i64| AuditEntry {
@@ -96,6 +150,9 @@ async fn the_audit_log_keeps_what_was_judged(place: Place) {
         },
         rows: i64::from(i32::MAX) + number,
         elapsed_ms: number,
+        writes: number % 2 == 1,
+        confirmed: number == 3,
+        ended: true,
     };
     for number in 0..5 {
         store.record_query(entry(number)).await.unwrap();

@@ -6,8 +6,10 @@
 )]
 
 mod agreement;
+mod catalogues;
 mod conversations;
 mod datasources;
+mod examples;
 mod keys;
 mod kill;
 mod messages;

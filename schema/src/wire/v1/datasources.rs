@@ -284,6 +284,7 @@ mod tests {
             connection,
             comment: String::new(),
             owner: None,
+            writable: false,
             created_at: DateTime::UNIX_EPOCH,
             modified_at: DateTime::UNIX_EPOCH,
         }

@@ -118,8 +118,11 @@ pub struct TablesQuery {
 pub struct SqlRunIn {
     /// Datasource; when empty, the one the conversation was last asked of.
     pub db_name: Option<String>,
-    /// One read-only statement.
+    /// One query; where the datasource and the caller's grant are writable, also one statement that changes rows.
     pub sql: Option<String>,
+    /// Whether a statement that changes rows is to run. Without it such a one is refused in words that say what
+    /// would run.
+    pub confirm: Option<bool>,
     /// Conversation, to find the datasource by.
     pub conv_uid: Option<String>,
     /// The same.
@@ -156,6 +159,9 @@ pub struct SqlRunOut {
     /// Set when a cap cut the result: after so many rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut_at: Option<usize>,
+    /// Set when the statement changed rows: how many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed: Option<u64>,
 }
 
 impl From<&RowSet> for SqlRunOut {
@@ -178,6 +184,7 @@ impl From<&RowSet> for SqlRunOut {
                 })
                 .collect(),
             cut_at: rows.cut_at,
+            changed: None,
         }
     }
 }
@@ -191,6 +198,46 @@ impl SqlRunOut {
             colunms: Vec::new(),
             values: Vec::new(),
             cut_at: None,
+            changed: None,
         }
+    }
+
+    /// What a change came to: no rows, and how many it changed.
+    pub fn changed(rows: u64, elapsed_ms: u64) -> Self {
+        Self {
+            run_cost: elapsed_ms as f64 / 1000.0,
+            changed: Some(rows),
+            ..Self::failed(String::new())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn rows_changed_are_told_only_of_a_change() {
+        let changed = serde_json::to_value(SqlRunOut::changed(3, 1_500)).expect("serialises");
+        let expected = json!({
+            "result_info": "", "run_cost": 1.5, "colunms": [], "values": [], "changed": 3,
+        });
+        assert_eq!(changed, expected);
+        let read = RowSet {
+            cut_at: Some(7),
+            ..RowSet::default()
+        };
+        let read = serde_json::to_value(SqlRunOut::from(&read)).expect("serialises");
+        assert_eq!(read.get("changed"), None);
+        assert_eq!(read["cut_at"], 7);
+    }
+
+    #[test]
+    fn a_client_that_knows_of_no_confirmation_confirms_nothing() {
+        let body = json!({"db_name": "shop", "sql": "SELECT 1"});
+        let body: SqlRunIn = serde_json::from_value(body).expect("a body");
+        assert_eq!(body.confirm, None);
     }
 }

@@ -1,0 +1,2 @@
+DROP TABLE table_vectors;
+DROP TABLE catalogues;
