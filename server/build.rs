@@ -12,6 +12,7 @@ const GRAPHIQL: [&str; 4] = [
 
 fn main() {
     embed_graphiql();
+    find_duckdb();
     // torch-sys says where it found libtorch; with an rpath the binary runs without LD_LIBRARY_PATH.
     println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
     if let Some(lib) = env::var_os("DEP_TCH_LIBTORCH_LIB") {
@@ -23,6 +24,22 @@ fn main() {
     if let Some(dir) = env::var_os("DEP_TCH_LAZY") {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{}", dir.to_string_lossy());
         println!("cargo:rustc-cfg=lazy_libtorch");
+    }
+}
+
+/// DuckDB's library is found by the run path, and loaded when it is first called where it is linked by stubs.
+fn find_duckdb() {
+    println!("cargo:rerun-if-env-changed=TIDEGATE_DUCKDB_LIB");
+    println!("cargo:rerun-if-env-changed=DUCKDB_STATIC");
+    println!("cargo:rustc-check-cfg=cfg(lazy_duckdb)");
+    if env::var_os("CARGO_FEATURE_DUCKDB").is_none() {
+        return;
+    }
+    if let Some(lib) = env::var_os("TIDEGATE_DUCKDB_LIB") {
+        println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.to_string_lossy());
+        if env::var_os("DUCKDB_STATIC").is_some() {
+            println!("cargo:rustc-cfg=lazy_duckdb");
+        }
     }
 }
 

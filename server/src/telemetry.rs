@@ -7,6 +7,11 @@ use crate::config::Log;
 /// Installs the subscriber once; a second call is ignored.
 pub fn install(log: &Log) {
     let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    // The library's warnings are about TLS that is done for it, and it logs every refused statement as an error.
+    let filter = match "tiberius=off".parse() {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(_) => filter,
+    };
     let registry = tracing_subscriber::registry().with(filter);
     let done = if log.format == "json" {
         registry

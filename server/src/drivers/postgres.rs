@@ -1,32 +1,28 @@
 //! PostgreSQL over its own wire: a small pool, read-only sessions, one transaction per run that is rolled back.
 
-use std::{
-    error::Error as _,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{error::Error as _, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tidegate_schema::{
     Error, Result,
-    model::{Catalogue, Connection, Engine, RowSet},
+    model::{Catalogue, CatalogueTable, Connection, Engine},
 };
 use tokio_postgres::{
     error::{DbError, ErrorPosition, SqlState},
     types::ToSql,
 };
 
-use super::{Driver, Limits, RowStream, gather};
+use super::{Driver, DryRun, FieldCheck, Limits, RowStream, secret};
 
 mod bound;
 mod introspect;
 mod pool;
 mod rows;
-mod secret;
 mod text;
 mod tls;
+mod write;
 
-use pool::Pool;
+use pool::{Loan, Pool};
 
 /// For acts that come without limits of their own.
 const SMALL_ACT: Duration = Duration::from_secs(10);
@@ -48,6 +44,7 @@ const FIELD_THAT_CALLS: &str = "
 
 /// A database on a PostgreSQL server.
 pub struct Postgres {
+    engine: Engine,
     pool: Arc<Pool>,
 }
 
@@ -55,17 +52,32 @@ impl Postgres {
     /// Connects once, to prove that the server answers and the password is right.
     pub async fn connect(name: &str, connection: &Connection, timeout: Duration) -> Result<Self> {
         let driver = Self {
+            engine: connection.engine,
             pool: Arc::new(Pool::new(name, connection, timeout)?),
         };
         driver.ping().await?;
         Ok(driver)
+    }
+
+    /// The first name after a dot that the server would take for a call, asked in the transaction that is open.
+    async fn field_that_calls(&self, loan: &Loan, check: &FieldCheck) -> Result<Option<String>> {
+        if check.fields.is_empty() {
+            return Ok(None);
+        }
+        let params: [&(dyn ToSql + Sync); 2] = [&check.fields, &check.tables];
+        let found = loan.client().query_opt(FIELD_THAT_CALLS, &params);
+        let found = self
+            .pool
+            .within(SMALL_ACT, "looking up functions", found)
+            .await?;
+        Ok(found.map(|row| row.get(0)))
     }
 }
 
 #[async_trait]
 impl Driver for Postgres {
     fn engine(&self) -> Engine {
-        Engine::Postgres
+        self.engine
     }
 
     async fn ping(&self) -> Result<()> {
@@ -90,38 +102,76 @@ impl Driver for Postgres {
         Ok(catalogue)
     }
 
-    async fn field_that_calls(
-        &self,
-        fields: &[String],
-        tables: &[String],
-    ) -> Result<Option<String>> {
+    async fn fingerprint(&self) -> Result<Option<String>> {
         let loan = Pool::borrow(&self.pool, SMALL_ACT).await?;
         rows::begin(&self.pool, &loan, SMALL_ACT).await?;
-        let params: [&(dyn ToSql + Sync); 2] = [&fields, &tables];
-        let found = loan.client().query_opt(FIELD_THAT_CALLS, &params);
-        let found = self
+        let asked = introspect::fingerprint(loan.client());
+        let asked = self
             .pool
-            .within(SMALL_ACT, "looking up functions", found)
+            .within(SMALL_ACT, "reading the catalogue's state", asked)
+            .await;
+        match asked {
+            Ok(fingerprint) => {
+                rows::finish(loan).await;
+                Ok(Some(fingerprint))
+            }
+            // A server that speaks the wire and keeps its catalogue otherwise.
+            Err(error @ Error::Upstream { .. }) => {
+                tracing::debug!(%error, "the structure has no fingerprint");
+                rows::finish(loan).await;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn sample(&self, tables: Vec<CatalogueTable>) -> Result<Vec<CatalogueTable>> {
+        let loan = Pool::borrow(&self.pool, SMALL_ACT).await?;
+        rows::begin(&self.pool, &loan, INTROSPECTION).await?;
+        let sampled = introspect::sample(loan.client(), tables);
+        let sampled = self
+            .pool
+            .within(INTROSPECTION, "looking at values", sampled)
             .await?;
         rows::finish(loan).await;
-        Ok(found.map(|row| row.get(0)))
+        Ok(sampled)
     }
 
     async fn dry_run(&self, sql: &str) -> Result<String> {
         let loan = Pool::borrow(&self.pool, SMALL_ACT).await?;
-        let planned = rows::plan(&self.pool, &loan, sql, SMALL_ACT).await;
+        let planned = async {
+            rows::begin(&self.pool, &loan, SMALL_ACT).await?;
+            rows::plan(&self.pool, &loan, sql, SMALL_ACT).await
+        }
+        .await;
         rows::finish(loan).await;
         planned
+    }
+
+    async fn dry_run_checked(&self, sql: &str, check: &FieldCheck) -> Result<DryRun> {
+        let loan = Pool::borrow(&self.pool, SMALL_ACT).await?;
+        let planned: Result<DryRun> = async {
+            rows::begin(&self.pool, &loan, SMALL_ACT).await?;
+            // Before anything is planned: planning already calls functions that are declared not to change anything.
+            if let Some(name) = self.field_that_calls(&loan, check).await? {
+                return Ok(DryRun::Calls(name));
+            }
+            let plan = rows::plan(&self.pool, &loan, sql, SMALL_ACT).await?;
+            Ok(DryRun::Plan(plan))
+        }
+        .await;
+        rows::finish(loan).await;
+        planned
+    }
+
+    async fn write(&self, sql: &str, time: Duration) -> Result<u64> {
+        let loan = Pool::borrow(&self.pool, time).await?;
+        write::write(&self.pool, loan, sql, time).await
     }
 
     async fn stream(&self, sql: &str, limits: Limits) -> Result<RowStream> {
         let loan = Pool::borrow(&self.pool, limits.time).await?;
         rows::stream(self.pool.clone(), loan, sql, limits).await
-    }
-
-    async fn run(&self, sql: &str, limits: Limits) -> Result<RowSet> {
-        let started = Instant::now();
-        gather(self.stream(sql, limits).await?, started).await
     }
 }
 

@@ -6,27 +6,28 @@
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use rusqlite::ErrorCode;
 use tidegate_schema::{
     Error, Result,
-    model::{Catalogue, Connection, Engine, RowSet},
+    model::{Catalogue, CatalogueTable, Connection, Engine},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::spawn_blocking,
 };
 
-use super::{Driver, Limits, RowStream, gather};
+use super::{Driver, Limits, RowStream};
 
 mod functions;
 mod introspect;
 mod rows;
 mod search;
 mod session;
+mod write;
 
 /// Connections to one file at a time. Readers of one file share its page cache only through the kernel.
 const CONNECTIONS: usize = 4;
@@ -120,6 +121,24 @@ impl Driver for Sqlite {
         .await
     }
 
+    async fn fingerprint(&self) -> Result<Option<String>> {
+        self.with_connection(SMALL_ACT, |connection, pool| {
+            introspect::fingerprint(connection)
+                .map(Some)
+                .map_err(|error| pool.error(&error))
+        })
+        .await
+    }
+
+    async fn sample(&self, tables: Vec<CatalogueTable>) -> Result<Vec<CatalogueTable>> {
+        self.with_connection(Duration::from_mins(1), |connection, _| {
+            let mut tables = tables;
+            introspect::sample(connection, &mut tables);
+            Ok(tables)
+        })
+        .await
+    }
+
     async fn dry_run(&self, sql: &str) -> Result<String> {
         let sql = sql.to_owned();
         self.with_connection(SMALL_ACT, move |connection, pool| {
@@ -133,9 +152,16 @@ impl Driver for Sqlite {
         rows::stream(loan, sql.to_owned(), limits).await
     }
 
-    async fn run(&self, sql: &str, limits: Limits) -> Result<RowSet> {
-        let started = Instant::now();
-        gather(self.stream(sql, limits).await?, started).await
+    async fn write(&self, sql: &str, time: Duration) -> Result<u64> {
+        // A place among the connections; the one that writes is opened for this change alone.
+        let loan = Pool::borrow(&self.pool, time).await?;
+        let watch = session::Watch::new(time);
+        let (clock, sql) = (watch.clone(), sql.to_owned());
+        let running = spawn_blocking(move || {
+            write::write(&loan.pool, &sql, &clock).map_err(|error| clock.explain(error))
+        });
+        let joined = watch.wait(running).await?;
+        joined.map_err(|_| self.pool.stopped())?
     }
 }
 

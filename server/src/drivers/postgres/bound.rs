@@ -53,6 +53,11 @@ impl Statement {
         matches!(self.word.as_str(), "select" | "with" | "values" | "table")
     }
 
+    /// Whether it changes rows; it can be planned in a read-only transaction all the same.
+    pub(super) fn is_change(&self) -> bool {
+        matches!(self.word.as_str(), "insert" | "update" | "delete" | "merge")
+    }
+
     /// The query wrapped, with one more column that says whether the row fits; `None` if all columns are narrow.
     pub(super) fn bounded(&self, types: &[&Type], bytes: usize) -> Option<String> {
         let wide: Vec<bool> = types.iter().map(|kind| !is_narrow(kind)).collect();

@@ -27,6 +27,7 @@ const SESSION: &str = "
     SET statement_timeout = '60s';
     SET lock_timeout = '5s';
     SET idle_in_transaction_session_timeout = '120s';
+    SET TimeZone = 'UTC';
     SET DateStyle = 'ISO, YMD';
     SET IntervalStyle = 'iso_8601';
     SET bytea_output = 'hex';
@@ -176,6 +177,10 @@ impl Pool {
 
     pub(super) fn error(&self, limit: Duration, error: &tokio_postgres::Error) -> Error {
         explain(&self.name, &self.password, limit, error)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     pub(super) fn tls(&self) -> MakeRustlsConnect {

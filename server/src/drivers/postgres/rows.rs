@@ -25,9 +25,9 @@ use super::{
 use crate::drivers::{Batch, Limits, ROWS_PER_BATCH, RowStream, cell_bytes};
 
 /// The server stops a statement itself; this much later we stop waiting for it to do so.
-const GRACE: Duration = Duration::from_secs(2);
+pub(super) const GRACE: Duration = Duration::from_secs(2);
 /// For the rollback after a run, and for cancelling one.
-const FAREWELL: Duration = Duration::from_secs(5);
+pub(super) const FAREWELL: Duration = Duration::from_secs(5);
 /// A cancel request that overtook its query did nothing; it is sent again after so long.
 const CANCEL_AGAIN: Duration = Duration::from_millis(250);
 
@@ -54,13 +54,15 @@ pub(super) async fn finish(loan: Loan) {
     }
 }
 
-/// The plan of a query; empty for what is no query (`SHOW`, `EXPLAIN`).
+/// The plan of a query or a change, in the transaction that is open; empty for what is neither (`SHOW`, `EXPLAIN`).
 pub(super) async fn plan(pool: &Pool, loan: &Loan, sql: &str, time: Duration) -> Result<String> {
-    begin(pool, loan, time).await?;
-    prepare(pool, loan, sql, time).await?;
     let statement = Statement::read(sql);
-    if !statement.is_query() {
-        return Ok(String::new());
+    if !statement.is_change() {
+        // A change returns no columns, which preparing insists on; its plan says by itself whether it can run.
+        prepare(pool, loan, sql, time).await?;
+        if !statement.is_query() {
+            return Ok(String::new());
+        }
     }
     let explain = format!("EXPLAIN {}", statement.sql);
     let rows = pool

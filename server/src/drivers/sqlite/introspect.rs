@@ -1,4 +1,4 @@
-//! The catalogue of a SQLite file, in four queries and a bounded look at the values.
+//! The catalogue of a SQLite file in four queries, a word for its structure, and a bounded look at the values.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -6,6 +6,7 @@ use std::{
 };
 
 use rusqlite::{Connection, Result, types::ValueRef};
+use sha2::{Digest as _, Sha256};
 use tidegate_schema::model::{Catalogue, CatalogueColumn, CatalogueTable, CellKind, ForeignKey};
 
 use super::rows::kind;
@@ -35,6 +36,11 @@ const FOREIGN_KEYS: &str = "
 const SHADOWS: &str =
     "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'";
 
+/// What the file says of its own structure; everything there is to know of it follows from this.
+const DEFINITIONS: &str =
+    "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name, tbl_name";
+
+/// Tables and columns, without values.
 pub(super) fn catalogue(connection: &Connection) -> Result<Catalogue> {
     let mut tables = all_of(connection, "table")?;
     let shadows: BTreeSet<String> = strings(connection, SHADOWS)?.into_iter().collect();
@@ -42,8 +48,24 @@ pub(super) fn catalogue(connection: &Connection) -> Result<Catalogue> {
     tables.extend(all_of(connection, "view")?);
     foreign_keys(connection, &mut tables)?;
     tables.sort_by(|a, b| a.name.cmp(&b.name));
-    sample(connection, &mut tables);
     Ok(Catalogue { tables })
+}
+
+/// A hash of all definitions: exact, and a file of thousands of tables has some megabytes of them at most.
+pub(super) fn fingerprint(connection: &Connection) -> Result<String> {
+    let mut hash = Sha256::new();
+    let mut statement = connection.prepare(DEFINITIONS)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        for part in 0..4 {
+            if let ValueRef::Text(text) = row.get_ref(part)? {
+                hash.update(text);
+            }
+            // No text holds it, so no two lists of parts read the same.
+            hash.update([0xff]);
+        }
+    }
+    Ok(hex::encode(hash.finalize()))
 }
 
 fn columns_of(
@@ -162,7 +184,7 @@ fn foreign_keys(connection: &Connection, tables: &mut [CatalogueTable]) -> Resul
 }
 
 /// Distinct values of short text columns, from the first rows of each table, for as long as there is time.
-fn sample(connection: &Connection, tables: &mut [CatalogueTable]) {
+pub(super) fn sample(connection: &Connection, tables: &mut [CatalogueTable]) {
     let end = Instant::now() + SAMPLING_TIME;
     let mut left = tables.len();
     for table in tables {

@@ -62,6 +62,52 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     // A misspelt column in double quotes is an error and not a string that matches nothing.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     connection.pragma_update(None, "query_only", true)?;
+    bound(&connection)?;
+    functions::add(&connection)?;
+    connection.authorizer(Some(authorize))?;
+    Ok(connection)
+}
+
+/// Opens the file for one change. The database's own triggers and keys are in force.
+pub(super) fn open_to_change(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    bound(&connection)?;
+    functions::add(&connection)?;
+    Ok(connection)
+}
+
+/// From here on the connection reads, and changes rows of tables that are not the system's.
+pub(super) fn allow_changes(connection: &Connection) -> Result<()> {
+    connection.authorizer(Some(|context: AuthContext<'_>| match context.action {
+        AuthAction::Insert { table_name }
+        | AuthAction::Delete { table_name }
+        | AuthAction::Update { table_name, .. }
+            if !is_systems(table_name) =>
+        {
+            Authorization::Allow
+        }
+        _ => authorize(context),
+    }))
+}
+
+/// From here on the connection does whatever it is told to.
+pub(super) fn allow_all(connection: &Connection) -> Result<()> {
+    connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>)
+}
+
+fn is_systems(table: &str) -> bool {
+    table
+        .get(..7)
+        .is_some_and(|beginning| beginning.eq_ignore_ascii_case("sqlite_"))
+}
+
+/// Bounds what a statement may take.
+fn bound(connection: &Connection) -> Result<()> {
     for (limit, value) in [
         (Limit::SQLITE_LIMIT_ATTACHED, 0),
         (Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES),
@@ -71,9 +117,7 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     ] {
         connection.set_limit(limit, value)?;
     }
-    functions::add(&connection)?;
-    connection.authorizer(Some(authorize))?;
-    Ok(connection)
+    Ok(())
 }
 
 /// Reading is allowed; everything not known to be reading is not.

@@ -1,0 +1,224 @@
+//! One file of the disk: opened once for all who read it, closed for the one who writes, let go when nobody asks.
+//!
+//! DuckDB locks a file by the process, so two databases opened on one file in one process would not see each other's
+//! locks. Every datasource on the same file therefore shares what stands here.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, Instant},
+};
+
+use duckdb::Connection;
+use tidegate_schema::{Error, Result};
+use tokio::{
+    runtime::Handle,
+    sync::{
+        AcquireError, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock,
+        Semaphore,
+    },
+    task::spawn_blocking,
+};
+
+use super::{
+    SMALL_ACT, Source,
+    session::{self, Mode},
+};
+
+/// Connections to one file at a time; each query uses DuckDB's own threads besides.
+pub(super) const CONNECTIONS: usize = 4;
+/// An open file that nobody asks is closed after so long, as its lock keeps other programs from writing it.
+const LINGER: Duration = Duration::from_secs(20);
+
+/// Files in use, by their real paths.
+static FILES: Mutex<BTreeMap<PathBuf, Weak<File>>> = Mutex::new(BTreeMap::new());
+
+/// A file, and whatever is open on it.
+pub(super) struct File {
+    path: PathBuf,
+    /// Readers hold it together, a writer alone.
+    gate: Arc<RwLock<()>>,
+    slots: Arc<Semaphore>,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    /// Keeps the database open; the others are made from it.
+    root: Option<Connection>,
+    idle: Vec<Connection>,
+    /// Which opening of the file this is.
+    opening: u64,
+    /// When a connection was last given back.
+    used: Option<Instant>,
+}
+
+/// The right to use a connection, and the connection once it is needed. It goes back unless it is lost on the way.
+pub(super) struct Loan {
+    source: Source,
+    connection: Option<(Connection, u64)>,
+    _gate: OwnedRwLockReadGuard<()>,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl File {
+    /// The file of a path, shared with everyone else who asks for it.
+    pub(super) fn of(path: &Path) -> Arc<Self> {
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let mut files = FILES.lock().unwrap_or_else(PoisonError::into_inner);
+        files.retain(|_, file| file.strong_count() > 0);
+        if let Some(file) = files.get(&path).and_then(Weak::upgrade) {
+            return file;
+        }
+        let file = Arc::new(Self {
+            path: path.clone(),
+            gate: Arc::default(),
+            slots: Arc::new(Semaphore::new(CONNECTIONS)),
+            open: Mutex::default(),
+        });
+        files.insert(path, Arc::downgrade(&file));
+        file
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Waits until nobody reads, and keeps everybody out until the answer is dropped.
+    pub(super) async fn alone(&self, patience: Duration) -> Result<OwnedRwLockWriteGuard<()>> {
+        let waiting = self.gate.clone().write_owned();
+        tokio::time::timeout(patience.min(SMALL_ACT), waiting)
+            .await
+            .map_err(|_| overloaded())
+    }
+
+    /// Closes what readers have open. Blocks; only for one who is alone.
+    pub(super) fn close(&self) {
+        self.open().close();
+    }
+
+    /// After a fault that makes DuckDB refuse everything that follows, the next reader opens the file anew.
+    pub(super) fn forget(&self) {
+        // Whoever is opening the file right now has nothing to forget.
+        if let Ok(mut open) = self.open.try_lock() {
+            open.close();
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An idle connection or a new one. Blocks.
+    fn connect(self: &Arc<Self>, source: &Source) -> Result<(Connection, u64)> {
+        let mut open = self.open();
+        if let Some(idle) = open.idle.pop() {
+            return Ok((idle, open.opening));
+        }
+        let root = if let Some(root) = open.root.take() {
+            root
+        } else {
+            let root = session::open(source, Mode::Read)?;
+            open.opening += 1;
+            if let Ok(runtime) = Handle::try_current() {
+                runtime.spawn(linger(Arc::downgrade(self), open.opening));
+            }
+            root
+        };
+        let connection = root.try_clone();
+        open.root = Some(root);
+        let connection = connection.map_err(|error| source.error(&error))?;
+        Ok((connection, open.opening))
+    }
+
+    /// Closes the file if nobody has used it for a while. Whether there is nothing more to wait for.
+    fn close_if_idle(&self, opening: u64) -> bool {
+        let Ok(_alone) = self.gate.clone().try_write_owned() else {
+            return false;
+        };
+        let mut open = self.open();
+        if open.opening != opening {
+            return true;
+        }
+        if open.used.is_some_and(|used| used.elapsed() < LINGER) {
+            return false;
+        }
+        open.close();
+        true
+    }
+}
+
+impl Open {
+    fn close(&mut self) {
+        self.idle.clear();
+        self.root = None;
+        // What is still on loan belongs to the opening before this.
+        self.opening += 1;
+    }
+}
+
+/// Watches one opening of a file until it is closed.
+async fn linger(file: Weak<File>, opening: u64) {
+    loop {
+        tokio::time::sleep(LINGER).await;
+        let Some(file) = file.upgrade() else {
+            return;
+        };
+        // Closing waits for DuckDB's threads.
+        let closing = spawn_blocking(move || file.close_if_idle(opening));
+        if !matches!(closing.await, Ok(false)) {
+            return;
+        }
+    }
+}
+
+impl Loan {
+    /// Waits for the right to use a connection. It is opened later, on the thread that will use it.
+    pub(super) async fn borrow(source: &Source, patience: Duration) -> Result<Self> {
+        let file = &source.file;
+        let waiting = async {
+            let slot = file.slots.clone().acquire_owned().await?;
+            Ok::<_, AcquireError>((slot, file.gate.clone().read_owned().await))
+        };
+        let (slot, gate) = tokio::time::timeout(patience.min(SMALL_ACT), waiting)
+            .await
+            .map_err(|_| overloaded())?
+            .map_err(|error| Error::internal("waiting for a DuckDB connection", error))?;
+        Ok(Self {
+            source: source.clone(),
+            connection: None,
+            _gate: gate,
+            _slot: slot,
+        })
+    }
+
+    /// The connection, opened when it is first asked for. Blocks.
+    pub(super) fn open(&mut self) -> Result<&Connection> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.source.file.connect(&self.source)?,
+        };
+        Ok(&self.connection.insert(connection).0)
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        // A thread that panicked may have left a statement behind: its connection is not lent again.
+        let lent = self.connection.take().filter(|_| !std::thread::panicking());
+        let mut open = self.source.file.open();
+        open.used = Some(Instant::now());
+        if let Some((connection, opening)) = lent
+            && opening == open.opening
+        {
+            open.idle.push(connection);
+        }
+    }
+}
+
+fn overloaded() -> Error {
+    Error::Overloaded {
+        retry_after: Duration::from_secs(1),
+    }
+}

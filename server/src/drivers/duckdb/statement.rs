@@ -1,0 +1,332 @@
+//! What a text of SQL is, as far as it has to be known before DuckDB sees it.
+//!
+//! DuckDB's wrapper runs all statements of a text but the last while it prepares it. So a text is taken apart here,
+//! by DuckDB's own lexical rules, before anything is handed over, and only what begins like a query goes on. That it
+//! is a query DuckDB itself has to confirm, see `rows`.
+
+use tidegate_schema::{Error, Result};
+
+/// Words a query begins with; so does a parenthesis.
+const QUERIES: &[&str] = &["SELECT", "WITH", "FROM", "VALUES"];
+/// Statements that tell about the database and change nothing.
+const ABOUT: &[&str] = &["SHOW", "DESCRIBE", "DESC", "SUMMARIZE"];
+/// Statements that change rows and nothing else.
+const CHANGES: &[&str] = &["INSERT", "UPDATE", "DELETE", "MERGE", "WITH"];
+
+/// A statement that only reads.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Reading<'a> {
+    /// A query.
+    Query,
+    /// The plan of this query.
+    Explain(&'a str),
+    /// What the database tells about itself.
+    About,
+}
+
+/// The one statement of a text, without what surrounds it; an error if there are none or several.
+pub(super) fn one(text: &str) -> Result<&str> {
+    let (mut start, mut end, mut closed) = (None, 0, false);
+    for piece in pieces(text) {
+        match piece.kind {
+            Kind::Blank => {}
+            Kind::Semicolon => closed |= start.is_some(),
+            Kind::Word | Kind::Other if closed => {
+                return Err(Error::Forbidden {
+                    reason: "more than one statement; send one query at a time".into(),
+                });
+            }
+            Kind::Word | Kind::Other => {
+                start.get_or_insert(piece.start);
+                end = piece.end;
+            }
+        }
+    }
+    start
+        .and_then(|start| text.get(start..end))
+        .ok_or_else(|| Error::invalid("sql", "is empty; write a query"))
+}
+
+/// How a statement reads; an error if it is not one that reads.
+pub(super) fn reading(sql: &str) -> Result<Reading<'_>> {
+    if begins_with(sql, QUERIES) || sql.starts_with('(') {
+        return Ok(Reading::Query);
+    }
+    if begins_with(sql, ABOUT) {
+        return Ok(Reading::About);
+    }
+    explained(sql)
+        .map(Reading::Explain)
+        .ok_or_else(|| Error::Forbidden {
+            reason: "the session is read-only: it runs queries (SELECT, WITH, FROM, VALUES) and EXPLAIN, SHOW, \
+                     DESCRIBE and SUMMARIZE"
+                .into(),
+        })
+}
+
+/// Whether a statement is one that changes rows, to be told by its first word.
+pub(super) fn changes_rows(sql: &str) -> bool {
+    begins_with(sql, CHANGES)
+}
+
+/// The query behind EXPLAIN and its options.
+fn explained(sql: &str) -> Option<&str> {
+    let mut found = pieces(sql)
+        .filter(|piece| !matches!(piece.kind, Kind::Blank))
+        .peekable();
+    let is = |piece: &Piece, word: &str| sql[piece.start..piece.end].eq_ignore_ascii_case(word);
+    found.next_if(|piece| is(piece, "EXPLAIN"))?;
+    found.next_if(|piece| is(piece, "ANALYZE"));
+    let open = found.peek()?.start;
+    if !sql[open..].starts_with('(')
+        || begins_with(&sql[open + 1..], QUERIES)
+        || begins_with(&sql[open + 1..], &["("])
+    {
+        return query(&sql[open..]);
+    }
+    // What stands in parentheses and is no query are options.
+    let mut depth = 0_usize;
+    for piece in found.by_ref() {
+        match &sql[piece.start..piece.end] {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    found.next().and_then(|piece| query(&sql[piece.start..]))
+}
+
+fn query(sql: &str) -> Option<&str> {
+    (begins_with(sql, QUERIES) || sql.starts_with('(')).then_some(sql)
+}
+
+fn begins_with(sql: &str, words: &[&str]) -> bool {
+    let first = pieces(sql).find(|piece| !matches!(piece.kind, Kind::Blank));
+    first.is_some_and(|piece| {
+        let first = &sql[piece.start..piece.end];
+        words.iter().any(|word| first.eq_ignore_ascii_case(word))
+    })
+}
+
+enum Kind {
+    /// Space or a comment.
+    Blank,
+    Semicolon,
+    Word,
+    /// A text, a quoted name, or one character of anything else.
+    Other,
+}
+
+struct Piece {
+    kind: Kind,
+    start: usize,
+    end: usize,
+}
+
+/// The pieces of a text in their order, without a gap.
+fn pieces(text: &str) -> impl Iterator<Item = Piece> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let rest = text
+            .as_bytes()
+            .get(start..)
+            .filter(|rest| !rest.is_empty())?;
+        let (kind, length) = piece(rest);
+        let end = (start + length).min(text.len());
+        let piece = Piece { kind, start, end };
+        start = end;
+        Some(piece)
+    })
+}
+
+/// The first piece of what is not empty, and its length.
+fn piece(rest: &[u8]) -> (Kind, usize) {
+    let first = rest[0];
+    if first.is_ascii_whitespace() {
+        (Kind::Blank, 1)
+    } else if rest.starts_with(b"--") {
+        let end = rest.iter().position(|&byte| byte == b'\n');
+        (Kind::Blank, end.unwrap_or(rest.len()))
+    } else if rest.starts_with(b"/*") {
+        (Kind::Blank, comment(rest))
+    } else if first == b';' {
+        (Kind::Semicolon, 1)
+    } else if first == b'\'' || first == b'"' {
+        (Kind::Other, quoted(rest, first, false))
+    } else if first == b'$' {
+        (Kind::Other, dollar_quoted(rest))
+    } else if is_name(first) && !first.is_ascii_digit() && first != b'$' {
+        let length = name(rest);
+        // Only here a backslash takes the quote after it for a letter.
+        if length == 1 && first.eq_ignore_ascii_case(&b'e') && rest.get(1) == Some(&b'\'') {
+            return (Kind::Other, 1 + quoted(&rest[1..], b'\'', true));
+        }
+        (Kind::Word, length)
+    } else {
+        (Kind::Other, 1)
+    }
+}
+
+/// The length of the name at the beginning. Every character that is not ASCII may stand in one.
+fn name(rest: &[u8]) -> usize {
+    rest.iter()
+        .position(|&byte| !is_name(byte))
+        .unwrap_or(rest.len())
+}
+
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..)
+}
+
+/// Comments stand in comments, as in PostgreSQL.
+fn comment(rest: &[u8]) -> usize {
+    let (mut depth, mut at) = (0_usize, 0);
+    while at < rest.len() {
+        if rest[at..].starts_with(b"/*") {
+            depth += 1;
+            at += 2;
+        } else if rest[at..].starts_with(b"*/") {
+            depth -= 1;
+            at += 2;
+            if depth == 0 {
+                return at;
+            }
+        } else {
+            at += 1;
+        }
+    }
+    at
+}
+
+/// A quote in the text is written twice.
+fn quoted(rest: &[u8], quote: u8, escapes: bool) -> usize {
+    let mut at = 1;
+    while at < rest.len() {
+        if escapes && rest[at] == b'\\' {
+            at += 2;
+        } else if rest[at] != quote {
+            at += 1;
+        } else if rest.get(at + 1) == Some(&quote) {
+            at += 2;
+        } else {
+            return at + 1;
+        }
+    }
+    rest.len()
+}
+
+/// `$$text$$` or `$tag$text$tag$`; a dollar of any other use is a character by itself.
+fn dollar_quoted(rest: &[u8]) -> usize {
+    let tag = &rest[1..];
+    let length = tag
+        .iter()
+        .position(|&byte| byte == b'$' || !is_name(byte))
+        .unwrap_or(tag.len());
+    if tag.get(length) != Some(&b'$') || tag[0].is_ascii_digit() {
+        return 1;
+    }
+    let mark = &rest[..length + 2];
+    let inner = &rest[mark.len()..];
+    inner
+        .windows(mark.len())
+        .position(|window| window == mark)
+        .map_or(rest.len(), |at| mark.len() + at + mark.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_statement_is_told_from_several() {
+        for (text, expected) in [
+            ("SELECT 1", "SELECT 1"),
+            (
+                " ;; SELECT 1 ; -- done;\n /* a; /* b; */ c */ ;",
+                "SELECT 1",
+            ),
+            (
+                "SELECT ';' , \"a;b\", 'it''s;'",
+                "SELECT ';' , \"a;b\", 'it''s;'",
+            ),
+            (
+                "SELECT $$a;b$$, $x$ ; $$ ; $x$, a$b",
+                "SELECT $$a;b$$, $x$ ; $$ ; $x$, a$b",
+            ),
+            ("SELECT e'\\';', 'é;'", "SELECT e'\\';', 'é;'"),
+            ("SELECT $1", "SELECT $1"),
+            ("SELECT '\\'", "SELECT '\\'"),
+        ] {
+            assert_eq!(one(text).expect(text), expected);
+        }
+        for text in [
+            "SELECT 1; DELETE FROM t",
+            "SELECT '\\'; DELETE FROM t; --'",
+            "SELECT 1 /* /* */ */; DROP TABLE t",
+            "SELECT $1;$1",
+            "SELECT a$x$; SELECT 1; $x$",
+            "SELECT 1;;SELECT 2",
+        ] {
+            assert!(
+                matches!(one(text), Err(Error::Forbidden { .. })),
+                "{text}: {:?}",
+                one(text)
+            );
+        }
+        for text in ["", " ; ", "-- nothing", "/* open", "$"] {
+            let read = one(text);
+            assert_eq!(read.is_ok(), text == "$", "{text}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_reads_is_read() {
+        for sql in [
+            "select 1",
+            "(SELECT 1)",
+            "FROM t",
+            "values (1)",
+            "WITH a AS (SELECT 1) FROM a",
+        ] {
+            assert_eq!(reading(sql).expect(sql), Reading::Query);
+        }
+        for sql in ["SHOW TABLES", "describe t", "SUMMARIZE t"] {
+            assert_eq!(reading(sql).expect(sql), Reading::About);
+        }
+        for (sql, query) in [
+            ("EXPLAIN SELECT 1", "SELECT 1"),
+            ("explain analyze FROM t", "FROM t"),
+            (
+                "EXPLAIN (SELECT 1) UNION SELECT 2",
+                "(SELECT 1) UNION SELECT 2",
+            ),
+            ("EXPLAIN (FORMAT json, ANALYZE) SELECT (1)", "SELECT (1)"),
+            ("EXPLAIN ((SELECT 1))", "((SELECT 1))"),
+        ] {
+            assert_eq!(reading(sql).expect(sql), Reading::Explain(query));
+        }
+        for sql in [
+            "INSERT INTO t VALUES (1)",
+            "CREATE TEMP TABLE t (a INT)",
+            "COPY t TO 'x'",
+            "SET threads = 1",
+            "EXPLAIN DELETE FROM t",
+            "EXPLAIN ANALYZE INSERT INTO t VALUES (1)",
+            "EXPLAIN (ANALYZE) UPDATE t SET a = 1",
+            "EXPLAIN",
+            "EXPLAIN (",
+            "PRAGMA version",
+            "\"SELECT\" 1",
+        ] {
+            assert!(
+                matches!(reading(sql), Err(Error::Forbidden { .. })),
+                "{sql}"
+            );
+        }
+        assert!(changes_rows("insert into t values (1)"));
+        assert!(!changes_rows("DROP TABLE t") && !changes_rows("COMMIT"));
+    }
+}

@@ -1,0 +1,32 @@
+//! DuckDB's library: its presence, asked for before its first call.
+
+/// Loads the library, or says why it cannot be. Costs nothing the second time, and nothing at all in a program that
+/// is linked to it.
+#[cfg(lazy_duckdb)]
+pub(super) fn load() -> Result<(), String> {
+    use std::ffi::{CStr, c_char};
+
+    #[expect(unsafe_code, reason = "declares a function of the stubs")]
+    // SAFETY: the signature is that of the stubs' source, `xtask/src/provision/lazy/bind.c`.
+    unsafe extern "C" {
+        fn tidegate_duckdb_static_load() -> *const c_char;
+    }
+
+    #[expect(unsafe_code, reason = "calls it")]
+    // SAFETY: it takes nothing and may be called from any thread, at any time.
+    let reason = unsafe { tidegate_duckdb_static_load() };
+    if reason.is_null() {
+        return Ok(());
+    }
+    #[expect(unsafe_code, reason = "reads its answer")]
+    // SAFETY: an answer that is not null is a terminated text that is never changed after the load.
+    let reason = unsafe { CStr::from_ptr(reason) }.to_string_lossy();
+    Err(reason.into_owned())
+}
+
+/// The program would not have started without it.
+#[cfg(not(lazy_duckdb))]
+#[expect(clippy::unnecessary_wraps, reason = "its twin with stubs can fail")]
+pub(super) fn load() -> Result<(), String> {
+    Ok(())
+}
