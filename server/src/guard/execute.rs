@@ -1,14 +1,14 @@
 //! The executor: judge, dry-run, run. Nothing else in the server hands a statement to a driver.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tidegate_schema::{
     Error, Result,
-    model::{Catalogue, Engine, RowSet, Verdict},
+    model::{Catalogue, CatalogueTable, Engine, RowSet, Verdict},
 };
 
 use super::{Guard, GuardOptions};
-use crate::drivers::{Driver, Limits, RowStream};
+use crate::drivers::{Driver, DryRun, FieldCheck, Limits, RowStream};
 
 /// A database behind the guard.
 #[derive(Clone)]
@@ -25,6 +25,20 @@ pub struct GuardedStream {
     pub verdict: Verdict,
     /// The rows.
     pub rows: RowStream,
+}
+
+/// A statement with the guard's opinion of it; only [`GuardedDatabase::judged`] makes one.
+#[derive(Debug)]
+pub struct Judged<'a> {
+    sql: &'a str,
+    verdict: Verdict,
+}
+
+impl Judged<'_> {
+    /// What the guard found.
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
 }
 
 /// Why there are no rows, with the verdict as far as it got.
@@ -73,38 +87,79 @@ impl GuardedDatabase {
         self.driver.ping().await
     }
 
-    /// Tables, columns, keys and sampled values.
+    /// Tables, columns and keys.
     pub async fn introspect(&self) -> Result<Catalogue> {
         self.driver.introspect().await
     }
 
     /// The guard's opinion alone; touches no database.
     pub fn judge(&self, sql: &str, options: &GuardOptions) -> Verdict {
-        Guard::judge(sql, self.engine(), options)
+        Guard::judge(sql, self.engine().dialect(), options)
     }
 
     /// Judges and has the engine plan the statement, without running it.
     pub async fn check(&self, sql: &str, options: &GuardOptions) -> Result<Verdict, Refusal> {
-        let mut verdict = self.judge(sql, options);
+        self.check_judged(sql, self.judge(sql, options)).await
+    }
+
+    /// The rest of a check, for a statement that was judged.
+    async fn check_judged(&self, sql: &str, mut verdict: Verdict) -> Result<Verdict, Refusal> {
         if !verdict.allowed {
             return Err(refused(verdict));
         }
-        // Before anything is planned: planning already calls functions that are declared not to change anything.
-        let called = match self.field_that_calls(&verdict).await {
-            Ok(called) => called,
+        match self.driver.dry_run_checked(sql, &fields(&verdict)).await {
+            Ok(planned) => self.take_in(&mut verdict, planned),
             Err(error) => return Err(Refusal { verdict, error }),
-        };
-        if let Some(name) = called {
-            verdict.allowed = false;
-            verdict.reason = format!(
-                "{name} is a column of no table in the statement and a function of the database, which would be \
-                 called; write the column's own name, or another alias"
-            );
-            return Err(refused(verdict));
         }
-        let plan = match self.driver.dry_run(sql).await {
-            Ok(plan) => plan,
-            Err(error) => return Err(Refusal { verdict, error }),
+        if verdict.allowed {
+            return Ok(verdict);
+        }
+        Err(refused(verdict))
+    }
+
+    /// The guard's opinion of a statement, to be run without judging it again.
+    pub fn judged<'a>(&self, sql: &'a str, options: &GuardOptions) -> Judged<'a> {
+        Judged {
+            sql,
+            verdict: self.judge(sql, options),
+        }
+    }
+
+    /// Dry-runs a judged statement and gathers its rows up to the caps.
+    pub async fn run_judged(
+        &self,
+        judged: Judged<'_>,
+        limits: Limits,
+    ) -> Result<(Verdict, RowSet), Refusal> {
+        let verdict = self.check_judged(judged.sql, judged.verdict).await?;
+        match self.driver.run(judged.sql, limits).await {
+            Ok(rows) => Ok((verdict, rows)),
+            Err(error) => Err(Refusal { verdict, error }),
+        }
+    }
+
+    /// A word that changes with the structure, where the engine has one.
+    pub async fn fingerprint(&self) -> Result<Option<String>> {
+        self.driver.fingerprint().await
+    }
+
+    /// The same tables with sampled values.
+    pub async fn sample(&self, tables: Vec<CatalogueTable>) -> Result<Vec<CatalogueTable>> {
+        self.driver.sample(tables).await
+    }
+
+    /// Takes what the dry run came to into the verdict.
+    fn take_in(&self, verdict: &mut Verdict, planned: DryRun) {
+        let plan = match planned {
+            DryRun::Plan(plan) => plan,
+            DryRun::Calls(name) => {
+                verdict.allowed = false;
+                verdict.reason = format!(
+                    "{name} is a column of no table in the statement and a function of the database, which would \
+                     be called; write the column's own name, or another alias"
+                );
+                return;
+            }
         };
         if let (Some(max), Some(cost)) = (self.max_cost, total_cost(&plan))
             && cost > max
@@ -116,24 +171,6 @@ impl GuardedDatabase {
             );
         }
         verdict.plan = (!plan.is_empty()).then_some(plan);
-        if verdict.allowed {
-            return Ok(verdict);
-        }
-        Err(refused(verdict))
-    }
-
-    /// A name after a dot that the engine may take for a call.
-    async fn field_that_calls(&self, verdict: &Verdict) -> Result<Option<String>> {
-        let fields: BTreeSet<String> = verdict
-            .columns
-            .iter()
-            .filter_map(|column| last_part(column))
-            .collect();
-        if fields.is_empty() {
-            return Ok(None);
-        }
-        let fields: Vec<String> = fields.into_iter().collect();
-        self.driver.field_that_calls(&fields, &verdict.tables).await
     }
 
     /// Judges, dry-runs and streams.
@@ -163,6 +200,47 @@ impl GuardedDatabase {
             Err(error) => Err(Refusal { verdict, error }),
         }
     }
+
+    /// Judges a statement that changes rows and, once it is confirmed, dry-runs it where the engine plans changes
+    /// and runs it in a transaction of its own; how many rows it changed.
+    ///
+    /// It is allowed under options that say `writable` alone. Unconfirmed, nothing reaches the database: the
+    /// refusal is an [`Error::Conflict`] that says what would run, with the verdict that would let it.
+    pub async fn write(
+        &self,
+        sql: &str,
+        options: &GuardOptions,
+        confirm: bool,
+        time: Duration,
+    ) -> Result<(Verdict, u64), Refusal> {
+        let mut verdict = self.judge(sql, options);
+        if !verdict.allowed {
+            return Err(refused(verdict));
+        }
+        if !verdict.writes {
+            let error = Error::invalid("sql", "changes no rows; run it as a query");
+            return Err(Refusal { verdict, error });
+        }
+        if !confirm {
+            let reason = unconfirmed(&self.name, &verdict);
+            let error = Error::Conflict { reason };
+            return Err(Refusal { verdict, error });
+        }
+        match self.driver.dry_run_checked(sql, &fields(&verdict)).await {
+            Ok(planned) => self.take_in(&mut verdict, planned),
+            // The driver's own words: its read-only session plans no change. What the database has against the
+            // statement it says when it runs, and then nothing is kept of it.
+            Err(Error::Forbidden { .. } | Error::Unsupported { .. } | Error::Invalid { .. }) => {}
+            Err(error) => return Err(Refusal { verdict, error }),
+        }
+        if !verdict.allowed {
+            return Err(refused(verdict));
+        }
+        match self.driver.write(sql, time).await {
+            Ok(rows) => Ok((verdict, rows)),
+            Err(error) => Err(Refusal { verdict, error }),
+        }
+    }
 }
 
 fn refused(verdict: Verdict) -> Refusal {
@@ -170,6 +248,29 @@ fn refused(verdict: Verdict) -> Refusal {
         reason: verdict.reason.clone(),
     };
     Refusal { verdict, error }
+}
+
+/// What a change would do, and how to have it done.
+fn unconfirmed(name: &str, verdict: &Verdict) -> String {
+    format!(
+        "nothing was changed: the statement would run as {} on '{name}', with the tables {}; send it again with \
+         `confirm` set to true to have it run",
+        verdict.statement.to_uppercase(),
+        verdict.tables.join(", ")
+    )
+}
+
+/// Names after a dot, which an engine may take for calls.
+fn fields(verdict: &Verdict) -> FieldCheck {
+    let fields: BTreeSet<String> = verdict
+        .columns
+        .iter()
+        .filter_map(|column| last_part(column))
+        .collect();
+    FieldCheck {
+        fields: fields.into_iter().collect(),
+        tables: verdict.tables.clone(),
+    }
 }
 
 /// What stands after the last dot of a column as it is written, folded as PostgreSQL would; `None` without a dot.
@@ -201,28 +302,4 @@ fn total_cost(plan: &str) -> Option<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_part_of_a_column_is_folded_as_the_engine_would() {
-        for (column, expected) in [
-            ("wipe", None),
-            ("c.Wipe", Some("wipe")),
-            ("public.customers.wipe", Some("wipe")),
-            ("c.\"Wi.pe\"", Some("Wi.pe")),
-            ("\"a.b\".\"say \"\"hi\"\"\"", Some("say \"hi\"")),
-            ("\"a.b\"", None),
-            ("(…).wipe", Some("wipe")),
-        ] {
-            assert_eq!(last_part(column).as_deref(), expected, "{column}");
-        }
-    }
-
-    #[test]
-    fn the_cost_is_read_from_the_first_line() {
-        let plan = "Aggregate  (cost=35.50..1035.51 rows=1 width=8)\n  ->  Seq Scan on t  (cost=0.00..30.40 …)";
-        assert_eq!(total_cost(plan), Some(1035.51));
-        assert_eq!(total_cost("SCAN orders"), None);
-    }
-}
+mod tests;

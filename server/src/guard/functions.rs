@@ -5,17 +5,74 @@
 
 use std::{collections::HashSet, sync::LazyLock};
 
-use sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, Value};
-use tidegate_schema::model::Engine;
+use tidegate_schema::model::Dialect;
 
-/// Copies a padding or repeating function may make; PostgreSQL would take a gigabyte for one cell.
-const MAX_REPEAT: u64 = 10_000;
+mod arguments;
+
+pub(super) use arguments::{refused_arguments, refused_trim_set};
+
+/// Where a call stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In an expression: it makes one value.
+    Value,
+    /// In FROM: it makes a table.
+    Table,
+}
 
 type Names = LazyLock<HashSet<&'static str>>;
 
 static COMMON: Names = LazyLock::new(|| names(include_str!("functions/common.txt")));
 static SQLITE: Names = LazyLock::new(|| names(include_str!("functions/sqlite.txt")));
 static POSTGRES: Names = LazyLock::new(|| names(include_str!("functions/postgres.txt")));
+// An engine where users' functions answer to plain names gets no list that is shared.
+static MYSQL: Names = LazyLock::new(|| names(include_str!("functions/mysql.txt")));
+static DUCKDB: Names = LazyLock::new(|| names(include_str!("functions/duckdb.txt")));
+static CLICKHOUSE: Names = LazyLock::new(|| names(include_str!("functions/clickhouse.txt")));
+static CLICKHOUSE_AGGREGATES: Names =
+    LazyLock::new(|| names(include_str!("functions/clickhouse_aggregates.txt")));
+static TRANSACT_SQL: Names = LazyLock::new(|| names(include_str!("functions/transact_sql.txt")));
+
+/// Functions that may stand in FROM.
+const DUCKDB_TABLES: &[&str] = &[
+    "duckdb_columns",
+    "duckdb_constraints",
+    "duckdb_functions",
+    "duckdb_indexes",
+    "duckdb_keywords",
+    "duckdb_schemas",
+    "duckdb_tables",
+    "duckdb_types",
+    "duckdb_views",
+    "generate_series",
+    "json_each",
+    "json_tree",
+    "range",
+    "unnest",
+];
+const CLICKHOUSE_TABLES: &[&str] = &[
+    "generate_series",
+    "generateseries",
+    "numbers",
+    "numbers_mt",
+    "values",
+    "zeros",
+    "zeros_mt",
+];
+const TRANSACT_SQL_TABLES: &[&str] = &["generate_series", "string_split"];
+
+/// What ClickHouse takes at the end of an aggregate's name.
+const COMBINATORS: &[&str] = &[
+    "if",
+    "array",
+    "distinct",
+    "ornull",
+    "ordefault",
+    "state",
+    "merge",
+    "foreach",
+    "map",
+];
 
 /// The words of a list; a line that begins with a hash is a comment.
 fn names(list: &'static str) -> HashSet<&'static str> {
@@ -25,107 +82,54 @@ fn names(list: &'static str) -> HashSet<&'static str> {
         .collect()
 }
 
-/// Whether a function of this name may be called.
-pub(super) fn is_allowed(name: &str, engine: Engine) -> bool {
-    let own = match engine {
-        Engine::Sqlite => &SQLITE,
-        Engine::Postgres => &POSTGRES,
+/// Whether a function of this name may be called there.
+pub(super) fn is_allowed(name: &str, dialect: Dialect, place: Place) -> bool {
+    match (dialect, place) {
+        (Dialect::Sqlite, _) => COMMON.contains(name) || SQLITE.contains(name),
+        (Dialect::Postgres, _) => COMMON.contains(name) || POSTGRES.contains(name),
+        (Dialect::MySql, Place::Value) => MYSQL.contains(name),
+        (Dialect::MySql, Place::Table) => false,
+        (Dialect::DuckDb, Place::Value) => DUCKDB.contains(name),
+        (Dialect::DuckDb, Place::Table) => DUCKDB_TABLES.contains(&name),
+        (Dialect::ClickHouse, Place::Value) => CLICKHOUSE.contains(name) || is_aggregate(name),
+        (Dialect::ClickHouse, Place::Table) => CLICKHOUSE_TABLES.contains(&name),
+        (Dialect::TransactSql, Place::Value) => TRANSACT_SQL.contains(name),
+        (Dialect::TransactSql, Place::Table) => TRANSACT_SQL_TABLES.contains(&name),
+    }
+}
+
+/// Whether it tells of tables that its caller may not have been granted.
+pub(super) fn tells_of_others(name: &str, dialect: Dialect) -> bool {
+    match dialect {
+        Dialect::DuckDb => name.starts_with("duckdb_"),
+        Dialect::ClickHouse => name.starts_with("dict"),
+        _ => false,
+    }
+}
+
+/// `sumIf`, `countDistinctIf`: an aggregate with at most two combinators.
+fn is_aggregate(name: &str) -> bool {
+    let shorter = |name: &str| -> Vec<String> {
+        let without = |end: &&str| name.strip_suffix(*end).map(str::to_owned);
+        COMBINATORS.iter().filter_map(without).collect()
     };
-    COMMON.contains(name) || own.contains(name)
-}
-
-/// Longest set of characters a trimming function may take on SQLite, which tries each at every character.
-const MAX_TRIM_SET: usize = 20;
-
-/// Why these arguments of an allowed function are refused all the same: the result or the work could be too much.
-pub(super) fn refused_arguments(
-    name: &str,
-    args: &[FunctionArg],
-    engine: Engine,
-) -> Option<String> {
-    match (engine, name) {
-        (Engine::Postgres, "repeat" | "lpad" | "rpad") => {
-            let bounded = args
-                .get(1)
-                .is_some_and(|arg| number(arg).is_some_and(|length| length <= MAX_REPEAT));
-            (!bounded).then(|| {
-                format!("{name} is allowed with a literal length of at most {MAX_REPEAT} only")
-            })
-        }
-        (Engine::Postgres, "format") => {
-            let plain = args
-                .first()
-                .is_some_and(|arg| text(arg).is_some_and(is_format_without_widths));
-            (!plain).then(|| {
-                "format is allowed with a literal text and without widths and positions only \
-                 (%s, %I, %L); use lpad or rpad for a width"
-                    .to_owned()
-            })
-        }
-        (Engine::Sqlite, "trim" | "ltrim" | "rtrim") => refused_trim_set(expression(args.get(1)?)),
-        _ => None,
-    }
-}
-
-/// Why a trimming function's set of characters is refused on SQLite.
-pub(super) fn refused_trim_set(set: Option<&Expr>) -> Option<String> {
-    let set = set.and_then(literal).and_then(string);
-    let bounded = set.is_some_and(|set| set.chars().count() <= MAX_TRIM_SET);
-    (!bounded).then(|| {
-        format!(
-            "trim, ltrim and rtrim take a literal set of at most {MAX_TRIM_SET} characters; use replace"
-        )
-    })
-}
-
-/// Whether every directive is bare: a width makes a gigabyte of one letter, a position repeats an argument.
-fn is_format_without_widths(format: &str) -> bool {
-    let mut signs = format.chars();
-    while let Some(sign) = signs.next() {
-        if sign == '%' && !matches!(signs.next(), Some('s' | 'I' | 'L' | '%')) {
-            return false;
-        }
-    }
-    true
-}
-
-fn number(arg: &FunctionArg) -> Option<u64> {
-    match literal(expression(arg)?)? {
-        Value::Number(text, _) => text.parse().ok(),
-        _ => None,
-    }
-}
-
-fn text(arg: &FunctionArg) -> Option<&str> {
-    expression(arg).and_then(literal).and_then(string)
-}
-
-fn string(value: &Value) -> Option<&str> {
-    match value {
-        Value::SingleQuotedString(text) => Some(text),
-        _ => None,
-    }
-}
-
-fn literal(expression: &Expr) -> Option<&Value> {
-    match expression {
-        Expr::Value(value) => Some(&value.value),
-        _ => None,
-    }
-}
-
-fn expression(arg: &FunctionArg) -> Option<&Expr> {
-    match arg {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression),
-        _ => None,
-    }
+    CLICKHOUSE_AGGREGATES.contains(name)
+        || shorter(name).iter().any(|once| {
+            CLICKHOUSE_AGGREGATES.contains(once.as_str())
+                || shorter(once)
+                    .iter()
+                    .any(|twice| CLICKHOUSE_AGGREGATES.contains(twice.as_str()))
+        })
 }
 
 /// Why a function was refused.
 pub(super) fn refusal(name: &str) -> String {
     let why = match name {
-        "pg_sleep" | "pg_sleep_for" | "pg_sleep_until" => "keeps the database waiting",
-        "nextval" | "setval" | "set_config" | "txid_current" | "pg_current_xact_id" => {
+        "pg_sleep" | "pg_sleep_for" | "pg_sleep_until" | "sleep" | "sleepeachrow" | "benchmark" => {
+            "keeps the database waiting"
+        }
+        "nextval" | "setval" | "set_config" | "txid_current" | "pg_current_xact_id"
+        | "get_lock" | "release_lock" | "release_all_locks" | "last_insert_id" => {
             "changes the database's state"
         }
         name if name.starts_with("lo_")
@@ -134,9 +138,20 @@ pub(super) fn refusal(name: &str) -> String {
         {
             "reaches the server's files"
         }
-        "readfile" | "writefile" | "load_extension" | "edit" | "pg_stat_file" => {
+        "readfile" | "writefile" | "load_extension" | "edit" | "pg_stat_file" | "load_file"
+        | "file" | "glob" | "sniff_csv" | "parquet_scan" | "catboostevaluate" | "executable" => {
             "reaches the server's files"
         }
+        name if name.starts_with("read_") || name.starts_with("parquet_") => {
+            "reaches the server's files"
+        }
+        "url" | "s3" | "hdfs" | "remote" | "remotesecure" | "cluster" | "clusterallreplicas"
+        | "mysql" | "postgresql" | "mongodb" | "redis" | "jdbc" | "odbc" | "sqlite"
+        | "openrowset" | "openquery" | "opendatasource" => "reaches other servers",
+        "getenv" | "getsetting" | "getmacro" | "current_setting" => {
+            "tells how the server is set up"
+        }
+        "query" | "query_table" | "sys_eval" | "sys_exec" => "runs SQL or programs of its own",
         "query_to_xml" | "query_to_json" | "table_to_xml" | "cursor_to_xml" | "database_to_xml"
         | "schema_to_xml" => "runs SQL of its own",
         name if name.starts_with("dblink") => "reaches other databases",
@@ -174,6 +189,6 @@ pub(super) fn is_dangerous_field(name: &str) -> bool {
         "lo_unlink",
     ];
     NAMES.contains(&name)
-        || (!is_allowed(name, Engine::Postgres)
+        || (!is_allowed(name, Dialect::Postgres, Place::Value)
             && PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
 }

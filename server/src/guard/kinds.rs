@@ -4,10 +4,12 @@ use sqlparser::{
     ast::{Expr, Statement, UtilityOption, Value},
     tokenizer::{Token, Word},
 };
-use tidegate_schema::model::Engine;
+use tidegate_schema::model::Dialect;
 
 /// Words a query can begin with.
 const QUERIES: &[&str] = &["select", "with", "values", "table", "explain", "show"];
+/// Words that begin a change of rows, which a caller may be allowed to make.
+pub(super) const ROW_CHANGES: &[&str] = &["insert", "update", "delete", "replace", "merge"];
 /// Words that begin statements which change rows, tables or rights.
 const CHANGES: &[&str] = &[
     "insert",
@@ -59,6 +61,45 @@ const CHANGES: &[&str] = &[
     "fetch",
     "move",
     "close",
+    // MySQL and its relatives.
+    "handler",
+    "flush",
+    "repair",
+    "optimize",
+    "kill",
+    "purge",
+    "xa",
+    "binlog",
+    "signal",
+    "change",
+    "stop",
+    "unlock",
+    "use",
+    "install",
+    "uninstall",
+    // SQL Server.
+    "exec",
+    "backup",
+    "restore",
+    "bulk",
+    "dbcc",
+    "deny",
+    "print",
+    "raiserror",
+    "reconfigure",
+    "shutdown",
+    "waitfor",
+    "throw",
+    "if",
+    "while",
+    "goto",
+    // DuckDB and ClickHouse.
+    "export",
+    "force",
+    "system",
+    "undrop",
+    "exchange",
+    "watch",
 ];
 /// Settings `SHOW` may tell. File locations, host rules and application secrets are not among them.
 const SETTINGS: &[&str] = &[
@@ -112,8 +153,27 @@ pub(super) fn first_word(tokens: &[Token]) -> String {
         .unwrap_or_default()
 }
 
-/// A refusal in the statement's own word, before the parser has a say.
-pub(super) fn refuse_by_first_word(tokens: &[Token], engine: Engine) -> Option<(String, String)> {
+/// The kinds of all statements by their first words, in order.
+pub(super) fn all(tokens: &[Token]) -> Vec<String> {
+    tokens
+        .split(|token| matches!(token, Token::SemiColon))
+        .map(first_word)
+        .filter(|word| !word.is_empty())
+        .map(|word| match word.as_str() {
+            "with" | "values" | "table" | "from" => "select".to_owned(),
+            "desc" | "summarize" => "describe".to_owned(),
+            _ => word,
+        })
+        .collect()
+}
+
+/// A refusal in the statement's own word, before the parser has a say. With `writable`, changes of rows are the
+/// parser's to take apart.
+pub(super) fn refuse_by_first_word(
+    tokens: &[Token],
+    dialect: Dialect,
+    writable: bool,
+) -> Option<(String, String)> {
     let opening = tokens
         .iter()
         .find(|token| !matches!(token, Token::SemiColon | Token::LParen))?;
@@ -128,10 +188,11 @@ pub(super) fn refuse_by_first_word(tokens: &[Token], engine: Engine) -> Option<(
     let word = value.to_lowercase();
     let upper = value.to_uppercase();
     let reason = match word.as_str() {
-        "show" if engine == Engine::Sqlite => {
+        "show" if dialect == Dialect::Sqlite => {
             "SQLite has no SHOW; query sqlite_schema for the names of tables".to_owned()
         }
         known if QUERIES.contains(&known) => return None,
+        known if writable && ROW_CHANGES.contains(&known) => return None,
         "pragma" => "PRAGMA can change the session and the file; the catalogue already lists tables and columns"
             .to_owned(),
         "attach" | "detach" => {
@@ -140,24 +201,33 @@ pub(super) fn refuse_by_first_word(tokens: &[Token], engine: Engine) -> Option<(
         "describe" | "desc" => {
             format!("{upper} is not known to the database; query information_schema.columns or sqlite_schema")
         }
-        known if CHANGES.contains(&known) => {
-            format!("{upper} is no query; only reading is allowed (SELECT, WITH, VALUES, EXPLAIN{})", show(engine))
-        }
+        known if CHANGES.contains(&known) => no_query(&word, dialect),
         _ => return None,
     };
     Some((word, reason))
 }
 
-fn show(engine: Engine) -> &'static str {
-    if engine == Engine::Postgres {
-        ", SHOW"
+/// Why a statement of this kind is refused, and what to do for those that change rows.
+pub(super) fn no_query(word: &str, dialect: Dialect) -> String {
+    let upper = word.to_uppercase();
+    let readings = match dialect {
+        Dialect::Sqlite => "SELECT, WITH, VALUES, EXPLAIN",
+        Dialect::Postgres => "SELECT, WITH, VALUES, EXPLAIN, SHOW",
+        Dialect::TransactSql => "SELECT, WITH",
+        Dialect::MySql | Dialect::DuckDb | Dialect::ClickHouse => {
+            "SELECT, WITH, VALUES, EXPLAIN, SHOW, DESCRIBE"
+        }
+    };
+    let remedy = if ROW_CHANGES.contains(&word) {
+        "; an administrator can mark the grant as writable"
     } else {
         ""
-    }
+    };
+    format!("{upper} is no query; only reading is allowed ({readings}){remedy}")
 }
 
 /// The kind of a parsed statement, and why it is refused if its kind alone is enough for that.
-pub(super) fn recognise(statement: &Statement, engine: Engine) -> (String, Option<String>) {
+pub(super) fn recognise(statement: &Statement, dialect: Dialect) -> (String, Option<String>) {
     match statement {
         Statement::Query(_) => ("select".into(), None),
         Statement::Explain {
@@ -175,7 +245,7 @@ pub(super) fn recognise(statement: &Statement, engine: Engine) -> (String, Optio
                 options.as_deref().unwrap_or_default(),
             ),
         ),
-        Statement::ShowVariable { variable } if engine == Engine::Postgres => {
+        Statement::ShowVariable { variable } if dialect == Dialect::Postgres => {
             let words: Vec<String> = variable
                 .iter()
                 .map(|word| word.value.to_lowercase())
@@ -192,11 +262,7 @@ pub(super) fn recognise(statement: &Statement, engine: Engine) -> (String, Optio
                 .next()
                 .unwrap_or_default()
                 .to_lowercase();
-            let reason = format!(
-                "{} is no query; only reading is allowed (SELECT, WITH, VALUES, EXPLAIN{})",
-                word.to_uppercase(),
-                show(engine)
-            );
+            let reason = no_query(&word, dialect);
             (word, Some(reason))
         }
     }

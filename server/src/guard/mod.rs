@@ -8,21 +8,30 @@ use std::collections::BTreeSet;
 
 use sqlparser::{
     ast::{Statement, Visit},
-    dialect::{Dialect, PostgreSqlDialect, SQLiteDialect},
+    dialect::{
+        ClickHouseDialect, Dialect as Syntax, DuckDbDialect, MsSqlDialect, MySqlDialect,
+        PostgreSqlDialect, SQLiteDialect,
+    },
+    keywords::Keyword,
     parser::{Parser, ParserError},
-    tokenizer::{Token, Tokenizer},
+    tokenizer::{Token, TokenWithSpan, Tokenizer},
 };
-use tidegate_schema::model::{Engine, Verdict};
+use tidegate_schema::model::{Dialect, Verdict};
 
 mod execute;
 mod functions;
 mod kinds;
+mod lexis;
+mod openings;
 mod spelling;
 mod tables;
 mod walk;
+mod words;
+mod writes;
 
-pub use execute::{GuardedDatabase, GuardedStream, Refusal};
+pub use execute::{GuardedDatabase, GuardedStream, Judged, Refusal};
 
+use openings::Opening;
 use walk::Walk;
 
 /// Nesting the parser follows before it gives up.
@@ -42,6 +51,11 @@ pub struct GuardOptions {
     pub allowed_tables: Option<BTreeSet<String>>,
     /// Longer statements are refused unread.
     pub max_sql_bytes: usize,
+    /// Whether one statement that changes rows is allowed too, of tables in `allowed_tables`.
+    pub writable: bool,
+    /// Name of the database itself, where it is known: `shop.orders` is then `orders` on engines that write the
+    /// database before a table.
+    pub database: Option<String>,
 }
 
 impl Default for GuardOptions {
@@ -49,6 +63,8 @@ impl Default for GuardOptions {
         Self {
             allowed_tables: None,
             max_sql_bytes: 100_000,
+            writable: false,
+            database: None,
         }
     }
 }
@@ -58,7 +74,7 @@ pub struct Guard;
 
 impl Guard {
     /// Says whether a statement may run, and why not. Never fails: what it cannot read it refuses.
-    pub fn judge(sql: &str, engine: Engine, options: &GuardOptions) -> Verdict {
+    pub fn judge(sql: &str, dialect: Dialect, options: &GuardOptions) -> Verdict {
         if sql.len() > options.max_sql_bytes {
             let reason = format!(
                 "the statement has {} bytes, more than the {} allowed; ask for less in one query",
@@ -77,11 +93,16 @@ impl Guard {
                 ..Verdict::default()
             };
         }
-        let tokens = match Tokenizer::new(dialect(engine), sql).tokenize() {
+        let tokens = match Tokenizer::new(syntax(dialect), sql).tokenize_with_location() {
             Ok(tokens) => tokens,
             Err(error) => return unreadable(&[], &error.to_string()),
         };
-        if let Some(why) = spelling::ambiguous(&tokens, engine) {
+        let cut_otherwise = lexis::differs(sql, &tokens, dialect);
+        let tokens: Vec<Token> = tokens
+            .into_iter()
+            .map(|TokenWithSpan { token, .. }| token)
+            .collect();
+        if let Some(why) = cut_otherwise.or_else(|| spelling::ambiguous(&tokens, dialect)) {
             return unreadable(&tokens, why);
         }
         let tokens: Vec<Token> = tokens
@@ -98,14 +119,14 @@ impl Guard {
             };
         }
         if tokens.len() <= TOKENS_ON_THIS_STACK {
-            return judge_tokens(&tokens, engine, options);
+            return judge_tokens(&tokens, dialect, options);
         }
         // Parsing, walking and dropping all recurse along the tree.
         let judged = std::thread::scope(|scope| {
             std::thread::Builder::new()
                 .name("guard".into())
                 .stack_size(DEEP_STACK_BYTES)
-                .spawn_scoped(scope, || judge_tokens(&tokens, engine, options))
+                .spawn_scoped(scope, || judge_tokens(&tokens, dialect, options))
                 .map(std::thread::ScopedJoinHandle::join)
         });
         match judged {
@@ -115,35 +136,73 @@ impl Guard {
     }
 }
 
-fn dialect(engine: Engine) -> &'static dyn Dialect {
-    match engine {
-        Engine::Sqlite => &SQLiteDialect {},
-        Engine::Postgres => &PostgreSqlDialect {},
+fn syntax(dialect: Dialect) -> &'static dyn Syntax {
+    match dialect {
+        Dialect::Sqlite => &SQLiteDialect {},
+        Dialect::Postgres => &PostgreSqlDialect {},
+        Dialect::MySql => &MySqlDialect {},
+        Dialect::DuckDb => &DuckDbDialect {},
+        Dialect::ClickHouse => &ClickHouseDialect {},
+        Dialect::TransactSql => &MsSqlDialect {},
     }
 }
 
-fn judge_tokens(tokens: &[Token], engine: Engine, options: &GuardOptions) -> Verdict {
-    if tokens
-        .iter()
-        .all(|token| matches!(token, Token::SemiColon | Token::EOF))
-    {
+fn judge_tokens(tokens: &[Token], dialect: Dialect, options: &GuardOptions) -> Verdict {
+    let tokens = without_semicolons(tokens);
+    let verdict = judge_text(tokens, dialect, options);
+    // The parser takes the word for a name in places where an engine would not.
+    let is_into = |token: &Token| {
+        let Token::Word(word) = token else {
+            return false;
+        };
+        let to_a_file = matches!(dialect, Dialect::MySql | Dialect::ClickHouse)
+            && ["outfile", "dumpfile"].contains(&word.value.to_lowercase().as_str());
+        word.quote_style.is_none() && (word.keyword == Keyword::INTO || to_a_file)
+    };
+    if verdict.allowed && !verdict.writes && tokens.iter().any(is_into) {
+        return refused(
+            tokens,
+            "INTO writes; leave it out, and quote it where it is a name".into(),
+        );
+    }
+    verdict
+}
+
+fn judge_text(tokens: &[Token], dialect: Dialect, options: &GuardOptions) -> Verdict {
+    if tokens.is_empty() {
         return Verdict {
             reason: "the statement is empty; write a query".into(),
             ..Verdict::default()
         };
     }
+    let (kind, from) = match openings::read(tokens, dialect) {
+        Opening::Statement => (None, 0),
+        Opening::Query(kind, from) => (Some(kind), from),
+        opening => return judge_opening(opening, dialect, options),
+    };
     // Words first: a refusal should say "DROP" even where the parser knows no such DROP.
-    if let Some((statement, reason)) = kinds::refuse_by_first_word(tokens, engine) {
+    if let Some((statement, reason)) =
+        kinds::refuse_by_first_word(&tokens[from..], dialect, options.writable)
+    {
         return Verdict {
+            writes: kinds::ROW_CHANGES.contains(&statement.as_str()),
             statement,
             reason,
+            statements: kinds::all(tokens),
             ..Verdict::default()
         };
     }
-    let parsed = Parser::new(dialect(engine))
+    if let Some(reason) = words::refused(tokens, dialect, options.writable) {
+        return refused(tokens, reason);
+    }
+    let mut parser = Parser::new(syntax(dialect))
         .with_recursion_limit(MAX_DEPTH)
-        .with_tokens(tokens.to_vec())
-        .parse_statements();
+        .with_tokens(tokens[from..].to_vec());
+    let parsed = parser.parse_statements();
+    // It stops at END, which may close a block around it, whatever follows.
+    if parsed.is_ok() && parser.peek_token().token != Token::EOF {
+        return unreadable(tokens, "END closes nothing here");
+    }
     let statements = match parsed {
         Ok(statements) => statements,
         Err(ParserError::RecursionLimitExceeded) => {
@@ -151,34 +210,100 @@ fn judge_tokens(tokens: &[Token], engine: Engine, options: &GuardOptions) -> Ver
         }
         Err(error) => return unreadable(tokens, &error.to_string()),
     };
-    match statements.as_slice() {
-        [] => Verdict {
+    match (statements.as_slice(), kind) {
+        ([], _) => Verdict {
             reason: "the statement is empty; write a query".into(),
             ..Verdict::default()
         },
-        [statement] => judge_statement(statement, engine, options),
-        several => Verdict {
-            statement: kinds::first_word(tokens),
-            reason: format!(
-                "there are {} statements; send one query at a time",
-                several.len()
-            ),
-            ..Verdict::default()
-        },
+        ([statement], None) => {
+            // What was let through for the sake of a change has no place in a query.
+            let is_query = options.writable && writes::of(statement).is_none();
+            if let Some(reason) = words::refused(tokens, dialect, false).filter(|_| is_query) {
+                return refused(tokens, reason);
+            }
+            judge_statement(statement, dialect, options)
+        }
+        ([statement], Some(kind)) => {
+            let options = GuardOptions {
+                writable: false,
+                ..options.clone()
+            };
+            let mut verdict = judge_statement(statement, dialect, &options);
+            if verdict.allowed && !matches!(statement, Statement::Query(_)) {
+                verdict.allowed = false;
+                verdict.reason = format!("{} is allowed for queries only", kind.to_uppercase());
+            }
+            kind.clone_into(&mut verdict.statement);
+            verdict.statements = vec![kind.to_owned()];
+            verdict
+        }
+        (several, _) => {
+            let kinds = several.iter().map(|one| kinds::recognise(one, dialect).0);
+            Verdict {
+                statement: kinds::first_word(tokens),
+                statements: kinds.collect(),
+                writes: several.iter().any(|one| writes::of(one).is_some()),
+                reason: format!(
+                    "there are {} statements; send one query at a time",
+                    several.len()
+                ),
+                ..Verdict::default()
+            }
+        }
     }
 }
 
-fn judge_statement(statement: &Statement, engine: Engine, options: &GuardOptions) -> Verdict {
-    let (kind, refused) = kinds::recognise(statement, engine);
-    let mut walk = Walk::new(engine, options);
+/// What SHOW and its like may tell.
+fn judge_opening(opening: Opening, dialect: Dialect, options: &GuardOptions) -> Verdict {
+    let mut walk = Walk::new(dialect, options, None);
+    let (kind, refused) = match opening {
+        Opening::Table(kind, name) => {
+            walk.table(&name);
+            (kind, None)
+        }
+        Opening::Names(kind) => {
+            let limited = options.allowed_tables.is_some();
+            let reason = "it lists more tables than you may read; query a table that you may";
+            (kind, limited.then(|| reason.to_owned()))
+        }
+        Opening::Refused(kind, reason) => (kind, Some(reason)),
+        Opening::Harmless(kind) => (kind, None),
+        Opening::Query(..) | Opening::Statement => (
+            "",
+            Some("the statement cannot be read; write a query".to_owned()),
+        ),
+    };
+    verdict(kind.to_owned(), refused, false, walk)
+}
+
+fn judge_statement(statement: &Statement, dialect: Dialect, options: &GuardOptions) -> Verdict {
+    let change = writes::of(statement);
+    let (kind, refused) = match change {
+        Some(change) if options.writable => (
+            writes::kind(change).to_owned(),
+            writes::refused(statement, change, dialect, options.database.as_deref()),
+        ),
+        Some(change) => {
+            let kind = writes::kind(change);
+            (kind.to_owned(), Some(kinds::no_query(kind, dialect)))
+        }
+        None => kinds::recognise(statement, dialect),
+    };
+    let mut walk = Walk::new(dialect, options, change.filter(|_| options.writable));
     // Walked even when it is refused already: the verdict lists what the statement touches.
     let _ = statement.visit(&mut walk);
+    verdict(kind, refused, change.is_some(), walk)
+}
+
+fn verdict(kind: String, refused: Option<String>, writes: bool, walk: Walk<'_>) -> Verdict {
     let (tables, columns, functions, found) = walk.done();
     let reason = refused.or(found).unwrap_or_default();
     Verdict {
         allowed: reason.is_empty(),
         reason,
+        statements: vec![kind.clone()],
         statement: kind,
+        writes,
         tables,
         columns,
         functions,
@@ -186,16 +311,36 @@ fn judge_statement(statement: &Statement, engine: Engine, options: &GuardOptions
     }
 }
 
-fn unreadable(tokens: &[Token], why: &str) -> Verdict {
-    let why = why.strip_prefix("sql parser error: ").unwrap_or(why);
+/// The tokens between semicolons that stand before and behind everything.
+fn without_semicolons(tokens: &[Token]) -> &[Token] {
+    let is_code = |token: &Token| !matches!(token, Token::SemiColon | Token::EOF);
+    match (
+        tokens.iter().position(is_code),
+        tokens.iter().rposition(is_code),
+    ) {
+        (Some(first), Some(last)) => &tokens[first..=last],
+        _ => &[],
+    }
+}
+
+fn refused(tokens: &[Token], reason: String) -> Verdict {
     Verdict {
         statement: kinds::first_word(tokens),
-        reason: format!(
+        statements: kinds::all(tokens),
+        reason,
+        ..Verdict::default()
+    }
+}
+
+fn unreadable(tokens: &[Token], why: &str) -> Verdict {
+    let why = why.strip_prefix("sql parser error: ").unwrap_or(why);
+    refused(
+        tokens,
+        format!(
             "the statement cannot be read, so it cannot be proved harmless ({why}); check the spelling or \
              write it in simpler SQL"
         ),
-        ..Verdict::default()
-    }
+    )
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@ use sqlparser::{
     keywords::Keyword,
     tokenizer::{Token, Word},
 };
-use tidegate_schema::model::Engine;
+use tidegate_schema::model::Dialect;
 
 /// Signs that operators are made of.
 const OPERATOR: &str = "+-*/<>=~!@#%^&|`?";
 
 /// What to write instead, if there is such a spelling. Takes the tokens with the white space between them.
-pub(super) fn ambiguous(tokens: &[Token], engine: Engine) -> Option<&'static str> {
+pub(super) fn ambiguous(tokens: &[Token], dialect: Dialect) -> Option<&'static str> {
     let mut operator = String::new();
     let (mut before, mut last): (Option<&Token>, Option<&Token>) = (None, None);
     for token in tokens {
@@ -29,7 +29,7 @@ pub(super) fn ambiguous(tokens: &[Token], engine: Engine) -> Option<&'static str
         } else {
             operator.clear();
         }
-        if let Some(remedy) = digits(token).or_else(|| pair(before, last, token, engine)) {
+        if let Some(remedy) = digits(token).or_else(|| pair(before, last, token, dialect)) {
             return Some(remedy);
         }
         (before, last) = (last, Some(token));
@@ -54,10 +54,16 @@ fn pair(
     before: Option<&Token>,
     last: Option<&Token>,
     token: &Token,
-    engine: Engine,
+    dialect: Dialect,
 ) -> Option<&'static str> {
     let is_keyword = |token: Option<&Token>, wanted: Keyword| matches!(token, Some(Token::Word(word)) if word.keyword == wanted && word.quote_style.is_none());
     match (last, token) {
+        // The parser takes the second for a table's name, and a call behind it for that table's alias.
+        (last, token)
+            if is_keyword(last, Keyword::FROM) && is_keyword(Some(token), Keyword::FROM) =>
+        {
+            Some("write FROM once")
+        }
         // PostgreSQL goes on with the escapes of E'...' in a string on the next line.
         (Some(Token::EscapedStringLiteral(_)), Token::SingleQuotedString(_)) => {
             Some("join the two strings after E'...' into one")
@@ -69,7 +75,7 @@ fn pair(
                 quote_style: Some('"'),
                 ..
             }),
-        ) if engine == Engine::Postgres
+        ) if matches!(dialect, Dialect::Postgres | Dialect::DuckDb)
             && matches!(before, Some(Token::Word(word)) if word.value.eq_ignore_ascii_case("u")) =>
         {
             Some("write the name without U&")

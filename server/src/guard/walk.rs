@@ -1,18 +1,24 @@
 //! A walk over every part of a statement: what it touches, and the first thing that is not known to read.
 
+mod names;
 mod visit;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use sqlparser::ast::{Function, FunctionArg, FunctionArguments, Ident, ObjectName, Query, SetExpr};
-use tidegate_schema::model::Engine;
+use sqlparser::ast::{
+    Function, FunctionArg, FunctionArguments, Ident, ObjectName, Query, SetExpr, Statement,
+    TableFactor,
+};
+use tidegate_schema::model::Dialect;
 
 use super::{
-    GuardOptions, functions,
+    GuardOptions,
+    functions::{self, Place},
     tables::{self, TableName, folded},
 };
 
-/// Queries a WITH may stand for; SQLite plans each, and does not look at the clock while it does.
+/// Queries a WITH may stand for; SQLite plans each, and does not look at the clock while it does. Of the others only
+/// PostgreSQL is known to run a name once that is used twice.
 const MAX_SPELLED_OUT: u64 = 500;
 
 /// Names the statement itself defines, visible from some of its parts.
@@ -33,7 +39,7 @@ struct Definition {
 }
 
 pub(super) struct Walk<'a> {
-    engine: Engine,
+    dialect: Dialect,
     options: &'a GuardOptions,
     tables: BTreeSet<String>,
     columns: BTreeSet<String>,
@@ -45,8 +51,12 @@ pub(super) struct Walk<'a> {
     inside: HashMap<*const Query, Definition>,
     /// Those being visited; the count of names is the one to restore when they are left.
     restore: HashMap<*const Query, Definition>,
-    /// Relations that are calls of table functions and no tables.
+    /// Relations that are calls of table functions, or columns, and no tables.
     calls: HashSet<*const ObjectName>,
+    /// What stands behind ARRAY JOIN: columns and expressions, though it looks like tables.
+    arrays: HashSet<*const TableFactor>,
+    /// The one statement that may change rows, where one may.
+    change: Option<*const Statement>,
     /// What the queries around here weigh so far.
     costs: Vec<u64>,
 }
@@ -54,9 +64,16 @@ pub(super) struct Walk<'a> {
 type Found = (Vec<String>, Vec<String>, Vec<String>, Option<String>);
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(engine: Engine, options: &'a GuardOptions) -> Self {
+    /// `change` is the statement that may change rows.
+    pub(super) fn new(
+        dialect: Dialect,
+        options: &'a GuardOptions,
+        change: Option<&Statement>,
+    ) -> Self {
         Self {
-            engine,
+            dialect,
+            change: change.map(std::ptr::from_ref),
+            arrays: HashSet::new(),
             options,
             tables: BTreeSet::new(),
             columns: BTreeSet::new(),
@@ -88,7 +105,7 @@ impl<'a> Walk<'a> {
             return;
         };
         *top = top.saturating_add(weight);
-        if *top > MAX_SPELLED_OUT && self.engine == Engine::Sqlite {
+        if *top > MAX_SPELLED_OUT && self.dialect != Dialect::Postgres {
             self.refuse(format!(
                 "the names in WITH stand for more than {MAX_SPELLED_OUT} queries once they are spelled out; \
                  use each fewer times"
@@ -100,12 +117,16 @@ impl<'a> Walk<'a> {
         self.reason.get_or_insert_with(|| reason.into());
     }
 
-    fn table(&mut self, name: &ObjectName) {
-        if self.engine == Engine::Postgres && tables::has_only(name) {
+    pub(super) fn table(&mut self, name: &ObjectName) {
+        if self.dialect == Dialect::Postgres && tables::has_only(name) {
             self.refuse("FROM ONLY hides which table is read; leave ONLY out");
         }
-        let Some(table) = TableName::read(name, self.engine) else {
-            self.refuse(format!("{name} is no plain table name; write schema.table"));
+        let database = self.options.database.as_deref();
+        let Some(table) = TableName::read(name, self.dialect, database) else {
+            self.refuse(format!(
+                "{name} is no plain name of a table of this database; write schema.table, or add the other database \
+                 as a datasource of its own"
+            ));
             return;
         };
         let place = |scope: &Scope| {
@@ -120,16 +141,22 @@ impl<'a> Walk<'a> {
             self.weigh(weight);
             return;
         }
-        if let Some(reason) = table.secret(self.engine) {
+        // MySQL's name for no table at all.
+        if self.dialect == Dialect::MySql && name.to_string().eq_ignore_ascii_case("dual") {
+            return;
+        }
+        if let Some(reason) = table.secret(self.dialect) {
             self.refuse(reason);
         } else if let Some(allowed) = &self.options.allowed_tables {
-            let granted = table.granted_as(self.engine);
-            let listed = |name: &String| match self.engine {
-                // A grant is spelled as the catalogue spells the table; SQLite itself does not mind the case.
-                Engine::Sqlite => allowed.iter().any(|one| one.eq_ignore_ascii_case(name)),
-                Engine::Postgres => allowed.contains(name),
+            let granted = table.granted_as(self.dialect, database);
+            let listed = |name: &String| match self.dialect {
+                // A grant is spelled as the catalogue spells the table; these engines do not mind the case.
+                Dialect::Sqlite | Dialect::DuckDb | Dialect::TransactSql => {
+                    allowed.iter().any(|one| one.eq_ignore_ascii_case(name))
+                }
+                Dialect::Postgres | Dialect::MySql | Dialect::ClickHouse => allowed.contains(name),
             };
-            if table.is_system(self.engine) || !granted.iter().any(listed) {
+            if table.is_system(self.dialect) || !granted.iter().any(listed) {
                 self.refuse(format!(
                     "{} is not among the tables you may read; ask for another or have it granted",
                     table.written
@@ -139,13 +166,18 @@ impl<'a> Walk<'a> {
         self.tables.insert(table.written);
     }
 
-    fn call(&mut self, name: &ObjectName, args: &[FunctionArg]) {
+    fn call(&mut self, name: &ObjectName, args: &[FunctionArg], place: Place) {
         let parts: Vec<String> = name
             .0
             .iter()
             .map(|part| {
-                part.as_ident()
-                    .map_or_else(|| part.to_string(), |ident| folded(ident, self.engine))
+                part.as_ident().map_or_else(
+                    || part.to_string(),
+                    |ident| match self.dialect {
+                        Dialect::Postgres => folded(ident, self.dialect),
+                        _ => ident.value.to_ascii_lowercase(),
+                    },
+                )
             })
             .collect();
         let (bare, schema) = match parts.as_slice() {
@@ -156,32 +188,41 @@ impl<'a> Walk<'a> {
         self.functions.insert(name.to_string().to_lowercase());
         if schema
             .as_deref()
-            .is_some_and(|schema| self.engine == Engine::Sqlite || schema != "pg_catalog")
+            .is_some_and(|schema| self.dialect != Dialect::Postgres || schema != "pg_catalog")
         {
             self.refuse(format!(
                 "the function {name} is not among those that may be called"
             ));
             return;
         }
-        if !functions::is_allowed(&bare, self.engine) {
+        if !functions::is_allowed(&bare, self.dialect, place) {
             self.refuse(functions::refusal(&bare));
             return;
         }
-        if let Some(reason) = functions::refused_arguments(&bare, args, self.engine) {
+        let limited = self.options.allowed_tables.is_some();
+        if limited && functions::tells_of_others(&bare, self.dialect) {
+            self.refuse(format!(
+                "{name} tells of more tables than you may read; query a table that you may"
+            ));
+        }
+        if let Some(reason) = functions::refused_arguments(&bare, args, self.dialect, place) {
             self.refuse(reason);
         }
     }
 
     /// PostgreSQL reads `x.f` as `f(x)` where x has no column f.
     fn field(&mut self, field: &Ident) {
-        let name = folded(field, self.engine);
-        if self.engine == Engine::Postgres && functions::is_dangerous_field(&name) {
+        let name = folded(field, self.dialect);
+        if self.dialect == Dialect::Postgres && functions::is_dangerous_field(&name) {
             self.refuse(functions::refusal(&name));
         }
     }
 
     fn function(&mut self, function: &Function) {
-        if function.uses_odbc_syntax || !matches!(function.parameters, FunctionArguments::None) {
+        // ClickHouse's quantile(0.9)(x).
+        let parameters = !matches!(function.parameters, FunctionArguments::None)
+            && self.dialect != Dialect::ClickHouse;
+        if function.uses_odbc_syntax || parameters {
             self.refuse(format!(
                 "{} is called in another database's way",
                 function.name
@@ -191,7 +232,7 @@ impl<'a> Walk<'a> {
             FunctionArguments::List(list) => list.args.as_slice(),
             FunctionArguments::None | FunctionArguments::Subquery(_) => &[],
         };
-        self.call(&function.name, args);
+        self.call(&function.name, args, Place::Value);
     }
 
     /// The parts of a query's body that the visitor does not hand over one by one.
@@ -207,40 +248,15 @@ impl<'a> Walk<'a> {
                 let idents: Vec<_> = parts.map(sqlparser::ast::Ident::new).collect();
                 self.table(&ObjectName::from(idents));
             }
-            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
-                self.refuse("a part of the statement changes rows; only reading is allowed");
+            SetExpr::Insert(change)
+            | SetExpr::Update(change)
+            | SetExpr::Delete(change)
+            | SetExpr::Merge(change) => {
+                if self.change != Some(std::ptr::from_ref(change)) {
+                    self.refuse("a part of the statement changes rows; only reading is allowed");
+                }
             }
             SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) => {}
         }
-    }
-
-    fn define(&mut self, query: &Query) {
-        let Some(with) = &query.with else {
-            self.scopes.push(Scope::default());
-            return;
-        };
-        let names: Vec<String> = with
-            .cte_tables
-            .iter()
-            .map(|cte| folded(&cte.alias.name, self.engine))
-            .collect();
-        let scope = self.scopes.len();
-        for (nth, cte) in with.cte_tables.iter().enumerate() {
-            // PostgreSQL's plain WITH sees only what stands before: the same name inside is the real table.
-            let all = self.engine == Engine::Sqlite || with.recursive;
-            let definition = Definition {
-                scope,
-                nth,
-                visible: if all { names.len() } else { nth },
-            };
-            self.inside
-                .insert(std::ptr::from_ref(cte.query.as_ref()), definition);
-        }
-        self.scopes.push(Scope {
-            visible: names.len(),
-            // Half of what is allowed until it is known: a name may stand for one that comes later, once.
-            weights: vec![MAX_SPELLED_OUT / 2 + 1; names.len()],
-            names,
-        });
     }
 }

@@ -15,6 +15,11 @@ const POSTGRES: [&str; 2] = [
     include_str!("../../src/guard/cases/reads_postgres.sql"),
 ];
 
+const MYSQL: [&str; 2] = [
+    include_str!("../../src/guard/cases/attacks_mysql.sql"),
+    include_str!("../../src/guard/cases/reads_mysql.sql"),
+];
+
 const TABLES: &[&str] = &[
     "customers",
     "orders",
@@ -75,21 +80,62 @@ const WRITES: &[&str] = &[
     "DO $$ BEGIN DELETE FROM orders; COMMIT; END $$",
     "CALL wipe_all()",
 ];
+/// What an attacker would like to see run on MariaDB, beside most of the others.
+const MARIADB_WRITES: &[&str] = &[
+    "DELETE FROM orders",
+    "DELETE FROM orders RETURNING id",
+    "UPDATE products SET price = 0",
+    "INSERT INTO customers (id, name, city) VALUES (9999, 'x', 'y') RETURNING id",
+    "REPLACE INTO customers (id) VALUES (1)",
+    "INSERT IGNORE INTO customers SET id = 9999",
+    "DROP TABLE customers",
+    "DROP TABLE IF EXISTS orders CASCADE",
+    "CREATE TABLE stolen AS SELECT * FROM customers",
+    "CREATE OR REPLACE VIEW v AS SELECT 1",
+    "ALTER TABLE customers ADD COLUMN hacked text",
+    "TRUNCATE orders",
+    "RENAME TABLE customers TO gone",
+    "COMMIT",
+    "SET @x = 1",
+    "SELECT @x := 1",
+    "SELECT NEXTVAL(numbers)",
+    "SELECT NEXT VALUE FOR numbers",
+    "SELECT SETVAL(numbers, 100)",
+    "SELECT wipe()",
+    "DO wipe()",
+    "CALL wipe_all()",
+    "EXECUTE IMMEDIATE 'DELETE FROM orders'",
+    "PREPARE s FROM 'DELETE FROM orders'",
+    "LOCK TABLES customers WRITE",
+    "/*! DELETE FROM orders */",
+    "/*M! DELETE FROM orders */",
+    "SELECT 1 /*! , wipe() */",
+    "SELECT 1 # '\n , wipe() -- '",
+    "SELECT '\\' , wipe() , '",
+    "SELECT \"a\\\" , wipe() , \"",
+    "SELECT 1; DELETE FROM orders",
+];
 const GLUE: &[&str] = &[
     "; ", ";", " -- ", "/*", "*/", "\n", "'", "\"", "$$", " UNION ", " (", ") ", "\\", "\u{a0}",
-    "\0", "`", "[", "]",
+    "\0", "`", "[", "]", " # ", "/*!", "/*M!", "\\'",
 ];
 
 /// Decisions drawn by the property test, so that it can shrink them.
-pub(crate) struct Choices<'a>(std::slice::Iter<'a, u16>);
+pub(crate) struct Choices<'a> {
+    drawn: std::slice::Iter<'a, u16>,
+    writes: &'static [&'static str],
+}
 
 impl<'a> Choices<'a> {
     pub(crate) fn new(from: &'a [u16]) -> Self {
-        Self(from.iter())
+        Self {
+            drawn: from.iter(),
+            writes: WRITES,
+        }
     }
 
     fn below(&mut self, n: usize) -> usize {
-        usize::from(self.0.next().copied().unwrap_or(0)) % n
+        usize::from(self.drawn.next().copied().unwrap_or(0)) % n
     }
 
     fn pick(&mut self, from: &[&'static str]) -> &'static str {
@@ -98,6 +144,9 @@ impl<'a> Choices<'a> {
 
     /// A statement for an engine.
     pub(crate) fn statement(&mut self, engine: Engine) -> String {
+        if engine == Engine::MariaDb {
+            self.writes = MARIADB_WRITES;
+        }
         match self.below(8) {
             0 | 1 => self.query(3, true),
             2 | 3 => self.query(3, false),
@@ -107,17 +156,17 @@ impl<'a> Choices<'a> {
                 "{}{}{}",
                 self.query(2, true),
                 self.pick(GLUE),
-                self.pick(WRITES)
+                self.pick(self.writes)
             ),
-            _ => self.pick(WRITES).to_owned(),
+            _ => self.pick(self.writes).to_owned(),
         }
     }
 
     fn known(&mut self, engine: Engine) -> &'static str {
-        let own = if engine == Engine::Sqlite {
-            SQLITE
-        } else {
-            POSTGRES
+        let own = match engine {
+            Engine::Sqlite => SQLITE,
+            Engine::MariaDb => MYSQL,
+            _ => POSTGRES,
         };
         let file = [BOTH, own].concat()[self.below(4)];
         let cases: Vec<&str> = file.split("\n---\n").collect();
@@ -141,7 +190,7 @@ impl<'a> Choices<'a> {
 
     fn query(&mut self, depth: usize, honest: bool) -> String {
         if !honest && self.below(5) == 0 {
-            return self.pick(WRITES).to_owned();
+            return self.pick(self.writes).to_owned();
         }
         let mut sql = String::new();
         if depth > 0 && self.below(4) == 0 {
@@ -196,7 +245,7 @@ impl<'a> Choices<'a> {
                 )
             }
             2 => format!("(SELECT {})", self.expression(depth - 1, honest)),
-            3 if !honest => format!("({})", self.pick(WRITES)),
+            3 if !honest => format!("({})", self.pick(self.writes)),
             4 => format!("EXISTS ({})", self.query(depth - 1, honest)),
             _ => self.pick(COLUMNS).to_owned(),
         }

@@ -1,6 +1,7 @@
-//! Guard and drivers against real databases: a SQLite file and a private PostgreSQL server.
+//! Guard and drivers against real databases: a SQLite file, private PostgreSQL and MariaDB servers.
 
 mod chance;
+mod mariadb;
 mod postgres;
 mod properties;
 mod reads;

@@ -7,6 +7,7 @@ use proptest::{
     prelude::{ProptestConfig, any},
     test_runner::{Config, TestRunner},
 };
+use tidegate_schema::model::Engine;
 use tidegate_server::{
     drivers::{self, Driver, Limits},
     guard::{GuardOptions, GuardedDatabase},
@@ -16,14 +17,14 @@ use tokio::runtime::Runtime;
 use crate::{chance::Choices, file, server::PostgresServer};
 
 /// Statements per engine; half a minute in a debug build.
-const CASES: u32 = 1_000;
+pub(crate) const CASES: u32 = 1_000;
 const LIMITS: Limits = Limits {
     rows: 20,
     bytes: 1 << 20,
     time: Duration::from_millis(300),
 };
 
-const SMALL: &str = "
+pub(crate) const SMALL: &str = "
     CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT, city TEXT);
     CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER, total_amount REAL);
     CREATE TABLE products (id INTEGER PRIMARY KEY, name TEXT, price REAL, stock INTEGER);
@@ -40,7 +41,12 @@ fn sqlite_stays_as_it_is() {
         .expect("made");
     let runtime = Runtime::new().expect("a runtime");
     let driver = runtime
-        .block_on(drivers::connect("small", &file(&path), LIMITS.time))
+        .block_on(drivers::connect(
+            "small",
+            &file(&path),
+            LIMITS.time,
+            &std::env::temp_dir(),
+        ))
         .expect("opens");
     // Attacks name relative files; they would land here.
     let here = std::env::current_dir().expect("a folder");
@@ -73,7 +79,7 @@ fn postgres_stays_as_it_is() {
             CREATE FUNCTION wipe() RETURNS int LANGUAGE plpgsql AS $$ BEGIN DELETE FROM orders; RETURN 1; END $$;
             CREATE PROCEDURE wipe_all() LANGUAGE plpgsql AS $$ BEGIN DELETE FROM orders; COMMIT; END $$;";
         owner.batch_execute(functions).await.expect("made");
-        let driver = drivers::connect("small", &server.connection(), Duration::from_secs(5)).await;
+        let driver = drivers::connect("small", &server.connection(), Duration::from_secs(5), &std::env::temp_dir()).await;
         (server, owner, driver.expect("connects"))
     });
     let state = || {
@@ -106,6 +112,32 @@ fn try_all(
     unchanged: impl Fn() -> Result<(), String>,
 ) {
     let guarded = GuardedDatabase::new("small", driver.clone());
+    each_statement(driver.engine(), |sql| {
+        let options = GuardOptions::default();
+        let came = match runtime.block_on(guarded.run(sql, &options, LIMITS)) {
+            Ok(_) => Came::Answered,
+            Err(refusal) if refusal.verdict.allowed => Came::Allowed,
+            Err(_) => Came::Refused,
+        };
+        unchanged().map_err(|why| format!("guarded {sql:?}: {why}"))?;
+        let _ = runtime.block_on(driver.run(sql, LIMITS));
+        unchanged().map_err(|why| format!("bypassed {sql:?}: {why}"))?;
+        Ok(came)
+    });
+}
+
+/// What came of a statement.
+pub(crate) enum Came {
+    /// The guard refused it.
+    Refused,
+    /// The guard allowed it, and the database would not have it.
+    Allowed,
+    /// It ran.
+    Answered,
+}
+
+/// Draws random statements, shrinks the first that fails, and sees to it that there are enough of every kind.
+pub(crate) fn each_statement(engine: Engine, attempt: impl Fn(&str) -> Result<Came, String>) {
     let config: Config = ProptestConfig {
         cases: CASES,
         failure_persistence: None,
@@ -114,25 +146,19 @@ fn try_all(
     let counts = std::cell::Cell::new((0, 0, 0));
     TestRunner::new(config)
         .run(&vec(any::<u16>(), 4..80), |choices| {
-            let sql = Choices::new(&choices).statement(driver.engine());
-            let options = GuardOptions::default();
+            let sql = Choices::new(&choices).statement(engine);
+            let came = attempt(&sql).map_err(proptest::test_runner::TestCaseError::fail)?;
             let (mut allowed, mut refused, mut answered) = counts.get();
-            match runtime.block_on(guarded.run(&sql, &options, LIMITS)) {
-                Ok(_) => {
+            match came {
+                Came::Refused => refused += 1,
+                Came::Allowed => allowed += 1,
+                Came::Answered => {
                     allowed += 1;
                     answered += 1;
                 }
-                Err(refusal) if refusal.verdict.allowed => allowed += 1,
-                Err(_) => refused += 1,
             }
             counts.set((allowed, refused, answered));
-            unchanged().map_err(|why| {
-                proptest::test_runner::TestCaseError::fail(format!("guarded {sql:?}: {why}"))
-            })?;
-            let _ = runtime.block_on(driver.run(&sql, LIMITS));
-            unchanged().map_err(|why| {
-                proptest::test_runner::TestCaseError::fail(format!("bypassed {sql:?}: {why}"))
-            })
+            Ok(())
         })
         .unwrap_or_else(|failure| panic!("{failure}"));
     let (allowed, refused, answered) = counts.get();

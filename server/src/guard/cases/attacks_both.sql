@@ -240,3 +240,17 @@ SELECT $1
 -- nothing but a comment
 ---
 /* nothing but a comment */
+---
+SELECT * FROM FROM orders('x')
+---
+SELECT * FROM customers EXISTS (SELECT load_extension('x'))
+---
+SELECT name FROM customers ordered (SELECT pg_sleep(5))
+---
+SELECT * FROM SELECT sys_exec('id')
+---
+SELECT 1 END; DROP TABLE customers
+---
+SELECT * FROM customers END DROP TABLE customers
+---
+SELECT 'b' END FROM pg_read_file('x')

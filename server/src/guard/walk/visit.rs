@@ -3,13 +3,49 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, Expr, ObjectName, Query, Select, Statement, TableFactor, Value,
-    ValueWithSpan, Visitor,
+    AccessExpr, BinaryOperator, Expr, ForClause, JoinOperator, ObjectName, Query, Select,
+    Statement, TableFactor, Value, ValueWithSpan, Visitor,
 };
-use tidegate_schema::model::Engine;
+use tidegate_schema::model::Dialect;
 
 use super::Walk;
-use crate::guard::functions;
+use crate::guard::functions::{self, Place};
+
+/// Hints behind a table that make SQL Server lock less, or choose an index.
+const HINTS: &[&str] = &[
+    "forcescan",
+    "forceseek",
+    "noexpand",
+    "nolock",
+    "readcommitted",
+    "readpast",
+    "readuncommitted",
+];
+
+impl Walk<'_> {
+    fn hints(&mut self, hints: &[Expr]) {
+        let known = |hint: &Expr| match hint {
+            Expr::Identifier(name) => HINTS.contains(&name.value.to_lowercase().as_str()),
+            _ => false,
+        };
+        if self.dialect != Dialect::TransactSql && !hints.is_empty() {
+            self.refuse("WITH (…) behind a table is of another database; leave it out");
+        } else if !hints.iter().all(known) {
+            self.refuse(
+                "a hint behind a table may lock it; NOLOCK, READPAST and the like are allowed",
+            );
+        }
+    }
+}
+
+/// Whether ClickHouse could take it for a table.
+fn is_name(expr: &Expr) -> bool {
+    match expr {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => true,
+        Expr::Nested(inner) => is_name(inner),
+        _ => false,
+    }
+}
 
 impl Visitor for Walk<'_> {
     type Break = ();
@@ -17,7 +53,7 @@ impl Visitor for Walk<'_> {
     fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<()> {
         self.statements += 1;
         let nested = self.statements > 1 && !matches!(statement, Statement::Query(_));
-        if nested {
+        if nested && self.change != Some(std::ptr::from_ref(statement)) {
             self.refuse("a part of the statement changes rows; only reading is allowed");
         }
         ControlFlow::Continue(())
@@ -38,11 +74,20 @@ impl Visitor for Walk<'_> {
         if !query.locks.is_empty() {
             self.refuse("FOR UPDATE and FOR SHARE lock rows; leave them out");
         }
-        if query.for_clause.is_some()
-            || query.settings.is_some()
-            || query.format_clause.is_some()
-            || !query.pipe_operators.is_empty()
-        {
+        if query.settings.is_some() {
+            self.refuse("SETTINGS may lift the limits of the query; leave it out");
+        }
+        if query.format_clause.is_some() {
+            self.refuse("FORMAT changes how the rows travel; leave it out");
+        }
+        let foreign = match &query.for_clause {
+            Some(ForClause::Xml { .. } | ForClause::Json { .. }) => {
+                self.dialect != Dialect::TransactSql
+            }
+            Some(ForClause::Browse) => true,
+            None => false,
+        };
+        if foreign || !query.pipe_operators.is_empty() {
             self.refuse("the query has a clause of another database; leave it out");
         }
         ControlFlow::Continue(())
@@ -67,27 +112,90 @@ impl Visitor for Walk<'_> {
         }
         if !select.lateral_views.is_empty()
             || !select.connect_by.is_empty()
-            || select.prewhere.is_some()
-            || select.top.is_some()
+            || (select.prewhere.is_some() && self.dialect != Dialect::ClickHouse)
+            || (select.top.is_some() && self.dialect != Dialect::TransactSql)
             || select.value_table_mode.is_some()
         {
             self.refuse("the query has a clause of another database; leave it out");
+        }
+        for join in select.from.iter().flat_map(|table| &table.joins) {
+            if matches!(
+                join.join_operator,
+                JoinOperator::ArrayJoin
+                    | JoinOperator::LeftArrayJoin
+                    | JoinOperator::InnerArrayJoin
+            ) {
+                self.arrays.insert(std::ptr::from_ref(&join.relation));
+            }
         }
         ControlFlow::Continue(())
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-        match factor {
-            TableFactor::Table { name, args: Some(args), .. } => {
-                self.calls.insert(std::ptr::from_ref(name));
-                self.call(name, &args.args);
+        if let TableFactor::Table {
+            args: Some(args), ..
+        } = factor
+            && args.settings.is_some()
+        {
+            self.refuse("SETTINGS may lift the limits of the query; leave it out");
+        }
+        if self.arrays.contains(&std::ptr::from_ref(factor))
+            && let TableFactor::Table { name, args, .. } = factor
+        {
+            self.calls.insert(std::ptr::from_ref(name));
+            if let Some(args) = args {
+                self.call(name, &args.args, Place::Value);
             }
-            TableFactor::Function { name, args, .. } => self.call(name, args),
-            TableFactor::Table { .. }
-            | TableFactor::Derived { .. }
+            return ControlFlow::Continue(());
+        }
+        match factor {
+            TableFactor::Table {
+                name,
+                alias,
+                args,
+                with_hints,
+                ..
+            } => {
+                self.hints(with_hints);
+                // `t SELECT (call('x'))`: to the parser an alias with the names of its columns and their types.
+                let is_word = name.0.last().and_then(|part| part.as_ident()).is_some_and(|ident| {
+                    ident.quote_style.is_none()
+                        && ["select", "from", "where"].contains(&ident.value.to_lowercase().as_str())
+                });
+                if is_word {
+                    self.refuse("SELECT, FROM and WHERE name no table; quote a table of that name");
+                }
+                let odd = alias.iter().flat_map(|alias| &alias.columns).any(|column| {
+                    column.data_type.is_some() || column.name.quote_style == Some('\'')
+                });
+                // A function of the engine may take a list of columns and types.
+                if odd && args.is_none() {
+                    self.refuse("a table's alias takes plain names of columns; leave the list out");
+                }
+                let columns = alias
+                    .as_ref()
+                    .is_some_and(|alias| !alias.columns.is_empty());
+                match args {
+                    Some(args) => {
+                        self.calls.insert(std::ptr::from_ref(name));
+                        self.call(name, &args.args, Place::Table);
+                    }
+                    // There it would be a list of hints.
+                    None if columns && self.dialect == Dialect::TransactSql => {
+                        self.refuse("a table's alias takes no list in parentheses; leave it out");
+                    }
+                    None => {}
+                }
+            }
+            TableFactor::Function { name, args, .. } => self.call(name, args, Place::Table),
+            TableFactor::Derived { .. }
             | TableFactor::TableFunction { .. }
             | TableFactor::UNNEST { .. }
             | TableFactor::NestedJoin { .. } => {}
+            TableFactor::JsonTable { .. } if self.dialect == Dialect::MySql => {}
+            TableFactor::OpenJsonTable { .. } if self.dialect == Dialect::TransactSql => {}
+            TableFactor::Pivot { .. } | TableFactor::Unpivot { .. }
+                if matches!(self.dialect, Dialect::DuckDb | Dialect::TransactSql) => {}
             _ => self.refuse("the FROM clause has a form that is not known to be harmless; use tables and subqueries"),
         }
         ControlFlow::Continue(())
@@ -129,7 +237,7 @@ impl Visitor for Walk<'_> {
                 trim_what,
                 trim_characters,
                 ..
-            } if self.engine == Engine::Sqlite => {
+            } if self.dialect == Dialect::Sqlite => {
                 let sets = trim_what.as_deref().into_iter();
                 let mut sets = sets.chain(trim_characters.iter().flatten());
                 if let Some(reason) = sets.find_map(|set| functions::refused_trim_set(Some(set))) {
@@ -146,8 +254,20 @@ impl Visitor for Walk<'_> {
             {
                 self.refuse("OPERATOR(schema.name) may call any function; use the plain operator");
             }
-            Expr::MatchAgainst { .. } | Expr::Lambda(_) => {
+            Expr::MatchAgainst { .. } if self.dialect != Dialect::MySql => {
                 self.refuse("the query has an expression of another database");
+            }
+            Expr::Lambda(_) if !matches!(self.dialect, Dialect::DuckDb | Dialect::ClickHouse) => {
+                self.refuse("the query has an expression of another database");
+            }
+            Expr::InList { list, .. } if self.dialect == Dialect::ClickHouse => {
+                if let [one] = list.as_slice()
+                    && is_name(one)
+                {
+                    self.refuse(
+                        "a name behind IN may be a table's; write IN (SELECT … FROM table)",
+                    );
+                }
             }
             _ => {}
         }
