@@ -12,8 +12,16 @@ use crate::{
     clock::Clock,
     config::Config,
     services::{
-        chat::Chat, conversations::Conversations, databases::Databases, datasources::Datasources,
-        keys::Keys, models::Models, running::Running, sql::Sql,
+        chat::Chat,
+        conversations::Conversations,
+        databases::{Databases, Keeper},
+        datasources::Datasources,
+        examples::{Examples, Memories},
+        exports::Exports,
+        keys::Keys,
+        models::Models,
+        running::Running,
+        sql::Sql,
     },
     workers::registry::Registry,
 };
@@ -34,8 +42,12 @@ pub struct Parts {
     pub registry: Registry,
     /// Open connections to datasources.
     pub databases: Databases,
+    /// Questions with their queries, as they are kept.
+    pub memories: Memories,
     /// Turns under way at once.
     pub turns: Arc<Semaphore>,
+    /// Exports under way at once.
+    pub exports: Arc<Semaphore>,
     /// Turns under way by conversation.
     pub running: Running,
     /// Work that must be finished before the process ends.
@@ -82,16 +94,33 @@ impl App {
         };
         let store = Store::open(&url, sealer).await?;
         let turns = Arc::new(Semaphore::new(config.limits.turns));
+        let exports = Arc::new(Semaphore::new(config.limits.exports));
+        let registry = Registry::new();
+        let tasks = TaskTracker::new();
+        let stopping = CancellationToken::new();
+        let databases = Databases::new(
+            Duration::from_secs(config.limits.connect_seconds),
+            Keeper {
+                files: data_dir.join("files"),
+                store: store.clone(),
+                registry: registry.clone(),
+                clock: clock.clone(),
+                tasks: tasks.clone(),
+                stopping: stopping.clone(),
+            },
+        );
         Ok(Self(Arc::new(Parts {
-            registry: Registry::new(),
-            databases: Databases::new(Duration::from_secs(config.limits.connect_seconds)),
+            registry,
+            databases,
             host_name: host_name(),
             store,
             clock,
+            memories: Memories::default(),
             turns,
+            exports,
             running: Running::default(),
-            tasks: TaskTracker::new(),
-            stopping: CancellationToken::new(),
+            tasks,
+            stopping,
             config,
         })))
     }
@@ -157,6 +186,16 @@ impl App {
     /// Guarded SQL written by people.
     pub fn sql(&self) -> Sql<'_> {
         Sql(self)
+    }
+
+    /// Examples.
+    pub fn examples(&self) -> Examples<'_> {
+        Examples(self)
+    }
+
+    /// Results as files.
+    pub fn exports(&self) -> Exports<'_> {
+        Exports(self)
     }
 
     /// API keys.

@@ -90,6 +90,14 @@ pub struct Limits {
     pub turn_seconds: u64,
     /// Turns at once.
     pub turns: usize,
+    /// Rows of an export.
+    pub export_rows: usize,
+    /// Bytes of an export.
+    pub export_bytes: usize,
+    /// Seconds of an export's query.
+    pub export_seconds: u64,
+    /// Exports at once.
+    pub exports: usize,
 }
 
 /// The ask pipeline.

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use tidegate_schema::{
     Error, Result,
-    model::{Catalogue, Cell, ChatEvent, Evidence, RowSet, Stage, Verdict, cut_words},
+    model::{
+        Catalogue, Cell, ChatEvent, Evidence, Example, RecalledExample, RowSet, Stage, Verdict,
+        cut_words,
+    },
 };
 
 use super::{
@@ -13,8 +16,13 @@ use super::{
 use crate::{
     drivers::Limits,
     guard::{GuardOptions, GuardedDatabase, Refusal},
+    linking::Linker,
     workers::{GenerateRequest, LanguageModel, PromptMessage, ResponseFormat, Speaker, SqlTask},
 };
+
+/// Characters of schema shown to a model that answers questions alone, where not all of it is: it reads every column
+/// anew for each choice of tables, and is the surer the less there is to mistake.
+const CHARS_FOR_SQL_ONLY: usize = 6_000;
 
 /// What a turn of this scene takes.
 pub struct DataTurn {
@@ -24,8 +32,14 @@ pub struct DataTurn {
     pub memory: Memory,
     /// Name of the datasource.
     pub datasource: String,
-    /// Its structure.
+    /// Its structure, as far as the caller may know it.
     pub catalogue: Arc<Catalogue>,
+    /// Finds the tables of a question where the structure is too large to be shown whole.
+    pub linker: Linker,
+    /// What the caller may read.
+    pub options: GuardOptions,
+    /// Questions like this one with the queries that answered them.
+    pub examples: Vec<RecalledExample>,
     /// Its guarded connection.
     pub database: Arc<GuardedDatabase>,
     /// Who writes the SQL.
@@ -47,10 +61,11 @@ pub struct DataTurn {
 /// Answers one question. Every statement stands in `ledger`, whatever ends the turn.
 pub async fn answer(turn: DataTurn, emitter: &Emitter, ledger: &Ledger) -> Result<Outcome> {
     let mut clock = StageClock::new();
-    let tables = prompt::choose_tables(&turn.catalogue, &turn.question, turn.schema_chars);
+    let metadata = turn.model.metadata();
+    let tables = choose_tables(&turn, metadata.sql_only).await;
     let names: Vec<String> = tables
         .iter()
-        .map(|&i| turn.catalogue.tables[i].name.clone())
+        .map(|&i| turn.catalogue.tables[i].full_name())
         .collect();
     emitter
         .emit(ChatEvent::Schema {
@@ -65,9 +80,10 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter, ledger: &Ledger) -> Resul
     });
     let engine = turn.database.engine();
     let schema = prompt::schema_text(&turn.catalogue, &tables);
+    let examples = examples(&turn);
     let mut messages = vec![PromptMessage {
         speaker: Speaker::System,
-        text: prompt::system(engine, &schema, turn.today, turn.limits.rows)?,
+        text: prompt::system(engine, &schema, &examples, turn.today, turn.limits.rows)?,
     }];
     messages.extend(turn.memory.iter().cloned());
     messages.push(PromptMessage {
@@ -76,7 +92,6 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter, ledger: &Ledger) -> Resul
     });
     clock.end(Stage::Schema);
 
-    let metadata = turn.model.metadata();
     let mut outcome = Outcome {
         evidence: Evidence {
             datasource: turn.datasource.clone(),
@@ -87,6 +102,7 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter, ledger: &Ledger) -> Resul
         ..Outcome::default()
     };
     let mut round = 0;
+    let mut remembered = remembered(&turn);
     loop {
         let request = GenerateRequest {
             messages: messages.clone(),
@@ -103,7 +119,13 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter, ledger: &Ledger) -> Resul
                 today: turn.today,
             }),
         };
-        let gathered = gather(turn.model.as_ref(), request, emitter, false).await?;
+        // What was kept as the answer to this very question is tried before the model is asked.
+        let known = remembered.take();
+        let is_known = known.is_some();
+        let gathered = match known {
+            Some(known) => known,
+            None => gather(turn.model.as_ref(), request, emitter, false).await?,
+        };
         clock.end(Stage::Write);
         outcome.usage.prompt_tokens += gathered.usage.prompt_tokens;
         outcome.usage.completion_tokens += gathered.usage.completion_tokens;
@@ -147,6 +169,8 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter, ledger: &Ledger) -> Resul
                 outcome.problem = None;
                 break;
             }
+            // It does not run any more: the model is asked after all.
+            Err(_) if is_known => outcome.evidence.sql = None,
             Err(refusal) => {
                 let Refusal { verdict, error } = refusal;
                 emitter.emit(ChatEvent::Verdict(verdict.clone())).await;
@@ -182,6 +206,59 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter, ledger: &Ledger) -> Resul
     Ok(outcome)
 }
 
+/// The tables shown: all where they fit, else those the question is about.
+async fn choose_tables(turn: &DataTurn, sql_only: bool) -> Vec<usize> {
+    if prompt::fits(&turn.catalogue, turn.schema_chars) {
+        return (0..turn.catalogue.tables.len()).collect();
+    }
+    let budget = if sql_only {
+        turn.schema_chars.min(CHARS_FOR_SQL_ONLY)
+    } else {
+        turn.schema_chars
+    };
+    // A question that follows on another ("and by month?") is about what that one named.
+    let before = turn
+        .memory
+        .iter()
+        .rev()
+        .find(|message| message.speaker == Speaker::User);
+    let asked = before.map_or_else(
+        || turn.question.clone(),
+        |before| format!("{}\n{}", turn.question, before.text),
+    );
+    let ranked = turn.linker.recall(&turn.catalogue, &asked).await;
+    prompt::choose_tables(&turn.catalogue, &ranked, budget)
+}
+
+/// The query that was kept for this very question, as a model would say it. Within a conversation the same words may
+/// mean something else.
+fn remembered(turn: &DataTurn) -> Option<Gathered> {
+    if !turn.memory.is_empty() {
+        return None;
+    }
+    let known = turn.examples.iter().find(|recalled| recalled.exact)?;
+    let text = serde_json::json!({
+        "thoughts": "This query was kept as the answer to this question.",
+        "direct_response": "",
+        "sql": known.example.sql,
+        "display_type": "",
+    });
+    Some(Gathered {
+        text: text.to_string(),
+        ..Gathered::default()
+    })
+}
+
+/// The examples that the caller could have run: others would name what is hidden from him.
+fn examples(turn: &DataTurn) -> Vec<Example> {
+    turn.examples
+        .iter()
+        .map(|recalled| &recalled.example)
+        .filter(|example| turn.database.judge(&example.sql, &turn.options).allowed)
+        .cloned()
+        .collect()
+}
+
 /// A candidate that was run, and what came of it.
 struct Chosen {
     sql: String,
@@ -197,15 +274,14 @@ async fn try_candidates(
     ledger: &Ledger,
     clock: &mut StageClock,
 ) -> Chosen {
-    let options = GuardOptions::default();
     let mut best: Option<Chosen> = None;
     for candidate in
         std::iter::once(sql).chain(gathered.alternatives.iter().map(|other| other.sql.as_str()))
     {
-        // Judged here too: of a statement that is cut off the log still says whether it was allowed.
-        let verdict = turn.database.judge(candidate, &options);
-        let number = ledger.begin(&turn.datasource, candidate, verdict);
-        let ran = turn.database.run(candidate, &options, turn.limits).await;
+        // Before it runs: of a statement that is cut off the log still says whether it was allowed.
+        let judged = turn.database.judged(candidate, &turn.options);
+        let number = ledger.begin(&turn.datasource, candidate, judged.verdict().clone());
+        let ran = turn.database.run_judged(judged, turn.limits).await;
         ledger.end(number, &ran);
         clock.end(Stage::Run);
         let found = matches!(&ran, Ok((_, rows)) if finds_something(rows));

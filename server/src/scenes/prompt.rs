@@ -1,103 +1,45 @@
 //! Prompts: which tables a model is shown, and the texts around them.
 
-use std::collections::{BTreeSet, HashMap};
-
-use minijinja::{Environment, context};
+use minijinja::{Environment, Value, context};
 use tidegate_schema::{
     Error, Result,
-    model::{Catalogue, CatalogueTable, Engine},
+    model::{Catalogue, CatalogueTable, Dialect, Engine, Example},
 };
 
 /// Most sampled values shown per column.
 const SHOWN_VALUES: usize = 12;
+/// Longest example shown, its question and its query each in characters: a longer one teaches little for its room.
+const EXAMPLE_CHARS: usize = 1_500;
 
-/// Tables chosen for a question, as positions in the catalogue: all when their text fits `budget` characters,
-/// else those whose words the question shares, closed over foreign keys. A table is shown whole or not at all.
-pub fn choose_tables(catalogue: &Catalogue, question: &str, budget: usize) -> Vec<usize> {
-    let sizes: Vec<usize> = catalogue
-        .tables
-        .iter()
-        .map(|table| table_text(table).len())
-        .collect();
-    if sizes.iter().sum::<usize>() <= budget {
-        return (0..catalogue.tables.len()).collect();
+/// Whether the text of all tables fits `budget` bytes.
+pub fn fits(catalogue: &Catalogue, budget: usize) -> bool {
+    let mut left = budget;
+    for table in &catalogue.tables {
+        // A large schema is not written out only to be thrown away.
+        let Some(rest) = left.checked_sub(table_text(table).len()) else {
+            return false;
+        };
+        left = rest;
     }
-    let asked = words(question);
-    let mut frequency: HashMap<String, usize> = HashMap::new();
-    let table_words: Vec<BTreeSet<String>> = catalogue
-        .tables
-        .iter()
-        .map(|table| {
-            let found = words(&table_text(table));
-            for word in &found {
-                *frequency.entry(word.clone()).or_default() += 1;
-            }
-            found
-        })
-        .collect();
-    let mut ranked: Vec<(f64, usize)> = table_words
-        .iter()
-        .enumerate()
-        .map(|(i, found)| {
-            let name = words(&catalogue.tables[i].name);
-            let score: f64 = asked
-                .intersection(found)
-                .map(|word| {
-                    let rarity =
-                        (catalogue.tables.len() as f64 / frequency[word] as f64).ln() + 0.1;
-                    if name.contains(word) {
-                        3.0 * rarity
-                    } else {
-                        rarity
-                    }
-                })
-                .sum();
-            (score, i)
-        })
-        .collect();
-    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let mut chosen = BTreeSet::new();
-    let mut used = 0;
-    for (_, start) in ranked {
-        let mut wanted = vec![start];
-        wanted.extend(referred(catalogue, start));
-        let extra: usize = wanted
-            .iter()
-            .filter(|i| !chosen.contains(*i))
-            .map(|&i| sizes[i])
-            .sum();
-        if used + extra > budget && !chosen.is_empty() {
-            continue;
-        }
-        used += extra;
-        chosen.extend(wanted);
-        if used >= budget {
-            break;
-        }
-    }
-    chosen.into_iter().collect()
+    true
 }
 
-/// Tables a table's foreign keys lead to.
-fn referred(catalogue: &Catalogue, table: usize) -> Vec<usize> {
-    catalogue.tables[table]
-        .foreign_keys
-        .iter()
-        .filter_map(|key| {
-            catalogue.tables.iter().position(|other| {
-                other.name == key.references_table && other.schema == key.references_schema
-            })
-        })
-        .collect()
-}
-
-/// Lower-case words of a text, without a plural s.
-fn words(text: &str) -> BTreeSet<String> {
-    tidegate_sqlmodel::schema::identifier_words(text)
-        .into_iter()
-        .filter(|word| word.len() > 2)
-        .map(|word| word.strip_suffix('s').map_or(word.clone(), str::to_owned))
-        .collect()
+/// The tables shown, as positions in the catalogue in its order: of `ranked` in turn each that still fits `budget`
+/// bytes. A table is shown whole or not at all; one that is too large by itself is shown alone if it is the first.
+pub fn choose_tables(catalogue: &Catalogue, ranked: &[usize], budget: usize) -> Vec<usize> {
+    let mut chosen = Vec::new();
+    let mut left = budget;
+    for &at in ranked {
+        let size = table_text(&catalogue.tables[at]).len();
+        if size <= left {
+            left -= size;
+            chosen.push(at);
+        } else if chosen.is_empty() {
+            return vec![at];
+        }
+    }
+    chosen.sort_unstable();
+    chosen
 }
 
 /// The chosen tables as text for a model.
@@ -113,10 +55,7 @@ fn table_text(table: &CatalogueTable) -> String {
     use std::fmt::Write as _;
 
     let mut text = String::new();
-    let name = table.schema.as_ref().map_or(table.name.clone(), |schema| {
-        format!("{schema}.{}", table.name)
-    });
-    let _ = write!(text, "{name}(");
+    let _ = write!(text, "{}(", table.full_name());
     for (i, column) in table.columns.iter().enumerate() {
         let _ = write!(
             text,
@@ -133,9 +72,13 @@ fn table_text(table: &CatalogueTable) -> String {
             .iter()
             .find(|key| key.columns == [column.name.clone()])
         {
+            text.push_str(" -> ");
+            if let Some(schema) = &key.references_schema {
+                let _ = write!(text, "{schema}.");
+            }
             let _ = write!(
                 text,
-                " -> {}.{}",
+                "{}.{}",
                 key.references_table,
                 key.references_columns.join(",")
             );
@@ -167,12 +110,24 @@ fn table_text(table: &CatalogueTable) -> String {
 }
 
 fn notes(engine: Engine) -> &'static str {
-    match engine {
-        Engine::Sqlite => {
+    match engine.dialect() {
+        Dialect::Sqlite => {
             "\n- SQLite: dates are text as 'YYYY-MM-DD'; use strftime('%Y-%m', d) for months, date ranges as d >= '2024-01-01' AND d < '2025-01-01'."
         }
-        Engine::Postgres => {
+        Dialect::Postgres => {
             "\n- PostgreSQL: use to_char(d, 'YYYY-MM') or date_trunc for months, ILIKE for text ignoring case."
+        }
+        Dialect::MySql => {
+            "\n- MySQL: quote names with backticks; use DATE_FORMAT(d, '%Y-%m') for months, LIMIT for the number of rows; LIKE ignores case."
+        }
+        Dialect::DuckDb => {
+            "\n- DuckDB: use strftime(d, '%Y-%m') or date_trunc for months, ILIKE for text ignoring case."
+        }
+        Dialect::ClickHouse => {
+            "\n- ClickHouse: use toYYYYMM(d) or toStartOfMonth(d) for months, countIf and sumIf for conditions, ILIKE for text ignoring case."
+        }
+        Dialect::TransactSql => {
+            "\n- SQL Server: quote names with brackets; use SELECT TOP (n) instead of LIMIT, FORMAT(d, 'yyyy-MM') for months, a + b to join texts."
         }
     }
 }
@@ -183,20 +138,32 @@ fn render(template: &str, values: minijinja::Value) -> Result<String> {
         .map_err(|e| Error::internal("rendering a prompt", e))
 }
 
-/// The system message for a question about a database.
+/// The system message for a question about a database, with questions like it and the queries that answered them.
 pub fn system(
     engine: Engine,
     schema: &str,
+    examples: &[Example],
     today: chrono::NaiveDate,
     most_rows: usize,
 ) -> Result<String> {
-    let dialect = match engine {
-        Engine::Sqlite => "SQLite",
-        Engine::Postgres => "PostgreSQL",
+    let dialect = engine.title();
+    let short = |text: &str| text.chars().nth(EXAMPLE_CHARS).is_none();
+    let examples: Vec<Value> = examples
+        .iter()
+        .filter(|example| short(&example.question) && short(&example.sql))
+        .map(|example| {
+            context! { question => one_line(&example.question), sql => example.sql.as_str() }
+        })
+        .collect();
+    let values = context! {
+        dialect, schema, examples, notes => notes(engine), today => today.to_string(), most_rows
     };
-    let values =
-        context! { dialect, schema, notes => notes(engine), today => today.to_string(), most_rows };
     render(include_str!("prompts/data.j2"), values)
+}
+
+/// A text without its line breaks.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The message that hands an error back.
@@ -234,24 +201,76 @@ mod tests {
         }
     }
 
+    fn is_whole(catalogue: &Catalogue, budget: usize) -> bool {
+        let whole: usize = catalogue.tables.iter().map(|t| table_text(t).len()).sum();
+        whole <= budget
+    }
+
     #[test]
     fn a_small_schema_is_shown_whole() {
         let catalogue = Catalogue {
             tables: vec![table("a", &["x"], None), table("b", &["y"], None)],
         };
-        assert_eq!(choose_tables(&catalogue, "anything", 1000), [0, 1]);
+        for budget in [0, 1, 10, 20, 1000] {
+            assert_eq!(fits(&catalogue, budget), is_whole(&catalogue, budget));
+        }
+        assert!(fits(&catalogue, 1000));
     }
 
     #[test]
-    fn a_large_schema_is_cut_at_tables_and_closed_over_foreign_keys() {
-        let mut tables: Vec<CatalogueTable> = (0..200)
-            .map(|i| table(&format!("noise_{i}"), &["alpha", "beta"], None))
-            .collect();
-        tables.push(table("invoices", &["client_id", "amount"], Some("clients")));
-        tables.push(table("clients", &["id", "name"], None));
-        let catalogue = Catalogue { tables };
-        let chosen = choose_tables(&catalogue, "total amount of the invoices", 400);
-        assert!(chosen.contains(&200) && chosen.contains(&201), "{chosen:?}");
-        assert!(chosen.len() < 50);
+    fn a_large_schema_is_cut_at_tables_in_the_order_of_their_rank() {
+        let catalogue = Catalogue {
+            tables: vec![
+                table("small", &["a"], None),
+                table("huge", &["a_very_long_column_name"; 40], None),
+                table("invoices", &["client_id", "amount"], Some("clients")),
+                table("clients", &["id", "name"], None),
+            ],
+        };
+        assert_eq!(choose_tables(&catalogue, &[3, 1, 2, 0], 400), [0, 2, 3]);
+        assert_eq!(choose_tables(&catalogue, &[2, 3, 0], 60), [2]);
+        assert_eq!(
+            choose_tables(&catalogue, &[1, 2, 3], 400),
+            [1],
+            "one that is too large is shown whole, and alone"
+        );
+        assert!(choose_tables(&catalogue, &[], 400).is_empty());
+    }
+
+    #[test]
+    fn keys_name_the_schema_they_lead_to() {
+        let mut invoices = table("invoices", &["client_id"], Some("clients"));
+        invoices.schema = Some("fin".to_owned());
+        invoices.foreign_keys[0].references_schema = Some("crm".to_owned());
+        assert_eq!(
+            table_text(&invoices),
+            "fin.invoices(client_id TEXT -> crm.clients.id)"
+        );
+    }
+
+    #[test]
+    fn examples_stand_in_the_prompt_and_leave_no_trace_where_there_are_none() {
+        let today = chrono::NaiveDate::default();
+        let prompt = |examples: &[Example]| {
+            system(Engine::Sqlite, "t(a)", examples, today, 10).expect("rendered")
+        };
+        let plain = prompt(&[]);
+        assert!(plain.contains("- Today is 1970-01-01.\n\nAnswer with one JSON object"));
+        let example = |question: &str, sql: &str| Example {
+            id: tidegate_schema::model::ExampleId(1),
+            datasource: tidegate_schema::ids::DatasourceId(1),
+            question: question.to_owned(),
+            sql: sql.to_owned(),
+            tables: Vec::new(),
+            source: tidegate_schema::model::ExampleSource::Given,
+            created_at: chrono::DateTime::UNIX_EPOCH,
+            used: 0,
+        };
+        let told = prompt(&[
+            example("how\nmany?", "SELECT count(*)\nFROM t"),
+            example("too long", &"x".repeat(EXAMPLE_CHARS + 1)),
+        ]);
+        assert!(told.contains("Question: how many?\nQuery: SELECT count(*)\nFROM t\n\nAnswer"));
+        assert!(!told.contains("too long"));
     }
 }

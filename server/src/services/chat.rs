@@ -27,6 +27,8 @@ use crate::{
 
 /// Events told before the teller waits for the listener.
 const BACKLOG: usize = 64;
+/// Examples from earlier questions that a model is shown.
+const EXAMPLES: usize = 4;
 /// Bytes of text in a token, as tokenizers of English and SQL come to on average.
 const BYTES_A_TOKEN: usize = 4;
 
@@ -208,8 +210,14 @@ impl Chat<'_> {
                     question: request.text.clone(),
                     memory,
                     datasource: datasource.name.clone(),
-                    catalogue: app.databases.catalogue(&datasource).await?,
+                    catalogue: app.datasources().catalogue(caller, name).await?,
+                    linker: app.databases.linker(&datasource).await,
                     database: app.databases.get(&datasource).await?,
+                    options: app.datasources().guard_options(caller, &datasource),
+                    examples: app
+                        .examples()
+                        .recall(caller, &datasource, &request.text, EXAMPLES)
+                        .await,
                     model,
                     limits: app.sql().limits(),
                     schema_chars: schema_budget(

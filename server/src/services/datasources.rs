@@ -11,7 +11,12 @@ use tidegate_schema::{
     },
 };
 
-use crate::{app::App, sample};
+use crate::{app::App, guard::GuardOptions, sample};
+
+/// Names listed where none is like the one asked for.
+const MOST_LISTED: usize = 20;
+/// How alike two names are, from 0 to 1, if one may be meant for the other.
+const ALIKE: f64 = 0.7;
 
 /// Name of the sample database.
 pub const SAMPLE: &str = "shop";
@@ -44,18 +49,8 @@ impl Datasources<'_> {
             .into_iter()
             .map(|d| d.name)
             .collect();
-        let hint = names
-            .iter()
-            .map(|known| (strsim::jaro_winkler(known, name), known))
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(score, nearest)| {
-                if score > 0.7 {
-                    format!("did you mean '{nearest}'?")
-                } else {
-                    format!("there is: {}", names.join(", "))
-                }
-            })
-            .or_else(|| Some("add one with `tidegate db add`".to_owned()));
+        let hint =
+            nearest(&names, name).or_else(|| Some("add one with `tidegate db add`".to_owned()));
         Err(Error::NotFound {
             what: "datasource",
             name: name.to_owned(),
@@ -114,12 +109,33 @@ impl Datasources<'_> {
         Ok(changed)
     }
 
+    /// Lets statements that change rows through to a datasource, or no longer. Each of them still needs a grant to
+    /// write and a confirmation.
+    pub async fn mark_writable(
+        &self,
+        caller: &Caller,
+        name: &str,
+        writable: bool,
+    ) -> Result<Datasource> {
+        caller.may(Act::ManageDatasources)?;
+        self.get(caller, name).await?;
+        self.0
+            .store
+            .mark_writable(name, writable, self.0.clock.now())
+            .await?
+            .ok_or_else(|| Error::not_found("datasource", name))
+    }
+
     /// Removes a datasource; the database itself is left alone. Answers whether there was one.
     pub async fn delete(&self, caller: &Caller, name: &str) -> Result<bool> {
         caller.may(Act::ManageDatasources)?;
         caller.may_use(name)?;
+        let known = self.0.store.find_datasource(name).await?;
         let deleted = self.0.store.delete_datasource(name).await?;
         self.0.databases.forget(name).await;
+        if let Some(known) = known {
+            self.0.databases.forget_files(known.connection).await;
+        }
         Ok(deleted)
     }
 
@@ -129,10 +145,29 @@ impl Datasources<'_> {
         self.0.databases.probe(name, connection).await
     }
 
-    /// Tables and columns of a datasource.
+    /// Tables and columns of a datasource, as far as the caller may use them: what is not granted is not shown.
     pub async fn catalogue(&self, caller: &Caller, name: &str) -> Result<Arc<Catalogue>> {
         let datasource = self.get(caller, name).await?;
-        self.0.databases.catalogue(&datasource).await
+        let whole = self.0.databases.catalogue(&datasource).await?;
+        Ok(match caller.tables_of(name) {
+            None => whole,
+            granted => Arc::new(whole.granted(granted)),
+        })
+    }
+
+    /// What the guard is to let through for a caller: reading the granted tables of a datasource.
+    pub fn guard_options(&self, caller: &Caller, datasource: &Datasource) -> GuardOptions {
+        GuardOptions {
+            allowed_tables: caller.tables_of(&datasource.name).cloned(),
+            database: Some(datasource.connection.database.clone()).filter(|name| !name.is_empty()),
+            ..GuardOptions::default()
+        }
+    }
+
+    /// How many tables and views a datasource had when they were last read; the database is not asked.
+    pub async fn tables_known(&self, datasource: &Datasource) -> Result<Option<usize>> {
+        let kept = self.0.store.find_catalogue(datasource.id).await?;
+        Ok(kept.map(|kept| kept.catalogue.tables.len()))
     }
 
     /// Makes the sample database's file and registers it, if either is missing.
@@ -173,6 +208,23 @@ impl Datasources<'_> {
     }
 }
 
+/// The name most like the one asked for, or those there are; nothing where there are none.
+pub(super) fn nearest(names: &[String], wanted: &str) -> Option<String> {
+    let (score, name) = names
+        .iter()
+        .map(|known| (strsim::jaro_winkler(known, wanted), known))
+        .max_by(|a, b| a.0.total_cmp(&b.0))?;
+    if score > ALIKE {
+        return Some(format!("did you mean '{name}'?"));
+    }
+    let more = match names.len().saturating_sub(MOST_LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let listed = &names[..names.len().min(MOST_LISTED)];
+    Some(format!("there is: {}{more}", listed.join(", ")))
+}
+
 fn check_name(name: &str) -> Result<()> {
     let field = "db_name";
     if name.trim().is_empty() {
@@ -185,4 +237,26 @@ fn check_name(name: &str) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_told_or_else_what_there_is() {
+        let names = |count: usize| -> Vec<String> {
+            ["orders", "people"]
+                .into_iter()
+                .map(str::to_owned)
+                .chain((2..count).map(|n| format!("t{n}")))
+                .collect()
+        };
+        let told = |count, wanted| nearest(&names(count), wanted);
+        assert_eq!(told(2, "ordres").as_deref(), Some("did you mean 'orders'?"));
+        assert_eq!(told(2, "x").as_deref(), Some("there is: orders, people"));
+        let many = told(2_500, "zzz").expect("told");
+        assert!(many.ends_with("t19 and 2480 more"), "{many}");
+        assert_eq!(nearest(&[], "x"), None);
+    }
 }

@@ -1,13 +1,15 @@
 //! API keys: made, listed, revoked, and turned into a [`Caller`].
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use sha2::{Digest as _, Sha256};
 use tidegate_schema::{
     Error, Result,
     ids::KeyId,
-    model::{Act, ApiKey, Caller, NewApiKey},
+    model::{Act, ApiKey, Caller, Catalogue, CatalogueTable, Grant, NewApiKey},
 };
 
-use super::check_id;
+use super::{check_id, datasources::nearest};
 use crate::app::App;
 
 /// What every key begins with, so that leaked ones can be recognised.
@@ -16,14 +18,151 @@ const PREFIX: &str = "tg-";
 /// The service.
 pub struct Keys<'a>(pub(crate) &'a App);
 
+/// What a key is to be granted, as a person writes it.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Datasources to read; all of their tables, unless `tables` names some.
+    pub datasources: Vec<String>,
+    /// Tables, each as `datasource.table`: of a datasource named here, those alone.
+    pub tables: Vec<String>,
+    /// Datasources whose rows it may change too.
+    pub writes: Vec<String>,
+}
+
 impl Keys<'_> {
+    /// Reads what is wanted against the datasources and tables there are; `None` where nothing is named, which
+    /// grants reading everything.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] with the nearest name for a datasource or a table that is unknown.
+    pub async fn grants(&self, caller: &Caller, wanted: &Wanted) -> Result<Option<Vec<Grant>>> {
+        caller.may(Act::ManageKeys)?;
+        let mut grants: BTreeMap<String, Grant> = BTreeMap::new();
+        for name in wanted.datasources.iter().chain(&wanted.writes) {
+            let name = self.0.datasources().get(caller, name).await?.name;
+            grants
+                .entry(name.clone())
+                .or_insert_with(|| Grant::reading(name));
+        }
+        for written in &wanted.tables {
+            let (name, table) = self.table(caller, written).await?;
+            let grant = grants
+                .entry(name.clone())
+                .or_insert_with(|| Grant::reading(name));
+            grant.tables.get_or_insert_default().insert(table);
+        }
+        for name in &wanted.writes {
+            if let Some(grant) = grants.get_mut(name) {
+                grant.write = true;
+            }
+        }
+        Ok((!grants.is_empty()).then(|| grants.into_values().collect()))
+    }
+
+    /// The datasource and the table that `datasource.table` means, as both are spelled. Either may have dots in its
+    /// name.
+    async fn table(&self, caller: &Caller, written: &str) -> Result<(String, String)> {
+        let datasources = self.0.datasources();
+        let known: BTreeSet<String> = datasources
+            .list(caller)
+            .await?
+            .into_iter()
+            .map(|datasource| datasource.name)
+            .collect();
+        let Some((first, _)) = written.split_once('.') else {
+            return Err(Error::invalid(
+                "table",
+                format!("'{written}' names no datasource; write datasource.table, as shop.orders"),
+            ));
+        };
+        let mut found = Vec::new();
+        let mut names = Vec::new();
+        for (dot, _) in written.match_indices('.') {
+            let (name, table) = (&written[..dot], &written[dot + 1..]);
+            if !known.contains(name) {
+                continue;
+            }
+            let catalogue = datasources.catalogue(caller, name).await?;
+            names.extend(
+                catalogue
+                    .tables
+                    .iter()
+                    .map(|known| format!("{name}.{}", full_name(known))),
+            );
+            if let Some(table) = spelled(&catalogue, table) {
+                found.push((name.to_owned(), table));
+            }
+        }
+        match (found.pop(), found.pop()) {
+            (Some(only), None) => Ok(only),
+            (Some((one, _)), Some((other, _))) => Err(Error::invalid(
+                "table",
+                format!(
+                    "'{written}' is a table of '{one}' and one of '{other}'; grant it under another name"
+                ),
+            )),
+            (None, _) => {
+                // Says which datasource comes nearest, where it is that which is unknown.
+                if names.is_empty() {
+                    datasources.get(caller, first).await?;
+                }
+                Err(no_table(written, &names))
+            }
+        }
+    }
+
+    /// Refuses grants on what is not there, and those of more than the maker of the key may do.
+    async fn check(&self, caller: &Caller, grants: Option<&[Grant]>) -> Result<()> {
+        let beyond = |what: &str| Error::Forbidden {
+            reason: format!("a key cannot grant what its maker may not do: {what}"),
+        };
+        let Some(grants) = grants else {
+            return match caller.grants {
+                Some(_) => Err(beyond("read every datasource; name those it is for")),
+                None => Ok(()),
+            };
+        };
+        let mut seen = BTreeSet::new();
+        for Grant {
+            datasource,
+            tables,
+            write,
+        } in grants
+        {
+            if !seen.insert(datasource) {
+                return Err(Error::invalid(
+                    "grants",
+                    format!("name the datasource '{datasource}' twice; put them into one"),
+                ));
+            }
+            self.0.datasources().get(caller, datasource).await?;
+            if *write && !caller.may_write(datasource) {
+                return Err(beyond(&format!("change rows of '{datasource}'")));
+            }
+            let Some(tables) = tables else {
+                if caller.tables_of(datasource).is_some() {
+                    return Err(beyond(&format!(
+                        "read every table of '{datasource}'; name those it is for"
+                    )));
+                }
+                continue;
+            };
+            let catalogue = self.0.datasources().catalogue(caller, datasource).await?;
+            let names: Vec<String> = catalogue.tables.iter().map(full_name).collect();
+            if let Some(unknown) = tables.iter().find(|table| !names.contains(table)) {
+                return Err(no_table(unknown, &names));
+            }
+        }
+        Ok(())
+    }
+
     /// Makes a key and returns it with its record. The key itself is nowhere else: only its hash is stored.
     pub async fn create(
         &self,
         caller: &Caller,
         name: &str,
         admin: bool,
-        datasources: Option<Vec<String>>,
+        grants: Option<Vec<Grant>>,
     ) -> Result<(String, ApiKey)> {
         caller.may(Act::ManageKeys)?;
         if name.trim().is_empty() {
@@ -32,6 +171,7 @@ impl Keys<'_> {
                 "must not be empty: it tells keys apart in the list",
             ));
         }
+        self.check(caller, grants.as_deref()).await?;
         let secret: [u8; 32] = rand::random();
         let key = format!("{PREFIX}{}", hex::encode(secret));
         let record = self
@@ -43,7 +183,7 @@ impl Keys<'_> {
                 prefix: key.chars().take(PREFIX.len() + 6).collect(),
                 hash: hash(&key),
                 admin,
-                datasources,
+                grants,
                 created_at: self.0.clock.now(),
             })
             .await?;
@@ -85,7 +225,8 @@ impl Keys<'_> {
 
     /// Who presents this bearer token, or nothing, over a listener that is on loopback or not.
     ///
-    /// No key in force and loopback (or `server.open`): everything is allowed. Else a good key is needed.
+    /// No key in force and loopback: everything is allowed; with `server.open`, all but changing rows. Else a good
+    /// key is needed.
     pub async fn identify(
         &self,
         bearer: Option<&str>,
@@ -95,8 +236,11 @@ impl Keys<'_> {
         let user = user.filter(|name| !name.trim().is_empty()).unwrap_or("001");
         check_id("user-id", user)?;
         if !self.in_use().await? {
-            if loopback || self.0.config.server.open {
+            if loopback {
                 return Ok(Caller::local(user));
+            }
+            if self.0.config.server.open {
+                return Ok(Caller::open(user));
             }
             return Err(Error::Unauthenticated {
                 reason: "no key is configured on this server; make one with `tidegate key create`"
@@ -125,12 +269,67 @@ impl Keys<'_> {
             key: Some(key.id),
             user: user.to_owned(),
             acts,
-            datasources: key.datasources,
+            grants: key.grants,
+            local: false,
         })
+    }
+}
+
+/// A table's name as grants have it.
+fn full_name(table: &CatalogueTable) -> String {
+    table.schema.as_ref().map_or_else(
+        || table.name.clone(),
+        |schema| format!("{schema}.{}", table.name),
+    )
+}
+
+/// The name of a table as the catalogue spells it: the same, or the only one that differs in case alone.
+fn spelled(catalogue: &Catalogue, wanted: &str) -> Option<String> {
+    let names = || catalogue.tables.iter().map(full_name);
+    names().find(|name| name == wanted).or_else(|| {
+        let mut alike = names().filter(|name| name.eq_ignore_ascii_case(wanted));
+        let first = alike.next()?;
+        alike.next().is_none().then_some(first)
+    })
+}
+
+fn no_table(name: &str, known: &[String]) -> Error {
+    Error::NotFound {
+        what: "table",
+        name: name.to_owned(),
+        hint: nearest(known, name).or_else(|| Some("there is none to be granted".to_owned())),
     }
 }
 
 /// SHA-256, hexadecimal. Keys carry 256 random bits, so a slow hash would add nothing.
 fn hash(key: &str) -> String {
     hex::encode(Sha256::digest(key.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_found_in_any_case_as_long_as_one_alone_is_meant() {
+        let table = |schema: Option<&str>, name: &str| CatalogueTable {
+            schema: schema.map(str::to_owned),
+            name: name.to_owned(),
+            ..CatalogueTable::default()
+        };
+        let catalogue = Catalogue {
+            tables: vec![
+                table(None, "Orders"),
+                table(None, "people"),
+                table(None, "People"),
+                table(Some("sales"), "Orders"),
+            ],
+        };
+        let found = |wanted| spelled(&catalogue, wanted);
+        assert_eq!(found("orders").as_deref(), Some("Orders"));
+        assert_eq!(found("SALES.orders").as_deref(), Some("sales.Orders"));
+        assert_eq!(found("people").as_deref(), Some("people"));
+        assert_eq!(found("PEOPLE"), None, "two differ in case alone");
+        assert_eq!(found("hr.orders"), None);
+    }
 }

@@ -1,9 +1,12 @@
 //! What the product does: one file per noun. Services check, call engines, and remember; skins call them.
 
+mod audit;
 pub mod chat;
 pub mod conversations;
 pub mod databases;
 pub mod datasources;
+pub mod examples;
+pub mod exports;
 pub mod keys;
 pub mod models;
 pub mod running;

@@ -1,28 +1,53 @@
-//! SQL written by a person or a program, run through the guard.
+//! SQL written by a person or a program, run through the guard: queries, and changes where they are let through.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use tidegate_schema::{
     Error, Result,
-    model::{AuditEntry, Caller, RowSet, Verdict},
+    model::{Caller, Datasource, RowSet, Verdict},
 };
 use tokio_util::sync::CancellationToken;
 
+use super::audit::{self, Judged};
 use crate::{
     app::App,
     drivers::Limits,
-    guard::{GuardOptions, Refusal},
+    guard::{GuardOptions, GuardedDatabase, Refusal},
 };
-
-/// Characters of a statement that are written down. The guard lets none pass that has more; a refused one may be as
-/// large as a request.
-const MAX_AUDIT_CHARS: usize = 100_000;
 
 /// The service.
 pub struct Sql<'a>(pub(crate) &'a App);
 
+/// What a statement came to.
+#[derive(Debug, Clone)]
+pub enum Executed {
+    /// It was a query.
+    Read {
+        /// What the guard found.
+        verdict: Verdict,
+        /// The rows, capped.
+        rows: RowSet,
+    },
+    /// It changed rows, and the change is kept.
+    Changed {
+        /// What the guard found.
+        verdict: Verdict,
+        /// How many.
+        rows: u64,
+        /// How long it took, milliseconds.
+        elapsed_ms: u64,
+    },
+    /// It would change rows, and waits for the caller's word. Nothing ran.
+    Unconfirmed {
+        /// What the guard found.
+        verdict: Verdict,
+        /// What would run, and how to confirm it.
+        reason: String,
+    },
+}
+
 impl Sql<'_> {
-    /// Judges and runs one statement; the verdict and the rows, capped.
+    /// Judges and runs one query; the verdict and the rows, capped.
     ///
     /// # Errors
     /// [`Error::Forbidden`] when the guard refuses it; the database's own error as [`Error::Upstream`].
@@ -32,40 +57,40 @@ impl Sql<'_> {
         datasource: &str,
         sql: &str,
     ) -> Result<(Verdict, RowSet)> {
-        if sql.trim().is_empty() {
-            return Err(Error::invalid("sql", "must not be empty"));
-        }
-        let datasource = self.0.datasources().get(caller, datasource).await?;
-        let database = self.0.databases.get(&datasource).await?;
-        // In a task of its own: a caller who leaves ends the query, and it is written down all the same.
-        let (app, caller, sql) = (self.0.clone(), caller.clone(), sql.to_owned());
-        let left = CancellationToken::new();
-        let _leaving = left.clone().drop_guard();
-        let running = self.0.tasks.spawn(async move {
-            let options = GuardOptions::default();
-            let started = Instant::now();
-            let outcome = tokio::select! {
-                outcome = database.run(&sql, &options, app.sql().limits()) => outcome,
-                () = left.cancelled() => Err(Refusal {
-                    verdict: database.judge(&sql, &options),
-                    error: Error::Conflict {
-                        reason: "the caller left before the query ended".to_owned(),
-                    },
-                }),
-            };
-            if let Err(refusal) = &outcome {
-                app.databases
-                    .learn_from(&datasource.name, &refusal.error)
-                    .await;
+        let asked = self.asked(caller, datasource, sql).await?;
+        self.read(asked, None).await
+    }
+
+    /// Judges and runs one statement that may change rows. It does if the datasource is writable, the caller may
+    /// write there, and `confirm` is set; a query runs as it does under [`Sql::run`].
+    ///
+    /// A change is in the audit log before it runs, with its outcome before it is answered, and runs to its end
+    /// whether the caller waits for it or not.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when the guard refuses it or it may not write; the database's own error as
+    /// [`Error::Upstream`]; [`Error::Conflict`] when the rows were changed and the audit log could not say so.
+    pub async fn execute(
+        &self,
+        caller: &Caller,
+        datasource: &str,
+        sql: &str,
+        confirm: bool,
+    ) -> Result<Executed> {
+        let asked = self.asked(caller, datasource, sql).await?;
+        let missing = asked.missing();
+        // Judged as a change only where one could run: most databases are read only.
+        if missing.is_none() {
+            let verdict = asked.database.judge(&asked.sql, &asked.writing());
+            if verdict.writes || !verdict.allowed {
+                let running = self.0.tasks.spawn(asked.change(verdict, confirm));
+                return running
+                    .await
+                    .map_err(|error| Error::internal("running a change", error))?;
             }
-            app.sql()
-                .audit(&caller, &datasource.name, &sql, &outcome, started)
-                .await?;
-            outcome.map_err(Error::from)
-        });
-        running
-            .await
-            .map_err(|error| Error::internal("running a query", error))?
+        }
+        let (verdict, rows) = self.read(asked, missing).await?;
+        Ok(Executed::Read { verdict, rows })
     }
 
     /// The configured caps.
@@ -78,62 +103,214 @@ impl Sql<'_> {
         }
     }
 
-    /// Writes down what was asked of a database and what came of it.
-    async fn audit(
-        &self,
-        caller: &Caller,
-        datasource: &str,
-        sql: &str,
-        outcome: &std::result::Result<(Verdict, RowSet), Refusal>,
-        started: Instant,
-    ) -> Result<()> {
-        let (sql, cut) = shortened(sql);
-        let (allowed, mut reason, rows) = match outcome {
-            Ok((_, rows)) => (true, String::new(), rows.rows.len()),
-            Err(refusal) => (refusal.verdict.allowed, refusal.error.to_string(), 0),
-        };
-        if let Some(cut) = cut {
-            reason.push_str(&cut);
+    /// A statement with the database it is meant for, if the caller may use that.
+    async fn asked(&self, caller: &Caller, datasource: &str, sql: &str) -> Result<Asked> {
+        if sql.trim().is_empty() {
+            return Err(Error::invalid("sql", "must not be empty"));
         }
-        self.0
-            .store
-            .record_query(AuditEntry {
-                at: self.0.clock.now(),
-                caller: caller.audit_name(),
-                datasource: datasource.to_owned(),
-                sql: sql.to_owned(),
-                allowed,
-                reason,
-                rows: rows as i64,
-                elapsed_ms: started.elapsed().as_millis() as i64,
-            })
+        let datasource = self.0.datasources().get(caller, datasource).await?;
+        Ok(Asked {
+            app: self.0.clone(),
+            caller: caller.clone(),
+            database: self.0.databases.get(&datasource).await?,
+            options: self.0.datasources().guard_options(caller, &datasource),
+            datasource,
+            sql: sql.to_owned(),
+        })
+    }
+
+    /// Runs a query in a task of its own: a caller who leaves ends it, and it is written down all the same.
+    async fn read(&self, asked: Asked, missing: Option<String>) -> Result<(Verdict, RowSet)> {
+        let left = CancellationToken::new();
+        let _leaving = left.clone().drop_guard();
+        let running = self
+            .0
+            .tasks
+            .spawn(async move { asked.read(&left, missing).await });
+        running
             .await
+            .map_err(|error| Error::internal("running a query", error))?
     }
 }
 
-/// The beginning of a statement, and what to say of the rest if there is one.
-fn shortened(sql: &str) -> (&str, Option<String>) {
-    let Some((end, _)) = sql.char_indices().nth(MAX_AUDIT_CHARS) else {
-        return (sql, None);
-    };
-    let cut = format!(
-        " (of the statement's {} characters the first {MAX_AUDIT_CHARS} are kept here)",
-        sql.chars().count()
-    );
-    (&sql[..end], Some(cut))
+/// A statement on its way to a database.
+struct Asked {
+    app: App,
+    caller: Caller,
+    datasource: Datasource,
+    database: Arc<GuardedDatabase>,
+    /// What the guard is to let through: reading.
+    options: GuardOptions,
+    sql: String,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl Asked {
+    /// The same options with changes let through.
+    fn writing(&self) -> GuardOptions {
+        GuardOptions {
+            writable: true,
+            ..self.options.clone()
+        }
+    }
 
-    #[test]
-    fn a_statement_too_long_for_the_audit_is_cut_and_the_cut_is_told() {
-        let long = "å".repeat(MAX_AUDIT_CHARS);
-        assert_eq!(shortened(&long), (long.as_str(), None));
-        let longer = format!("{long}xy");
-        let (kept, cut) = shortened(&longer);
-        assert_eq!(kept, long);
-        assert!(cut.expect("told").contains("100002 characters"));
+    /// Why no change may run here, whatever it is; nothing where one may.
+    fn missing(&self) -> Option<String> {
+        let name = &self.datasource.name;
+        if !self.datasource.writable {
+            return Some(format!(
+                "the datasource '{name}' is read only; whoever manages datasources can let changes through with \
+                 `tidegate db writable {name}`"
+            ));
+        }
+        if self.caller.may_write(name) {
+            return None;
+        }
+        let who = if self.caller.key.is_some() {
+            "this key may not change rows"
+        } else {
+            "a caller without a key may not change rows"
+        };
+        Some(format!(
+            "{who} of '{name}'; make a key that may with `tidegate key create --write {name}`"
+        ))
+    }
+
+    /// Runs a query until it ends or the caller leaves. A change is refused for what is `missing`, if that is
+    /// known.
+    async fn read(
+        self,
+        left: &CancellationToken,
+        missing: Option<String>,
+    ) -> Result<(Verdict, RowSet)> {
+        let started = Instant::now();
+        let limits = self.app.sql().limits();
+        let outcome = tokio::select! {
+            outcome = self.database.run(&self.sql, &self.options, limits) => outcome,
+            () = left.cancelled() => Err(Refusal {
+                verdict: self.database.judge(&self.sql, &self.options),
+                error: Error::Conflict {
+                    reason: "the caller left before the query ended".to_owned(),
+                },
+            }),
+        };
+        let outcome = match (outcome, missing) {
+            (Err(refusal), Some(missing)) if !refusal.verdict.allowed => {
+                Err(self.named(refusal, missing))
+            }
+            (outcome, _) => outcome,
+        };
+        if let Err(refusal) = &outcome {
+            self.learn_from(&refusal.error).await;
+        }
+        let judged = match &outcome {
+            Ok((verdict, rows)) => {
+                let read = rows.rows.len() as u64;
+                self.judged(verdict, None, read, started, false)
+            }
+            Err(Refusal { verdict, error }) => self.judged(verdict, Some(error), 0, started, false),
+        };
+        audit::record(&self.app, &self.caller, &judged).await?;
+        outcome.map_err(Error::from)
+    }
+
+    /// The refusal of a change in the words that say what it takes; that of anything else as it is.
+    fn named(&self, refusal: Refusal, missing: String) -> Refusal {
+        let verdict = self.database.judge(&self.sql, &self.writing());
+        if !verdict.writes {
+            return refusal;
+        }
+        Refusal {
+            verdict: Verdict {
+                allowed: false,
+                reason: missing.clone(),
+                ..verdict
+            },
+            error: Error::Forbidden { reason: missing },
+        }
+    }
+
+    /// Runs a change to its end, if it is confirmed and the guard lets it through.
+    async fn change(self, verdict: Verdict, confirm: bool) -> Result<Executed> {
+        let started = Instant::now();
+        // Nothing else reaches the database, so nothing else needs a trace of having begun.
+        let begun = if confirm && verdict.allowed {
+            let judged = self.judged(&verdict, None, 0, started, true);
+            Some(audit::begin(&self.app, &self.caller, &judged).await?)
+        } else {
+            None
+        };
+        let time = self.app.sql().limits().time;
+        let outcome = self
+            .database
+            .write(&self.sql, &self.writing(), confirm, time)
+            .await;
+        if let Err(refusal) = &outcome {
+            self.learn_from(&refusal.error).await;
+        }
+        let elapsed_ms = started.elapsed().as_millis() as u64;
+        let judged = match &outcome {
+            Ok((verdict, rows)) => self.judged(verdict, None, *rows, started, confirm),
+            Err(Refusal { verdict, error }) => {
+                self.judged(verdict, Some(error), 0, started, confirm)
+            }
+        };
+        let written = match begun {
+            Some(begun) => audit::end(&self.app, &self.caller, begun, &judged).await,
+            None => audit::record(&self.app, &self.caller, &judged).await,
+        };
+        match (outcome, written) {
+            (Ok((verdict, rows)), Ok(())) => Ok(Executed::Changed {
+                verdict,
+                rows,
+                elapsed_ms,
+            }),
+            // Whoever sent it must not think that it failed and send it once more.
+            (Ok((_, rows)), Err(error)) => {
+                tracing::error!(
+                    error = error.log_chain(),
+                    "the audit log could not be told how a change ended"
+                );
+                Err(Error::Conflict {
+                    reason: format!(
+                        "the statement changed {rows} rows, and the audit log could not be told; do not send it again"
+                    ),
+                })
+            }
+            (Err(_), Err(error)) => Err(error),
+            (
+                Err(Refusal {
+                    verdict,
+                    error: Error::Conflict { reason },
+                }),
+                Ok(()),
+            ) if !confirm && verdict.allowed => Ok(Executed::Unconfirmed { verdict, reason }),
+            (Err(refusal), Ok(())) => Err(refusal.into()),
+        }
+    }
+
+    async fn learn_from(&self, error: &Error) {
+        self.app
+            .databases
+            .learn_from(&self.datasource.name, error)
+            .await;
+    }
+
+    fn judged<'a>(
+        &'a self,
+        verdict: &'a Verdict,
+        error: Option<&'a Error>,
+        rows: u64,
+        started: Instant,
+        confirmed: bool,
+    ) -> Judged<'a> {
+        Judged {
+            datasource: &self.datasource.name,
+            sql: &self.sql,
+            verdict,
+            error,
+            rows,
+            elapsed_ms: started.elapsed().as_millis() as u64,
+            confirmed,
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tidegate_schema::{
     Error,
     ids::ConversationId,
-    model::{Answer, AuditEntry, BegunTurn, Caller, ChatEvent, MessageDetail, NewMessage, Role},
+    model::{Answer, BegunTurn, Caller, ChatEvent, MessageDetail, NewMessage, Role},
 };
 use tokio::{
     sync::mpsc,
@@ -16,7 +16,10 @@ use super::{BACKLOG, Prepared};
 use crate::{
     app::App,
     scenes::{Attempt, Emitter, Ledger, Outcome, data, normal},
-    services::running::Place,
+    services::{
+        audit::{self, Judged},
+        running::Place,
+    },
 };
 
 /// How long a listener may take to fetch the last events of a turn whose time is up.
@@ -163,19 +166,16 @@ impl Turn {
                     .learn_from(&attempt.datasource, error)
                     .await;
             }
-            let entry = AuditEntry {
-                at: self.app.clock.now(),
-                caller: self.caller.audit_name(),
-                datasource: attempt.datasource,
-                sql: attempt.sql,
-                allowed: attempt.verdict.allowed,
-                reason: attempt
-                    .error
-                    .map_or(attempt.verdict.reason, |error| error.to_string()),
-                rows: attempt.rows as i64,
-                elapsed_ms: attempt.elapsed_ms as i64,
+            let judged = Judged {
+                datasource: &attempt.datasource,
+                sql: &attempt.sql,
+                verdict: &attempt.verdict,
+                error: attempt.error.as_ref(),
+                rows: attempt.rows as u64,
+                elapsed_ms: attempt.elapsed_ms,
+                confirmed: false,
             };
-            if let Err(error) = self.app.store.record_query(entry).await {
+            if let Err(error) = audit::record(&self.app, &self.caller, &judged).await {
                 tracing::error!(
                     error = error.log_chain(),
                     "the audit log could not be written"
