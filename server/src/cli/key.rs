@@ -3,15 +3,23 @@
 use clap::Subcommand;
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::{Value, json};
-use tidegate_schema::model::ApiKey;
+use tidegate_schema::model::{ApiKey, Grant};
 
 use super::{app, caller, complain, print, print_json};
-use crate::config::Config;
+use crate::{config::Config, services::keys::Wanted};
+
+/// Tables of a grant that the list names before it counts the rest.
+const MOST_TABLES: usize = 8;
 
 /// API keys.
 #[derive(Debug, Subcommand)]
 pub enum Key {
     /// Make a key and print it. It is shown once; only its hash is kept.
+    ///
+    /// Without --datasource, --table and --write it may read everything there is. With any of them it may use what
+    /// they name and nothing else: `--table shop.orders --table shop.customers` reads two tables of `shop`;
+    /// `--table shop.orders --write shop` changes rows of the one, too, once `shop` is made writable with
+    /// `tidegate db writable shop`.
     Create {
         /// What it is for.
         #[arg(long, default_value = "default")]
@@ -19,9 +27,15 @@ pub enum Key {
         /// Let it manage datasources and keys too.
         #[arg(long)]
         admin: bool,
-        /// Let it use this datasource only; may be repeated.
+        /// Let it read this datasource, all tables unless --table names some; may be repeated.
         #[arg(long)]
         datasource: Vec<String>,
+        /// Let it read this table, and of its datasource no table that is not named so; may be repeated.
+        #[arg(long, value_name = "DATASOURCE.TABLE")]
+        table: Vec<String>,
+        /// Let it change rows of this datasource too, within the tables it may read; may be repeated.
+        #[arg(long, value_name = "DATASOURCE")]
+        write: Vec<String>,
     },
     /// List the keys.
     List {
@@ -45,18 +59,29 @@ impl Key {
                 name,
                 admin,
                 datasource,
+                table,
+                write,
             } => {
-                let datasources = (!datasource.is_empty()).then_some(datasource);
-                let (key, record) = app
-                    .keys()
-                    .create(&caller(), &name, admin, datasources)
-                    .await?;
+                let wanted = Wanted {
+                    datasources: datasource,
+                    tables: table,
+                    writes: write,
+                };
+                let grants = app.keys().grants(&caller(), &wanted).await?;
+                let (key, record) = app.keys().create(&caller(), &name, admin, grants).await?;
                 // The key alone, so that a script can take it as it is.
                 print(&format!("{key}\n"))?;
                 complain(&format!(
                     "Keep it: it is not shown again. Send it as `Authorization: Bearer {}…`.",
                     record.prefix
                 ));
+                for name in &wanted.writes {
+                    if !app.datasources().get(&caller(), name).await?.writable {
+                        complain(&format!(
+                            "'{name}' is read only for now: no change runs before `tidegate db writable {name}`."
+                        ));
+                    }
+                }
             }
             Self::List { json: true } => {
                 let keys = app.keys().list(&caller()).await?;
@@ -64,23 +89,18 @@ impl Key {
             }
             Self::List { json: false } => {
                 let mut table = Table::new();
-                table.load_preset(UTF8_FULL_CONDENSED).set_header([
-                    "id",
-                    "prefix",
-                    "name",
-                    "may",
-                    "datasources",
-                    "made",
-                    "revoked",
-                ]);
+                table
+                    .load_preset(UTF8_FULL_CONDENSED)
+                    .set_header(["id", "prefix", "name", "may", "grants", "made", "revoked"]);
                 for key in app.keys().list(&caller()).await? {
                     table.add_row([
                         key.id.to_string(),
                         key.prefix,
                         key.name,
                         if key.admin { "ask, manage" } else { "ask" }.to_owned(),
-                        key.datasources
-                            .map_or("all".to_owned(), |names| names.join(", ")),
+                        key.grants.map_or("read everything".to_owned(), |grants| {
+                            grants.iter().map(show).collect::<Vec<_>>().join("\n")
+                        }),
                         key.created_at.format("%Y-%m-%d %H:%M").to_string(),
                         key.revoked_at
                             .map_or(String::new(), |at| at.format("%Y-%m-%d %H:%M").to_string()),
@@ -97,15 +117,82 @@ impl Key {
     }
 }
 
-/// A key as JSON, without its hash; `datasources` is null for all of them.
+/// A grant for a person: `shop`, `shop: orders, people`, `shop, may change rows: orders`.
+fn show(grant: &Grant) -> String {
+    use std::fmt::Write as _;
+
+    let mut text = grant.datasource.clone();
+    if grant.write {
+        text.push_str(", may change rows");
+    }
+    if let Some(tables) = &grant.tables {
+        let named: Vec<&str> = tables
+            .iter()
+            .take(MOST_TABLES)
+            .map(String::as_str)
+            .collect();
+        text.push_str(": ");
+        text.push_str(&named.join(", "));
+        if named.is_empty() {
+            text.push_str("no table");
+        }
+        if tables.len() > MOST_TABLES {
+            let _ = write!(text, " and {} more", tables.len() - MOST_TABLES);
+        }
+    }
+    text
+}
+
+/// A key as JSON, without its hash; `datasources` and `grants` are null for all of them, a grant's `tables` for
+/// every table.
 fn document(key: &ApiKey) -> Value {
+    let grants = key.grants.as_ref();
+    let names: Option<Vec<&str>> = grants.map(|grants| {
+        grants
+            .iter()
+            .map(|grant| grant.datasource.as_str())
+            .collect()
+    });
+    let grants: Option<Vec<Value>> = grants.map(|grants| {
+        grants
+            .iter()
+            .map(|grant| {
+                json!({
+                    "datasource": grant.datasource,
+                    "tables": grant.tables,
+                    "write": grant.write,
+                })
+            })
+            .collect()
+    });
     json!({
         "id": key.id.as_str(),
         "prefix": key.prefix,
         "name": key.name,
         "admin": key.admin,
-        "datasources": key.datasources,
+        "datasources": names,
+        "grants": grants,
         "created_at": key.created_at,
         "revoked_at": key.revoked_at,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_is_shown_with_its_tables_as_far_as_they_are_few() {
+        let on = |tables: Option<usize>, write| Grant {
+            tables: tables.map(|count| (0..count).map(|n| format!("t{n:02}")).collect()),
+            write,
+            ..Grant::reading("shop")
+        };
+        assert_eq!(show(&on(None, false)), "shop");
+        assert_eq!(show(&on(Some(2), false)), "shop: t00, t01");
+        assert_eq!(show(&on(Some(1), true)), "shop, may change rows: t00");
+        assert_eq!(show(&on(Some(0), false)), "shop: no table");
+        let many = show(&on(Some(10), false));
+        assert!(many.ends_with("t07 and 2 more"), "{many}");
+    }
 }

@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod db;
 pub mod doctor;
+pub mod examples;
 pub mod key;
 pub mod serve;
 pub mod spec;
@@ -47,7 +48,7 @@ enum Command {
     Serve(serve::Serve),
     /// Ask a datasource a question and print table, SQL and evidence.
     Ask(ask::Ask),
-    /// Add, list, test and remove datasources.
+    /// Add, list, look into, query, export and remove datasources.
     #[command(subcommand)]
     Db(db::Db),
     /// Create, list and revoke API keys.

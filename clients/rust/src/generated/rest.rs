@@ -536,19 +536,45 @@ begins with PG.*/
             Default::default()
         }
     }
+    ///A query whose result is wanted as a file.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct SqlExportIn {
+        ///Begin a CSV with a byte order mark, which some spreadsheets need to take it for UTF-8.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub bom: ::std::option::Option<bool>,
+        ///Datasource.
+        pub db_name: ::std::string::String,
+        ///`csv` (when not given), `json`, `jsonl`, `arrow`, `parquet` or `xlsx`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub format: ::std::option::Option<::std::string::String>,
+        ///One query.
+        pub sql: ::std::string::String,
+        ///Break the transfer off where a cap would cut the result, rather than end the file as if that were all.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub whole: ::std::option::Option<bool>,
+    }
+    impl SqlExportIn {
+        pub fn builder() -> builder::SqlExportIn {
+            Default::default()
+        }
+    }
     ///SQL to run.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
     pub struct SqlRunIn {
         ///The same.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub con_uid: ::std::option::Option<::std::string::String>,
+        /**Whether a statement that changes rows is to run. Without it such a one is refused in words that say what
+would run.*/
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub confirm: ::std::option::Option<bool>,
         ///Conversation, to find the datasource by.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub conv_uid: ::std::option::Option<::std::string::String>,
         ///Datasource; when empty, the one the conversation was last asked of.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub db_name: ::std::option::Option<::std::string::String>,
-        ///One read-only statement.
+        ///One query; where the datasource and the caller's grant are writable, also one statement that changes rows.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub sql: ::std::option::Option<::std::string::String>,
     }
@@ -560,6 +586,9 @@ begins with PG.*/
     ///Rows of a run. `colunms` is upstream's spelling.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct SqlRunOut {
+        ///Set when the statement changed rows: how many.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub changed: ::std::option::Option<i64>,
         ///Column names.
         pub colunms: ::std::vec::Vec<::std::string::String>,
         ///Set when a cap cut the result: after so many rows.
@@ -3327,9 +3356,128 @@ begins with PG.*/
             }
         }
         #[derive(Clone, Debug)]
+        pub struct SqlExportIn {
+            bom: ::std::result::Result<
+                ::std::option::Option<bool>,
+                ::std::string::String,
+            >,
+            db_name: ::std::result::Result<::std::string::String, ::std::string::String>,
+            format: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            sql: ::std::result::Result<::std::string::String, ::std::string::String>,
+            whole: ::std::result::Result<
+                ::std::option::Option<bool>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for SqlExportIn {
+            fn default() -> Self {
+                Self {
+                    bom: Ok(Default::default()),
+                    db_name: Err("no value supplied for db_name".to_string()),
+                    format: Ok(Default::default()),
+                    sql: Err("no value supplied for sql".to_string()),
+                    whole: Ok(Default::default()),
+                }
+            }
+        }
+        impl SqlExportIn {
+            pub fn bom<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.bom = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for bom: {e}")
+                    });
+                self
+            }
+            pub fn db_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.db_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for db_name: {e}")
+                    });
+                self
+            }
+            pub fn format<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.format = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for format: {e}")
+                    });
+                self
+            }
+            pub fn sql<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.sql = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for sql: {e}")
+                    });
+                self
+            }
+            pub fn whole<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.whole = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for whole: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<SqlExportIn> for super::SqlExportIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: SqlExportIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    bom: value.bom?,
+                    db_name: value.db_name?,
+                    format: value.format?,
+                    sql: value.sql?,
+                    whole: value.whole?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::SqlExportIn> for SqlExportIn {
+            fn from(value: super::SqlExportIn) -> Self {
+                Self {
+                    bom: Ok(value.bom),
+                    db_name: Ok(value.db_name),
+                    format: Ok(value.format),
+                    sql: Ok(value.sql),
+                    whole: Ok(value.whole),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct SqlRunIn {
             con_uid: ::std::result::Result<
                 ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            confirm: ::std::result::Result<
+                ::std::option::Option<bool>,
                 ::std::string::String,
             >,
             conv_uid: ::std::result::Result<
@@ -3349,6 +3497,7 @@ begins with PG.*/
             fn default() -> Self {
                 Self {
                     con_uid: Ok(Default::default()),
+                    confirm: Ok(Default::default()),
                     conv_uid: Ok(Default::default()),
                     db_name: Ok(Default::default()),
                     sql: Ok(Default::default()),
@@ -3365,6 +3514,18 @@ begins with PG.*/
                     .try_into()
                     .map_err(|e| {
                         format!("error converting supplied value for con_uid: {e}")
+                    });
+                self
+            }
+            pub fn confirm<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.confirm = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for confirm: {e}")
                     });
                 self
             }
@@ -3412,6 +3573,7 @@ begins with PG.*/
             ) -> ::std::result::Result<Self, super::error::ConversionError> {
                 Ok(Self {
                     con_uid: value.con_uid?,
+                    confirm: value.confirm?,
                     conv_uid: value.conv_uid?,
                     db_name: value.db_name?,
                     sql: value.sql?,
@@ -3422,6 +3584,7 @@ begins with PG.*/
             fn from(value: super::SqlRunIn) -> Self {
                 Self {
                     con_uid: Ok(value.con_uid),
+                    confirm: Ok(value.confirm),
                     conv_uid: Ok(value.conv_uid),
                     db_name: Ok(value.db_name),
                     sql: Ok(value.sql),
@@ -3430,6 +3593,10 @@ begins with PG.*/
         }
         #[derive(Clone, Debug)]
         pub struct SqlRunOut {
+            changed: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
             colunms: ::std::result::Result<
                 ::std::vec::Vec<::std::string::String>,
                 ::std::string::String,
@@ -3453,6 +3620,7 @@ begins with PG.*/
         impl ::std::default::Default for SqlRunOut {
             fn default() -> Self {
                 Self {
+                    changed: Ok(Default::default()),
                     colunms: Err("no value supplied for colunms".to_string()),
                     cut_at: Ok(Default::default()),
                     result_info: Err("no value supplied for result_info".to_string()),
@@ -3462,6 +3630,18 @@ begins with PG.*/
             }
         }
         impl SqlRunOut {
+            pub fn changed<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.changed = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for changed: {e}")
+                    });
+                self
+            }
             pub fn colunms<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
@@ -3533,6 +3713,7 @@ begins with PG.*/
                 value: SqlRunOut,
             ) -> ::std::result::Result<Self, super::error::ConversionError> {
                 Ok(Self {
+                    changed: value.changed?,
                     colunms: value.colunms?,
                     cut_at: value.cut_at?,
                     result_info: value.result_info?,
@@ -3544,6 +3725,7 @@ begins with PG.*/
         impl ::std::convert::From<super::SqlRunOut> for SqlRunOut {
             fn from(value: super::SqlRunOut) -> Self {
                 Self {
+                    changed: Ok(value.changed),
                     colunms: Ok(value.colunms),
                     cut_at: Ok(value.cut_at),
                     result_info: Ok(value.result_info),
@@ -4038,10 +4220,30 @@ let response = client.list_tables_v1()
     pub fn list_tables_v1(&self) -> builder::ListTablesV1<'_> {
         builder::ListTablesV1::new(self)
     }
-    /**Run one read-only statement
+    /**Export one query's result as a file
+
+The body is the file, streamed: `csv` (also with `bom`), `json`, `jsonl`, `arrow` (an IPC stream), `parquet` or
+`xlsx`, with the media type of each. An error in the middle breaks the transfer off, so that half a file never looks
+whole. A cap (`limits.export_rows`, `export_bytes`) ends the file early: with `whole` that breaks the transfer off
+too; without it a client that sends `TE: trailers` is told in the trailer `x-tidegate-cut`, a workbook has a sheet
+`Cut`, and a Parquet file the metadata key `tidegate.cut_at`. Errors before the first row are an envelope.
+
+Sends a `POST` request to `/api/v1/editor/sql/export`
+
+```ignore
+let response = client.export_sql_v1()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn export_sql_v1(&self) -> builder::ExportSqlV1<'_> {
+        builder::ExportSqlV1::new(self)
+    }
+    /**Run one query, or one statement that changes rows
 
 The database's own error is a success with `result_info` set; a statement the guard refuses is a failure
-`Operation not allowed: …`.
+`Operation not allowed: …`. So is one that changes rows, unless the datasource is writable, the caller may write
+there, and `confirm` is true; what it changed is then in `changed`.
 
 Sends a `POST` request to `/api/v1/editor/sql/run`
 
@@ -5521,6 +5723,94 @@ pub mod builder {
             let response = result?;
             match response.status().as_u16() {
                 200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::export_sql_v1`]
+
+[`Client::export_sql_v1`]: super::Client::export_sql_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ExportSqlV1<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::SqlExportIn, String>,
+    }
+    impl<'a> ExportSqlV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::SqlExportIn>,
+            <V as std::convert::TryInto<types::SqlExportIn>>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!("conversion to `SqlExportIn` for body failed: {}", s)
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::SqlExportIn,
+            ) -> types::builder::SqlExportIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/editor/sql/export`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<ByteStream>, Error<types::Failure>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| types::SqlExportIn::try_from(v).map_err(|e| e.to_string()))
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/editor/sql/export", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "export_sql_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => Ok(ResponseValue::stream(response)),
                 400u16..=499u16 => {
                     Err(
                         Error::ErrorResponse(

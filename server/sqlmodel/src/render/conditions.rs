@@ -3,6 +3,8 @@
 //! A table that only filters and holds many rows per row shown must not be joined: it would repeat rows and
 //! inflate counts and sums. Such conditions become `EXISTS`, and those that speak of the same rows share one.
 
+mod subqueries;
+
 use super::{
     Dialect, RenderError,
     expressions::Context,
@@ -29,13 +31,6 @@ pub(super) struct Conditions<'a> {
 struct Group<'q> {
     first: Hop,
     clauses: Vec<&'q [Predicate]>,
-}
-
-/// Where the tables inside an existence test hang on the tables outside.
-struct Anchor {
-    table: TableId,
-    /// Columns inside, and the columns outside that they must equal.
-    tie: Vec<(ColumnId, ColumnId)>,
 }
 
 impl Conditions<'_> {
@@ -115,155 +110,6 @@ impl Conditions<'_> {
             });
         }
         Ok(any(alternatives))
-    }
-
-    fn semijoin(
-        &self,
-        first: Hop,
-        clauses: &[&[Predicate]],
-        names: &mut Names,
-    ) -> Result<Lines, RenderError> {
-        let anchor = self.anchor(first);
-        self.subquery(true, &anchor, clauses, names)
-    }
-
-    fn exists(
-        &self,
-        table: TableId,
-        is: bool,
-        inner: &[Predicate],
-        names: &mut Names,
-    ) -> Result<Lines, RenderError> {
-        let others: Vec<TableId> = self
-            .joined
-            .iter()
-            .copied()
-            .filter(|&joined| joined != table)
-            .collect();
-        let clauses: Vec<&[Predicate]> = inner.iter().map(std::slice::from_ref).collect();
-        if self.joined.contains(&table)
-            && let Some(key) = self.graph.own_key(table)
-        {
-            let anchor = Anchor {
-                table,
-                tie: key.pairs.clone(),
-            };
-            return self.subquery(is, &anchor, &clauses, names);
-        }
-        if others.is_empty() {
-            // The only joined table itself: it exists, so what is left is what is said of it.
-            let mut conditions = Vec::new();
-            for predicate in inner {
-                conditions.push(self.context(names).condition(predicate)?);
-            }
-            return Ok(vec![match (conditions.is_empty(), is) {
-                (true, true) => "1 = 1".to_owned(),
-                (true, false) => "1 = 0".to_owned(),
-                (false, true) => conditions.join(" AND "),
-                (false, false) => format!("NOT ({})", conditions.join(" AND ")),
-            }]);
-        }
-        let way = self.way(&others, table, &[])?;
-        let Some(&first) = way.first() else {
-            return Ok(vec!["1 = 1".to_owned()]);
-        };
-        let anchor = self.anchor(first);
-        // The table itself must be inside even if no condition speaks of it.
-        self.subquery_over(is, &anchor, &[table], &clauses, names)
-    }
-
-    fn anchor(&self, first: Hop) -> Anchor {
-        let edge = &self.graph.edges[first.edge];
-        let tie = if self.graph.is_up(first) {
-            edge.pairs
-                .iter()
-                .map(|&(child, parent)| (parent, child))
-                .collect()
-        } else {
-            edge.pairs.clone()
-        };
-        Anchor {
-            table: first.to,
-            tie,
-        }
-    }
-
-    fn subquery(
-        &self,
-        is: bool,
-        anchor: &Anchor,
-        clauses: &[&[Predicate]],
-        names: &mut Names,
-    ) -> Result<Lines, RenderError> {
-        self.subquery_over(is, anchor, &[], clauses, names)
-    }
-
-    fn subquery_over(
-        &self,
-        is: bool,
-        anchor: &Anchor,
-        wanted: &[TableId],
-        clauses: &[&[Predicate]],
-        names: &mut Names,
-    ) -> Result<Lines, RenderError> {
-        names.open();
-        let mut lines = vec![if is { "EXISTS (" } else { "NOT EXISTS (" }.to_owned()];
-        lines.push("  SELECT 1".to_owned());
-        lines.push(format!("  FROM {}", names.add(self.schema, anchor.table)));
-        let mut inside = vec![anchor.table];
-        let spoken_of = clauses
-            .iter()
-            .flat_map(|clause| clause.iter())
-            .filter_map(|predicate| Some(self.schema.columns[column(predicate)?].table));
-        for table in wanted.iter().copied().chain(spoken_of) {
-            if inside.contains(&table) {
-                continue;
-            }
-            let outside: Vec<TableId> = self
-                .joined
-                .iter()
-                .copied()
-                .filter(|t| *t != table)
-                .collect();
-            let way = match self.way(&inside, table, &outside) {
-                Ok(way) => way,
-                Err(_) => self.way(&inside, table, &[])?,
-            };
-            for hop in way {
-                inside.push(hop.to);
-                let joined = names.add(self.schema, hop.to);
-                lines.push(format!("  JOIN {joined} ON {}", self.on(hop, names)));
-            }
-        }
-        let mut conditions: Vec<Lines> = anchor
-            .tie
-            .iter()
-            .map(|&(own, other)| {
-                let context = self.context(names);
-                let outer = names.outer_column(self.schema, other);
-                vec![format!("{} = {outer}", context.column(own))]
-            })
-            .collect();
-        for clause in clauses {
-            let context = self.context(names);
-            if let Some(list) = context.one_of(clause) {
-                conditions.push(vec![list]);
-                continue;
-            }
-            let alternatives = clause
-                .iter()
-                .map(|predicate| context.condition(predicate).map(|line| vec![line]))
-                .collect::<Result<_, _>>()?;
-            conditions.push(any(alternatives));
-        }
-        names.close();
-        lines.extend(
-            every("WHERE", conditions)
-                .into_iter()
-                .map(|line| format!("  {line}")),
-        );
-        lines.push(")".to_owned());
-        Ok(lines)
     }
 
     /// The condition of a join.

@@ -1,7 +1,7 @@
 //! Items and plain conditions as SQL expressions.
 
 use super::{
-    Dialect, RenderError,
+    Dialect, RenderError, functions,
     names::{Names, day, name, number, text},
 };
 use crate::{
@@ -23,23 +23,7 @@ impl Context<'_> {
     }
 
     pub(super) fn bucket(&self, bucket: Bucket, column: ColumnId) -> String {
-        let d = self.column(column);
-        match (self.dialect, bucket) {
-            (Dialect::Sqlite, Bucket::Year) => format!("strftime('%Y', {d})"),
-            (Dialect::Sqlite, Bucket::Month) => format!("strftime('%Y-%m', {d})"),
-            (Dialect::Sqlite, Bucket::Day) => format!("date({d})"),
-            (Dialect::Sqlite, Bucket::Weekday) => format!("CAST(strftime('%w', {d}) AS INTEGER)"),
-            (Dialect::Sqlite, Bucket::Quarter) => {
-                format!("strftime('%Y', {d}) || '-Q' || ((strftime('%m', {d}) + 2) / 3)")
-            }
-            (Dialect::Postgres, Bucket::Year) => format!("to_char({d}, 'YYYY')"),
-            (Dialect::Postgres, Bucket::Month) => format!("to_char({d}, 'YYYY-MM')"),
-            (Dialect::Postgres, Bucket::Day) => format!("to_char({d}, 'YYYY-MM-DD')"),
-            (Dialect::Postgres, Bucket::Weekday) => {
-                format!("CAST(EXTRACT(DOW FROM {d}) AS integer)")
-            }
-            (Dialect::Postgres, Bucket::Quarter) => format!("to_char({d}, 'YYYY-\"Q\"Q')"),
-        }
+        functions::bucket(bucket, &self.column(column), self.dialect)
     }
 
     /// A condition on one column; `Exists` is not one.
@@ -67,19 +51,21 @@ impl Context<'_> {
             Predicate::Date(c, when, value) => {
                 let (start, end) = self.dates(*c, value)?;
                 let d = self.column(*c);
+                let (start, end) = (day(start, self.dialect), day(end, self.dialect));
                 match when {
-                    When::During => format!("{d} >= {} AND {d} < {}", day(start), day(end)),
-                    When::Before => format!("{d} < {}", day(start)),
-                    When::After => format!("{d} >= {}", day(end)),
-                    When::Since => format!("{d} >= {}", day(start)),
-                    When::Until => format!("{d} < {}", day(end)),
+                    When::During => format!("{d} >= {start} AND {d} < {end}"),
+                    When::Before => format!("{d} < {start}"),
+                    When::After => format!("{d} >= {end}"),
+                    When::Since => format!("{d} >= {start}"),
+                    When::Until => format!("{d} < {end}"),
                 }
             }
             Predicate::DateBetween(c, first, last) => {
                 let (start, _) = self.dates(*c, first)?;
                 let (_, end) = self.dates(*c, last)?;
                 let d = self.column(*c);
-                format!("{d} >= {} AND {d} < {}", day(start), day(end))
+                let (start, end) = (day(start, self.dialect), day(end, self.dialect));
+                format!("{d} >= {start} AND {d} < {end}")
             }
             Predicate::Null(c, is) => {
                 format!(
@@ -88,7 +74,7 @@ impl Context<'_> {
                     if *is { "" } else { "NOT " }
                 )
             }
-            Predicate::Flag(c, is) => match (self.schema.columns[*c].numeric_flag, is) {
+            Predicate::Flag(c, is) => match (self.is_number(*c), is) {
                 (true, true) => format!("{} = 1", self.column(*c)),
                 (true, false) => format!("{} = 0", self.column(*c)),
                 (false, true) => format!("{} IS TRUE", self.column(*c)),
@@ -96,12 +82,12 @@ impl Context<'_> {
             },
             Predicate::AverageOf(c, above) => {
                 let column = &self.schema.columns[*c];
-                let mut inner = Names::default();
+                let mut inner = Names::new(self.dialect);
                 inner.open();
                 let from = inner.add(self.schema, column.table);
                 let sign = if *above { '>' } else { '<' };
-                let own = name(&column.name);
-                format!("{} {sign} (SELECT AVG({own}) FROM {from})", self.column(*c))
+                let mean = functions::average(&name(&column.name, self.dialect), self.dialect);
+                format!("{} {sign} (SELECT {mean} FROM {from})", self.column(*c))
             }
             Predicate::Exists(..) => String::new(),
         })
@@ -145,13 +131,22 @@ impl Context<'_> {
         }
         let sign = sign(comparison);
         let own = self.column(column);
-        Ok(if !literal.folded {
-            format!("{own} {sign} {}", literal.sql)
-        } else if self.schema.columns[column].kind == Kind::Text {
-            format!("LOWER({own}) {sign} LOWER({})", literal.sql)
+        if !literal.folded {
+            return Ok(format!("{own} {sign} {}", literal.sql));
+        }
+        let own = if self.schema.columns[column].kind == Kind::Text {
+            own
         } else {
-            format!("LOWER(CAST({own} AS text)) {sign} LOWER({})", literal.sql)
-        })
+            functions::as_text(&own, self.dialect)
+        };
+        let lower = |text: &str| functions::lower(text, self.dialect);
+        Ok(format!("{} {sign} {}", lower(&own), lower(&literal.sql)))
+    }
+
+    /// Whether a flag is compared with 0 and 1: as it is stored so, or as the engine knows no `IS TRUE`.
+    fn is_number(&self, flag: ColumnId) -> bool {
+        self.schema.columns[flag].numeric_flag
+            || matches!(self.dialect, Dialect::ClickHouse | Dialect::TransactSql)
     }
 
     fn literal(&self, column: ColumnId, value: &Value) -> Result<Literal, RenderError> {
@@ -160,15 +155,17 @@ impl Context<'_> {
         match (own.kind, value) {
             (Kind::Number, _) => exact(number(self.number(column, value)?)),
             (Kind::Id | Kind::Key, Value::Number(n)) if n.is_finite() => {
-                // PostgreSQL reads a quoted literal as whatever type the key has; a number fits only some.
+                // All but SQLite read a quoted literal as whatever type the key has; a number fits only some.
                 let spelled = number(*n);
-                exact(if self.dialect == Dialect::Postgres && n.fract() == 0.0 {
-                    text(&spelled)
+                exact(if self.dialect != Dialect::Sqlite && n.fract() == 0.0 {
+                    text(&spelled, self.dialect)
                 } else {
                     spelled
                 })
             }
-            (Kind::Text, Value::Number(n)) if n.is_finite() => exact(text(&number(*n))),
+            (Kind::Text, Value::Number(n)) if n.is_finite() => {
+                exact(text(&number(*n), self.dialect))
+            }
             (Kind::Text | Kind::Id | Kind::Key, Value::Text(value)) => {
                 let known = own.values.iter().find(|known| *known == value).or_else(|| {
                     let folded = value.to_lowercase();
@@ -177,7 +174,7 @@ impl Context<'_> {
                         .find(|known| known.to_lowercase() == folded)
                 });
                 Ok(Literal {
-                    sql: text(known.unwrap_or(value)),
+                    sql: text(known.unwrap_or(value), self.dialect),
                     folded: known.is_none(),
                 })
             }
@@ -186,28 +183,47 @@ impl Context<'_> {
     }
 
     fn like(&self, column: ColumnId, like: Like, value: &str) -> String {
+        let dialect = self.dialect;
+        // Here LIKE may tell cases apart, by the product or by how the column compares.
+        let folds = matches!(dialect, Dialect::MySql | Dialect::TransactSql);
+        let value = if folds {
+            value.to_lowercase()
+        } else {
+            value.to_owned()
+        };
+        // A backslash would escape in MySQL's strings as well.
+        let escape = if dialect == Dialect::MySql { '!' } else { '\\' };
         let mut pattern = String::new();
         for ch in value.chars() {
-            if matches!(ch, '%' | '_' | '\\') {
-                pattern.push('\\');
+            let is_set = ch == '[' && dialect == Dialect::TransactSql;
+            if matches!(ch, '%' | '_') || ch == escape || is_set {
+                pattern.push(escape);
             }
             pattern.push(ch);
         }
-        let escape = if pattern == value { "" } else { " ESCAPE '\\'" };
+        let is_plain = pattern == value && !(dialect == Dialect::MySql && value.contains('\\'));
+        // ClickHouse has no such clause; a backslash always escapes there.
+        let escape = if is_plain || dialect == Dialect::ClickHouse {
+            String::new()
+        } else {
+            format!(" ESCAPE '{escape}'")
+        };
         let pattern = match like {
             Like::Contains => format!("%{pattern}%"),
             Like::StartsWith => format!("{pattern}%"),
             Like::EndsWith => format!("%{pattern}"),
         };
-        let operator = match self.dialect {
-            Dialect::Sqlite => "LIKE",
-            Dialect::Postgres => "ILIKE",
+        let operator = match dialect {
+            Dialect::Sqlite | Dialect::MySql | Dialect::TransactSql => "LIKE",
+            Dialect::Postgres | Dialect::DuckDb | Dialect::ClickHouse => "ILIKE",
         };
-        format!(
-            "{} {operator} {}{escape}",
-            self.column(column),
-            text(&pattern)
-        )
+        let own = self.column(column);
+        let own = if folds {
+            functions::lower(&own, dialect)
+        } else {
+            own
+        };
+        format!("{own} {operator} {}{escape}", text(&pattern, dialect))
     }
 
     fn number(&self, column: ColumnId, value: &Value) -> Result<f64, RenderError> {

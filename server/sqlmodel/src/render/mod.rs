@@ -6,8 +6,10 @@
 
 mod conditions;
 mod expressions;
+mod functions;
 mod graph;
 mod names;
+mod reserved;
 mod select;
 #[cfg(test)]
 mod tests;
@@ -29,6 +31,26 @@ pub enum Dialect {
     Sqlite,
     /// PostgreSQL.
     Postgres,
+    /// MySQL and MariaDB, and the products that speak it.
+    MySql,
+    /// DuckDB.
+    DuckDb,
+    /// ClickHouse.
+    ClickHouse,
+    /// Transact-SQL.
+    TransactSql,
+}
+
+impl Dialect {
+    /// Every dialect.
+    pub const ALL: [Self; 6] = [
+        Self::Sqlite,
+        Self::Postgres,
+        Self::MySql,
+        Self::DuckDb,
+        Self::ClickHouse,
+        Self::TransactSql,
+    ];
 }
 
 /// Why a query cannot be written as SQL.

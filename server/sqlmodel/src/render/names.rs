@@ -2,217 +2,52 @@
 
 use chrono::NaiveDate;
 
+use super::{Dialect, reserved::is_reserved};
 use crate::schema::{ColumnId, Schema, TableId};
 
-/// Words that SQLite or PostgreSQL reserve, at least in some place where a name may stand.
-const RESERVED: &[&str] = &[
-    "abort",
-    "action",
-    "add",
-    "after",
-    "all",
-    "alter",
-    "always",
-    "analyse",
-    "analyze",
-    "and",
-    "any",
-    "array",
-    "as",
-    "asc",
-    "asymmetric",
-    "attach",
-    "authorization",
-    "autoincrement",
-    "before",
-    "begin",
-    "between",
-    "binary",
-    "both",
-    "by",
-    "cascade",
-    "case",
-    "cast",
-    "check",
-    "collate",
-    "collation",
-    "column",
-    "commit",
-    "concurrently",
-    "conflict",
-    "constraint",
-    "create",
-    "cross",
-    "current",
-    "current_catalog",
-    "current_date",
-    "current_role",
-    "current_schema",
-    "current_time",
-    "current_timestamp",
-    "current_user",
-    "database",
-    "default",
-    "deferrable",
-    "deferred",
-    "delete",
-    "desc",
-    "detach",
-    "distinct",
-    "do",
-    "drop",
-    "each",
-    "else",
-    "end",
-    "escape",
-    "except",
-    "exclude",
-    "exclusive",
-    "exists",
-    "explain",
-    "fail",
-    "false",
-    "fetch",
-    "filter",
-    "first",
-    "following",
-    "for",
-    "foreign",
-    "freeze",
-    "from",
-    "full",
-    "generated",
-    "glob",
-    "grant",
-    "group",
-    "groups",
-    "having",
-    "if",
-    "ignore",
-    "ilike",
-    "immediate",
-    "in",
-    "index",
-    "indexed",
-    "initially",
-    "inner",
-    "insert",
-    "instead",
-    "intersect",
-    "into",
-    "is",
-    "isnull",
-    "join",
-    "key",
-    "last",
-    "lateral",
-    "leading",
-    "left",
-    "like",
-    "limit",
-    "localtime",
-    "localtimestamp",
-    "match",
-    "materialized",
-    "natural",
-    "no",
-    "not",
-    "nothing",
-    "notnull",
-    "null",
-    "nulls",
-    "of",
-    "offset",
-    "on",
-    "only",
-    "or",
-    "order",
-    "others",
-    "outer",
-    "over",
-    "overlaps",
-    "partition",
-    "placing",
-    "plan",
-    "pragma",
-    "preceding",
-    "primary",
-    "query",
-    "raise",
-    "range",
-    "recursive",
-    "references",
-    "regexp",
-    "reindex",
-    "release",
-    "rename",
-    "replace",
-    "restrict",
-    "returning",
-    "right",
-    "rollback",
-    "row",
-    "rows",
-    "savepoint",
-    "select",
-    "session_user",
-    "set",
-    "similar",
-    "some",
-    "symmetric",
-    "system_user",
-    "table",
-    "tablesample",
-    "temp",
-    "temporary",
-    "then",
-    "ties",
-    "to",
-    "trailing",
-    "transaction",
-    "trigger",
-    "true",
-    "unbounded",
-    "union",
-    "unique",
-    "update",
-    "user",
-    "using",
-    "vacuum",
-    "values",
-    "variadic",
-    "verbose",
-    "view",
-    "virtual",
-    "when",
-    "where",
-    "window",
-    "with",
-    "without",
-];
-
 /// A name, in quotes where it needs them.
-pub(super) fn name(name: &str) -> String {
+pub(super) fn name(name: &str, dialect: Dialect) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        && RESERVED.binary_search(&name).is_err();
+        && !is_reserved(name, dialect);
     if plain {
-        name.to_owned()
-    } else {
-        format!("\"{}\"", name.replace('"', "\"\""))
+        return name.to_owned();
+    }
+    match dialect {
+        Dialect::Sqlite | Dialect::Postgres | Dialect::DuckDb => {
+            format!("\"{}\"", name.replace('"', "\"\""))
+        }
+        Dialect::MySql => format!("`{}`", name.replace('`', "``")),
+        // There a backslash escapes in names too.
+        Dialect::ClickHouse => {
+            format!("`{}`", name.replace('\\', "\\\\").replace('`', "``"))
+        }
+        Dialect::TransactSql => format!("[{}]", name.replace(']', "]]")),
     }
 }
 
 /// A piece of text. A zero byte would end the statement early, so none is let through.
-pub(super) fn text(text: &str) -> String {
-    format!("'{}'", text.replace('\0', "").replace('\'', "''"))
+pub(super) fn text(text: &str, dialect: Dialect) -> String {
+    let inside = text.replace('\0', "").replace('\'', "''");
+    match dialect {
+        Dialect::MySql | Dialect::ClickHouse => format!("'{}'", inside.replace('\\', "\\\\")),
+        // Without the N it would be cut down to the code page of the database.
+        Dialect::TransactSql if !inside.is_ascii() => format!("N'{inside}'"),
+        _ => format!("'{inside}'"),
+    }
 }
 
 /// A day.
-pub(super) fn day(day: NaiveDate) -> String {
-    format!("'{}'", day.format("%Y-%m-%d"))
+pub(super) fn day(day: NaiveDate, dialect: Dialect) -> String {
+    let day = format!("'{}'", day.format("%Y-%m-%d"));
+    if dialect == Dialect::TransactSql {
+        // For a `datetime` the bare text is read by the language of the session, French as year, day, month.
+        format!("CAST({day} AS date)")
+    } else {
+        day
+    }
 }
 
 /// A number, whole ones without a fraction.
@@ -225,14 +60,22 @@ pub(super) fn number(number: f64) -> String {
 }
 
 /// The tables in sight, innermost last, each with the name its columns are reached by.
-#[derive(Default)]
 pub(super) struct Names {
+    dialect: Dialect,
     scopes: Vec<Vec<(TableId, String)>>,
     /// Whether columns are written with their table.
     pub(super) qualified: bool,
 }
 
 impl Names {
+    pub(super) fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            scopes: Vec::new(),
+            qualified: false,
+        }
+    }
+
     pub(super) fn open(&mut self) {
         self.scopes.push(Vec::new());
     }
@@ -257,11 +100,11 @@ impl Names {
             copy += 1;
         }
         let mut text = match &own.namespace {
-            Some(namespace) => format!("{}.{}", name(namespace), name(&own.name)),
-            None => name(&own.name),
+            Some(namespace) => format!("{}.{}", self.name(namespace), self.name(&own.name)),
+            None => self.name(&own.name),
         };
         if alias != own.name {
-            text = format!("{text} AS {}", name(&alias));
+            text = format!("{text} AS {}", self.name(&alias));
         }
         if let Some(scope) = self.scopes.last_mut() {
             scope.push((table, alias));
@@ -277,16 +120,16 @@ impl Names {
             .rev()
             .flatten()
             .find(|(t, _)| *t == table);
-        name(found.map_or(schema.tables[table].name.as_str(), |(_, alias)| alias))
+        self.name(found.map_or(schema.tables[table].name.as_str(), |(_, alias)| alias))
     }
 
     /// A column.
     pub(super) fn column(&self, schema: &Schema, column: ColumnId) -> String {
         let own = &schema.columns[column];
         if self.qualified {
-            format!("{}.{}", self.table(schema, own.table), name(&own.name))
+            format!("{}.{}", self.table(schema, own.table), self.name(&own.name))
         } else {
-            name(&own.name)
+            self.name(&own.name)
         }
     }
 
@@ -301,7 +144,11 @@ impl Names {
             .flatten()
             .find(|(t, _)| *t == own.table);
         let table = outer.map_or(schema.tables[own.table].name.as_str(), |(_, alias)| alias);
-        format!("{}.{}", name(table), name(&own.name))
+        format!("{}.{}", self.name(table), self.name(&own.name))
+    }
+
+    fn name(&self, plain: &str) -> String {
+        name(plain, self.dialect)
     }
 }
 
@@ -310,11 +157,48 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reserved_words_are_sorted_for_the_search() {
-        assert!(RESERVED.is_sorted());
-        assert_eq!(name("order"), "\"order\"");
-        assert_eq!(name("orders"), "orders");
-        assert_eq!(name("a\"b"), "\"a\"\"b\"");
+    fn reserved_words_are_quoted_as_the_engine_quotes() {
+        let quoted = |plain: &str| Dialect::ALL.map(|dialect| name(plain, dialect));
+        assert_eq!(
+            quoted("order"),
+            [
+                "\"order\"",
+                "\"order\"",
+                "`order`",
+                "\"order\"",
+                "`order`",
+                "[order]"
+            ]
+        );
+        assert_eq!(quoted("orders"), ["orders"; 6]);
+        assert_eq!(
+            quoted("rank"),
+            ["rank", "rank", "`rank`", "rank", "rank", "rank"]
+        );
+        assert_eq!(
+            quoted("Day"),
+            ["\"Day\"", "\"Day\"", "`Day`", "\"Day\"", "`Day`", "[Day]"]
+        );
+    }
+
+    #[test]
+    fn quotes_inside_a_name_do_not_end_it() {
+        assert_eq!(name("a\"b", Dialect::Sqlite), "\"a\"\"b\"");
+        assert_eq!(name("a`b", Dialect::MySql), "`a``b`");
+        assert_eq!(name("a`\\b", Dialect::ClickHouse), r"`a``\\b`");
+        assert_eq!(name("a]b[c", Dialect::TransactSql), "[a]]b[c]");
+    }
+
+    #[test]
+    fn text_ends_where_it_should_in_each_dialect() {
+        for dialect in [Dialect::Sqlite, Dialect::Postgres, Dialect::DuckDb] {
+            assert_eq!(text("o'\0neil\\", dialect), r"'o''neil\'");
+        }
+        for dialect in [Dialect::MySql, Dialect::ClickHouse] {
+            assert_eq!(text("o'neil\\", dialect), r"'o''neil\\'");
+        }
+        assert_eq!(text("o'neil\\", Dialect::TransactSql), r"'o''neil\'");
+        assert_eq!(text("Tromsø", Dialect::TransactSql), "N'Tromsø'");
     }
 
     #[test]

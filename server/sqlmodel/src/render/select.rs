@@ -76,6 +76,10 @@ impl Statement<'_> {
     fn join_filters(&mut self) -> Result<(), RenderError> {
         // A condition that stands alone needs its row; one alternative of several must not drop the others'.
         for (lone, left) in [(true, false), (false, true)] {
+            // There the columns of a partner that is missing are noughts and empty texts: it is asked for instead.
+            if left && self.dialect == Dialect::ClickHouse {
+                continue;
+            }
             let mut tables: Vec<TableId> = Vec::new();
             for clause in self
                 .query
@@ -129,7 +133,7 @@ impl Statement<'_> {
             dialect: self.dialect,
             joined: &self.joined,
         };
-        let mut names = Names::default();
+        let mut names = Names::new(self.dialect);
         names.open();
         names.qualified = self.joined.len() > 1
             || self
@@ -160,7 +164,7 @@ impl Statement<'_> {
         filter.extend(self.without_nulls(&context));
         let columns = self.outputs(&context);
         let rows = self.rows(core_size);
-        let mut lines = vec![Self::head(&columns, rows)];
+        let mut lines = vec![self.head(&columns, rows)];
         lines.extend(from);
         lines.extend(every("WHERE", filter));
         let keys = self.group_keys(&context, rows);
@@ -184,7 +188,9 @@ impl Statement<'_> {
         if let Some(order) = &self.query.order {
             lines.push(self.order_by(&context, order, &columns, rows));
         }
-        if let Some(limit) = self.query.limit {
+        if let Some(limit) = self.query.limit
+            && self.dialect != Dialect::TransactSql
+        {
             lines.push(format!("LIMIT {limit}"));
         }
         Ok(lines.join("\n"))

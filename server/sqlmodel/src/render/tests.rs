@@ -1,5 +1,6 @@
 //! SQL texts of query forms, per dialect.
 
+mod dialects;
 mod joins;
 mod spelling;
 

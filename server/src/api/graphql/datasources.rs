@@ -1,7 +1,9 @@
 //! Datasources and their tables.
 
+mod sql;
+
 use async_graphql::{
-    Context, ID, Object, Result, SimpleObject, Union,
+    Context, ID, Object, Result, SimpleObject,
     connection::{Connection, Edge, EmptyFields, OpaqueCursor, query},
 };
 use chrono::{DateTime, Utc};
@@ -10,10 +12,10 @@ use tidegate_schema::{
     model::{self, Caller},
 };
 
+pub use self::sql::DatasourceMutations;
 use super::{
     error::to_graphql,
     limits::{MOST, PAGE, page_cost},
-    turns::{Problem, Rows, Verdict},
 };
 use crate::app::App;
 
@@ -56,8 +58,13 @@ impl Datasource {
         self.0.created_at
     }
 
-    /// Tables and views in name order, all or those whose name contains `search`. Null with an error when the
-    /// database cannot be asked.
+    /// Whether statements that change rows may run at all; each needs a grant to write and a confirmation besides.
+    async fn writable(&self) -> bool {
+        self.0.writable
+    }
+
+    /// Tables and views in name order that the caller may use, all or those whose name contains `search`. Null with
+    /// an error when the database cannot be asked.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn tables(
         &self,
@@ -278,51 +285,6 @@ impl DatasourceQueries {
             Ok(found) => Ok(Some(Datasource(found))),
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(to_graphql(&error)),
-        }
-    }
-}
-
-/// What running SQL came to.
-#[derive(Union)]
-enum RunSqlResult {
-    /// It ran.
-    Ran(RunSqlAnswer),
-    /// It was refused, or the database had an error.
-    Problem(Problem),
-}
-
-/// Rows of a statement and the guard's verdict.
-#[derive(SimpleObject)]
-struct RunSqlAnswer {
-    /// The rows, capped.
-    result: Rows,
-    /// What the guard said.
-    verdict: Verdict,
-}
-
-/// What can be done with datasources.
-#[derive(Default)]
-pub struct DatasourceMutations;
-
-#[Object]
-impl DatasourceMutations {
-    /// Run one read-only statement through the guard.
-    async fn run_sql(
-        &self,
-        context: &Context<'_>,
-        datasource: String,
-        sql: String,
-    ) -> Result<RunSqlResult> {
-        let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
-        match app.sql().run(caller, &datasource, &sql).await {
-            Ok((verdict, rows)) => Ok(RunSqlResult::Ran(RunSqlAnswer {
-                result: Rows(rows),
-                verdict: Verdict(verdict),
-            })),
-            Err(error @ (Error::Internal { .. } | Error::Unauthenticated { .. })) => {
-                Err(to_graphql(&error))
-            }
-            Err(error) => Ok(RunSqlResult::Problem(Problem::from(&error))),
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod conversations;
 pub mod datasources;
 pub mod error;
+pub mod examples;
 mod limits;
 pub mod models;
 mod page;
@@ -44,6 +45,7 @@ const MOST_BATCHED: usize = 10;
 pub struct Query(
     datasources::DatasourceQueries,
     conversations::ConversationQueries,
+    examples::ExampleQueries,
     models::ModelQueries,
 );
 
@@ -53,6 +55,7 @@ pub struct Mutation(
     turns::TurnMutations,
     datasources::DatasourceMutations,
     conversations::ConversationMutations,
+    examples::ExampleMutations,
 );
 
 /// Everything that can be watched.

@@ -13,6 +13,7 @@ use crate::{
         extract::{Caller, Json, Query},
     },
     app::App,
+    services::sql::Executed,
 };
 
 /// Routes of this file.
@@ -41,10 +42,11 @@ pub(super) async fn list_tables_v1(
     ))
 }
 
-/// Run one read-only statement.
+/// Run one query, or one statement that changes rows.
 ///
 /// The database's own error is a success with `result_info` set; a statement the guard refuses is a failure
-/// `Operation not allowed: …`.
+/// `Operation not allowed: …`. So is one that changes rows, unless the datasource is writable, the caller may write
+/// there, and `confirm` is true; what it changed is then in `changed`.
 #[utoipa::path(post, path = "/api/v1/editor/sql/run", tag = "editor", request_body = wire::SqlRunIn,
     responses((status = 200, body = Envelope<wire::SqlRunOut>)))]
 pub(super) async fn run_sql_v1(
@@ -71,12 +73,17 @@ pub(super) async fn run_sql_v1(
         ));
     };
     app.datasources().get(&caller, &name).await?;
-    match app.sql().run(&caller, &name, &sql).await {
-        Ok((_, rows)) => reply(wire::SqlRunOut::from(&rows)),
-        Err(Error::Forbidden { reason }) => Err(Problem::handled(
-            "E000X",
-            format!("Operation not allowed: {reason}"),
-        )),
+    let confirm = body.confirm.unwrap_or(false);
+    let refused =
+        |reason: &str| Problem::handled("E000X", format!("Operation not allowed: {reason}"));
+    match app.sql().execute(&caller, &name, &sql, confirm).await {
+        Ok(Executed::Read { rows, .. }) => reply(wire::SqlRunOut::from(&rows)),
+        Ok(Executed::Changed {
+            rows, elapsed_ms, ..
+        }) => reply(wire::SqlRunOut::changed(rows, elapsed_ms)),
+        Ok(Executed::Unconfirmed { reason, .. }) | Err(Error::Forbidden { reason }) => {
+            Err(refused(&reason))
+        }
         Err(error @ (Error::Upstream { .. } | Error::Timeout { .. } | Error::Invalid { .. })) => {
             reply(wire::SqlRunOut::failed(error.to_string()))
         }

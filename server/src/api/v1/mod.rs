@@ -2,6 +2,7 @@
 
 pub mod chat;
 pub mod editor;
+pub mod export;
 pub mod model;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -13,5 +14,6 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(chat::routes())
         .merge(editor::routes())
+        .merge(export::routes())
         .merge(model::routes())
 }

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use serde_json::json;
-use tidegate_schema::model::{Catalogue, Engine, Usage};
+use tidegate_schema::model::{self, Catalogue, Engine, Usage};
 use tidegate_sqlmodel::{
     net::{NetError, PreparedSchema, SqlModel},
     query::{Item, Query},
@@ -79,10 +79,7 @@ impl Writer {
             ));
         }
         let answer = self.model.ask(&prepared, &question, BEAM)?;
-        let dialect = match task.engine {
-            Engine::Sqlite => Dialect::Sqlite,
-            Engine::Postgres => Dialect::Postgres,
-        };
+        let dialect = spelling(task.engine.dialect());
         let mut usage = Usage {
             prompt_tokens: question.words.len() as u32,
             completion_tokens: 0,
@@ -177,6 +174,18 @@ impl Writer {
             schema: Arc::clone(&schema),
         });
         Ok(schema)
+    }
+}
+
+/// The dialect to write for an engine's.
+fn spelling(dialect: model::Dialect) -> Dialect {
+    match dialect {
+        model::Dialect::Sqlite => Dialect::Sqlite,
+        model::Dialect::Postgres => Dialect::Postgres,
+        model::Dialect::MySql => Dialect::MySql,
+        model::Dialect::DuckDb => Dialect::DuckDb,
+        model::Dialect::ClickHouse => Dialect::ClickHouse,
+        model::Dialect::TransactSql => Dialect::TransactSql,
     }
 }
 

@@ -41,7 +41,9 @@ impl Statement<'_> {
                 Item::AllOf(table) => {
                     let own = self.schema.tables[table].columns.clone();
                     let primary = || own.clone().filter(|&c| self.schema.columns[c].primary);
-                    if primary().next().is_some() {
+                    // Only some see that a key decides the other columns.
+                    let decides = matches!(self.dialect, Dialect::Sqlite | Dialect::Postgres);
+                    if decides && primary().next().is_some() {
                         primary().for_each(|c| add(context.column(c)));
                     } else {
                         own.for_each(|c| add(context.column(c)));
@@ -90,14 +92,14 @@ impl Statement<'_> {
             .find(|(item, _)| **item == order.by)
             .and_then(|(_, output)| output.alias.as_deref());
         let mut key = match shown {
-            Some(alias) => name(alias),
+            Some(alias) => name(alias, self.dialect),
             None => self.item(context, &order.by),
         };
         if rows == Rows::Extreme {
             key = format!("{}({key})", if order.descending { "MAX" } else { "MIN" });
         }
         let direction = if order.descending { " DESC" } else { "" };
-        // PostgreSQL puts missing values on top of a descending order, SQLite at its end.
+        // PostgreSQL puts missing values on top of a descending order, the others at its end.
         let nulls = if order.descending
             && self.dialect == Dialect::Postgres
             && sort_columns(&order.by).any(|c| self.schema.columns[c].nullable)

@@ -3,16 +3,16 @@
 use super::{Output, Rows, Statement};
 use crate::{
     query::{Aggregate, Argument, Bucket, Function, Item},
-    render::{Dialect, expressions::Context, names::name},
+    render::{Dialect, expressions::Context, functions, names::name},
     schema::{ColumnId, TableId, identifier_words},
 };
 
 impl Statement<'_> {
-    pub(super) fn head(columns: &[Output], rows: Rows) -> String {
+    pub(super) fn head(&self, columns: &[Output], rows: Rows) -> String {
         let shown: Vec<String> = columns
             .iter()
             .map(|output| match &output.alias {
-                Some(alias) => format!("{} AS {}", output.sql, name(alias)),
+                Some(alias) => format!("{} AS {}", output.sql, name(alias, self.dialect)),
                 None => output.sql.clone(),
             })
             .collect();
@@ -21,7 +21,11 @@ impl Statement<'_> {
         } else {
             ""
         };
-        format!("SELECT {distinct}{}", shown.join(", "))
+        let top = match self.query.limit {
+            Some(limit) if self.dialect == Dialect::TransactSql => format!("TOP ({limit}) "),
+            _ => String::new(),
+        };
+        format!("SELECT {distinct}{top}{}", shown.join(", "))
     }
 
     pub(super) fn item(&self, context: &Context, item: &Item) -> String {
@@ -46,7 +50,7 @@ impl Statement<'_> {
             Function::Count => format!("COUNT({argument})"),
             Function::CountDistinct => format!("COUNT(DISTINCT {argument})"),
             Function::Sum => format!("SUM({argument})"),
-            Function::Avg => format!("AVG({argument})"),
+            Function::Avg => functions::average(&argument, self.dialect),
             Function::Min => format!("MIN({argument})"),
             Function::Max => format!("MAX({argument})"),
         }
@@ -58,19 +62,21 @@ impl Statement<'_> {
         if self.joined.iter().all(|joined| above.contains(joined)) {
             return "COUNT(*)".to_owned();
         }
-        let keys: Vec<String> = self.schema.tables[table]
-            .columns
-            .clone()
+        let columns = || self.schema.tables[table].columns.clone();
+        let keys: Vec<String> = columns()
             .filter(|&c| self.schema.columns[c].primary)
             .map(|c| context.column(c))
             .collect();
         let own = context.names.table(self.schema, table);
-        match (keys.as_slice(), self.dialect) {
-            ([key], _) => format!("COUNT(DISTINCT {key})"),
-            ([], Dialect::Sqlite) => format!("COUNT(DISTINCT {own}.rowid)"),
-            ([], Dialect::Postgres) => format!("COUNT(DISTINCT {own}.ctid)"),
-            (keys, Dialect::Sqlite) => format!("COUNT(DISTINCT {})", keys.join(" || '/' || ")),
-            (keys, Dialect::Postgres) => format!("COUNT(DISTINCT ({}))", keys.join(", ")),
+        match (keys.is_empty(), self.dialect) {
+            (true, Dialect::Sqlite) => format!("COUNT(DISTINCT {own}.rowid)"),
+            (true, Dialect::Postgres) => format!("COUNT(DISTINCT {own}.ctid)"),
+            // No name for a row: rows that are alike in all columns count as one.
+            (true, dialect) => {
+                let all: Vec<String> = columns().map(|c| context.column(c)).collect();
+                functions::count_keys(&all, dialect)
+            }
+            (false, dialect) => functions::count_keys(&keys, dialect),
         }
     }
 

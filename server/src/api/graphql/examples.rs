@@ -1,0 +1,205 @@
+//! Examples: questions with the queries that answer them.
+
+use async_graphql::{
+    Context, Enum, ID, Object, Result, Union,
+    connection::{Connection, Edge, EmptyFields, OpaqueCursor, query},
+};
+use chrono::{DateTime, Utc};
+use tidegate_schema::{
+    Error,
+    ids::ConversationId,
+    model::{self, Caller, ExampleId},
+};
+
+use super::{
+    error::to_graphql,
+    limits::{MOST, PAGE, page_cost},
+    turns::Problem,
+};
+use crate::app::App;
+
+/// Where a page of examples starts: an example's number.
+type Cursor = OpaqueCursor<i64>;
+
+/// How an example came in.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+enum ExampleSource {
+    /// An answer was accepted as it was.
+    Accepted,
+    /// An answer was accepted with another query.
+    Edited,
+    /// Somebody wrote both.
+    Given,
+}
+
+impl From<model::ExampleSource> for ExampleSource {
+    fn from(source: model::ExampleSource) -> Self {
+        match source {
+            model::ExampleSource::Accepted => Self::Accepted,
+            model::ExampleSource::Edited => Self::Edited,
+            model::ExampleSource::Given => Self::Given,
+        }
+    }
+}
+
+/// A question with the query that answers it.
+pub struct Example(model::Example);
+
+/// A question with the query that answers it. Models are shown those that are like the question they are asked; the
+/// same question is answered by it.
+#[Object]
+impl Example {
+    /// Id.
+    async fn id(&self) -> ID {
+        ID(self.0.id.to_string())
+    }
+
+    /// The question, as it was asked.
+    async fn question(&self) -> &str {
+        &self.0.question
+    }
+
+    /// The query.
+    async fn sql(&self) -> &str {
+        &self.0.sql
+    }
+
+    /// Tables it reads.
+    async fn tables(&self) -> &[String] {
+        &self.0.tables
+    }
+
+    /// How it came in.
+    async fn source(&self) -> ExampleSource {
+        self.0.source.into()
+    }
+
+    /// When it was kept, or last replaced.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// How often it was recalled for a question.
+    async fn used(&self) -> i64 {
+        self.0.used
+    }
+}
+
+/// What keeping an example came to.
+#[derive(Union)]
+enum KeepExampleResult {
+    /// It is kept.
+    Example(Example),
+    /// It was refused: the query cannot run, or the caller may not decide this.
+    Problem(Problem),
+}
+
+impl KeepExampleResult {
+    fn of(outcome: Result<model::Example, Error>) -> Result<Self> {
+        match outcome {
+            Ok(example) => Ok(Self::Example(Example(example))),
+            Err(error @ (Error::Internal { .. } | Error::Unauthenticated { .. })) => {
+                Err(to_graphql(&error))
+            }
+            Err(error) => Ok(Self::Problem(Problem::from(&error))),
+        }
+    }
+}
+
+/// What can be read of examples.
+#[derive(Default)]
+pub struct ExampleQueries;
+
+#[Object]
+impl ExampleQueries {
+    /// Examples of a datasource whose tables the caller may read, newest first.
+    #[graphql(complexity = "page_cost(first, None, child_complexity)")]
+    async fn examples(
+        &self,
+        context: &Context<'_>,
+        datasource: String,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<Connection<Cursor, Example, EmptyFields, EmptyFields>> {
+        let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
+        query(
+            after,
+            None,
+            first,
+            None,
+            |after: Option<Cursor>, _: Option<Cursor>, first, _| async move {
+                let from = after.is_some();
+                let wanted = first.unwrap_or(PAGE).min(MOST);
+                let after = after.map(|cursor| ExampleId(cursor.0));
+                let mut found = app
+                    .examples()
+                    .list(caller, &datasource, after, wanted + 1)
+                    .await
+                    .map_err(|e| to_graphql(&e))?;
+                let more = found.len() > wanted;
+                found.truncate(wanted);
+                let mut connection = Connection::new(from, more);
+                connection.edges.extend(
+                    found
+                        .into_iter()
+                        .map(|example| Edge::new(OpaqueCursor(example.id.0), Example(example))),
+                );
+                Ok::<_, async_graphql::Error>(connection)
+            },
+        )
+        .await
+    }
+}
+
+/// What can be done with examples.
+#[derive(Default)]
+pub struct ExampleMutations;
+
+#[Object]
+impl ExampleMutations {
+    /// Accept the answer of a conversation's round: its question and query are kept as an example, in the place of one
+    /// with the same question.
+    async fn accept_answer(
+        &self,
+        context: &Context<'_>,
+        conversation: ID,
+        round: i32,
+        #[graphql(desc = "A query to keep in the place of the answer's own.")] sql: Option<String>,
+    ) -> Result<KeepExampleResult> {
+        let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
+        let conversation = ConversationId(conversation.0);
+        let kept = app
+            .examples()
+            .accept(caller, &conversation, round, sql.as_deref())
+            .await;
+        KeepExampleResult::of(kept)
+    }
+
+    /// Keep a question with the query that answers it, in the place of one with the same question.
+    async fn add_example(
+        &self,
+        context: &Context<'_>,
+        datasource: String,
+        question: String,
+        sql: String,
+    ) -> Result<KeepExampleResult> {
+        let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
+        let kept = app
+            .examples()
+            .add(caller, &datasource, &question, &sql)
+            .await;
+        KeepExampleResult::of(kept)
+    }
+
+    /// Remove an example. Answers whether there was one.
+    async fn remove_example(&self, context: &Context<'_>, id: ID) -> Result<bool> {
+        let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
+        let Ok(number) = id.parse() else {
+            return Ok(false);
+        };
+        app.examples()
+            .remove(caller, ExampleId(number))
+            .await
+            .map_err(|e| to_graphql(&e))
+    }
+}
