@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use axum::Router;
 use secrecy::SecretString;
 use tempfile::TempDir;
-use tidegate_schema::model::{Caller, Connection, Engine, NewDatasource};
+use tidegate_schema::model::{Caller, Connection, Engine, Grant, NewDatasource};
 use tidegate_server::{api, app::App, clock::Clock, config::Config};
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -177,7 +177,8 @@ impl TestApp {
         admin: bool,
         datasources: Option<&[&str]>,
     ) -> Result<User> {
-        let grants = datasources.map(|names| names.iter().map(|&name| name.to_owned()).collect());
+        let grants =
+            datasources.map(|names| names.iter().map(|&name| Grant::reading(name)).collect());
         let (key, _) = self
             .app
             .keys()

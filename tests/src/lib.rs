@@ -8,6 +8,8 @@ pub mod bench;
 pub mod client;
 pub mod databases;
 pub mod json;
+pub mod large;
+pub mod mariadb;
 pub mod paths;
 pub mod postgres;
 pub mod process;

@@ -10,6 +10,7 @@
 mod bench;
 mod check;
 mod codegen;
+mod fuzz;
 mod process;
 mod progress;
 mod provision;
@@ -47,7 +48,9 @@ enum Command {
     Libtorch(provision::Libtorch),
     /// Train the built-in question-to-SQL model: arguments go to the trainer.
     Train(train::Train),
-    /// Measure: `ask`, `idle`, ….
+    /// Look for faults at random: `guard`.
+    Fuzz(fuzz::Fuzz),
+    /// Measure: `ask`, `idle`, `sql`, ….
     Bench(bench::Bench),
 }
 
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Tidy(tidy) => tidy.run(),
         Command::Libtorch(libtorch) => libtorch.run(),
         Command::Train(train) => train.run(),
+        Command::Fuzz(fuzz) => fuzz.run(),
         Command::Bench(bench) => bench.run(),
     };
     match outcome {

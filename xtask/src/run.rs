@@ -1,6 +1,7 @@
 //! `cargo xtask run`: from a fresh checkout to a running server.
 
 use std::{
+    ffi::OsString,
     io::{BufRead as _, BufReader},
     os::unix::process::CommandExt as _,
     path::PathBuf,
@@ -81,12 +82,12 @@ fn executable(message: &str) -> Option<PathBuf> {
         .flatten()
 }
 
-/// Runs a release executable of the workspace with what local models need, and further paths in its environment,
+/// Runs a release executable of the workspace with what local models need, and further variables in its environment,
 /// through cargo.
 pub fn release(
     provisioned: &provision::Provisioned,
     cargo_arguments: &[&str],
-    paths: &[(&str, PathBuf)],
+    environment: &[(&str, OsString)],
     arguments: &[String],
 ) -> Result<()> {
     let mut cargo = workspace::cargo();
@@ -94,7 +95,7 @@ pub fn release(
     provisioned
         .for_build(&mut cargo)
         .env("TIDEGATE_BUILTIN_ENCODER", &provisioned.encoder)
-        .envs(paths.iter().map(|(name, path)| (name, path)))
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .arg("--")
         .args(arguments);
     libraries(&mut cargo, provisioned);

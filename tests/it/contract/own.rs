@@ -21,7 +21,7 @@ pub(super) struct Case {
     expected: fn() -> Value,
 }
 
-pub(super) const CASES: [Case; 7] = [
+pub(super) const CASES: [Case; 8] = [
     Case {
         openai: false,
         method: "GET",
@@ -120,6 +120,13 @@ pub(super) const CASES: [Case; 7] = [
                 "object": "error", "message": "no model named 'nope'", "code": 40301,
             })
         },
+    },
+    Case {
+        openai: false,
+        method: "POST",
+        path: "/api/v1/editor/sql/export",
+        status: 400,
+        expected: || json!({"success": false, "err_code": "E0001", "err_msg": "body:Field required;", "data": null}),
     },
 ];
 

@@ -36,7 +36,7 @@ pub async fn run(requests: usize) -> Result<()> {
     Ok(())
 }
 
-async fn measure(
+pub(super) async fn measure(
     user: &User,
     path: &str,
     body: Option<&Value>,

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 pub mod ask;
 pub mod http;
 pub mod idle;
+pub mod sql;
 
 /// Says why a measurement failed.
 #[expect(

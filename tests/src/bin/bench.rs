@@ -42,6 +42,21 @@ enum Act {
         #[arg(long)]
         start_within_ms: Option<f64>,
     },
+    /// Print what databases cost through guard and driver beside their own client libraries, and requests per second.
+    Sql {
+        /// The server's program; `cargo xtask bench` builds it and names it here.
+        #[arg(long, env = "TIDEGATE_BENCH_SERVER")]
+        program: PathBuf,
+        /// Rounds to take the median of.
+        #[arg(long, default_value_t = 9)]
+        rounds: usize,
+        /// Requests per engine and concurrency.
+        #[arg(long, default_value_t = 2000)]
+        requests: usize,
+        /// Fail above so many times the library's time.
+        #[arg(long, default_value_t = 1.15)]
+        within: f64,
+    },
     /// Print requests per second and latencies of a few routes, against an echoing model.
     Http {
         /// Requests per route and concurrency.
@@ -72,6 +87,12 @@ fn main() -> ExitCode {
                 starts,
                 start_within_ms,
             } => bench::idle::run(&program, starts, start_within_ms).await,
+            Act::Sql {
+                program,
+                rounds,
+                requests,
+                within,
+            } => bench::sql::run(&program, rounds, requests, within).await,
             Act::Http { requests } => bench::http::run(requests).await,
         }
     });

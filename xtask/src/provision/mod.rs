@@ -4,6 +4,7 @@
 //! Everything is made in a temporary directory and renamed into place, so a directory that exists is whole.
 //! A lock file keeps two commands from fetching the same thing.
 
+pub mod duckdb;
 pub mod encoder;
 mod graphiql;
 pub mod lazy;
@@ -51,6 +52,8 @@ pub struct Provisioned {
     pub libtorch: PathBuf,
     /// Stubs that load libtorch at its first call, where this machine has them.
     pub stubs: Option<lazy::torch::Stubs>,
+    /// DuckDB's library, and its stubs where this machine has them.
+    pub duckdb: lazy::duckdb::DuckDb,
     /// Directory of the sentence encoder.
     pub encoder: PathBuf,
     /// Directory of GraphiQL's files, where they could be had.
@@ -64,6 +67,7 @@ impl Provisioned {
         if let Some(stubs) = &self.stubs {
             stubs.apply(command);
         }
+        self.duckdb.apply(command);
         // `LIBTORCH_USE_PYTORCH` would make torch-sys look elsewhere.
         command
             .env("LIBTORCH", &self.libtorch)
@@ -78,7 +82,9 @@ impl Provisioned {
     /// Where the shared libraries are.
     pub fn libraries(&self) -> Vec<PathBuf> {
         let stubs = self.stubs.iter().map(|stubs| stubs.dir().to_owned());
-        stubs.chain([self.libtorch.join("lib")]).collect()
+        stubs
+            .chain([self.libtorch.join("lib"), self.duckdb.lib().to_owned()])
+            .collect()
     }
 }
 
@@ -95,11 +101,13 @@ pub fn provision(keep_packages: bool) -> Result<Provisioned> {
     compiler()?;
     let libtorch = libtorch::find_or_fetch(&cache, keep_packages)?;
     let stubs = lazy::torch::Stubs::find_or_make(&cache, &libtorch)?;
+    let duckdb = lazy::duckdb::DuckDb::find_or_make(&cache)?;
     let encoder = encoder::find_or_fetch(&cache)?;
     let graphiql = graphiql::find_or_fetch(&cache);
     Ok(Provisioned {
         libtorch,
         stubs,
+        duckdb,
         encoder,
         graphiql,
     })

@@ -1,7 +1,9 @@
 //! `cargo xtask test`: provisions what the tests need, runs them, ends in the runner's summary.
 
+mod clickhouse;
 mod doctests;
-mod postgres;
+pub mod mariadb;
+pub mod postgres;
 mod python;
 
 use std::process::{Command, ExitStatus};
@@ -32,6 +34,8 @@ impl Test {
         let provisioned = provision::provision(true)?;
         let python = python::find_or_make(&workspace::cache()?)?;
         let postgres = postgres::Binaries::find_or_install()?;
+        let mariadb = mariadb::Binaries::find_or_install()?;
+        let clickhouse = clickhouse::Binary::find_or_install()?;
 
         progress::say("building");
         let mut cargo = workspace::cargo();
@@ -42,11 +46,17 @@ impl Test {
 
         let server = postgres.start()?;
         let url = server.url();
+        let mariadb = mariadb.start()?;
+        let mariadb_url = mariadb.url();
+        let clickhouse = clickhouse.start()?;
+        let clickhouse_url = clickhouse.url();
         let prepare = |mut command: Command| {
             provisioned.for_build(&mut command);
             run::libraries(&mut command, &provisioned);
             command
                 .env("TIDEGATE_TEST_POSTGRES", &url)
+                .env("TIDEGATE_TEST_MARIADB", &mariadb_url)
+                .env("TIDEGATE_TEST_CLICKHOUSE", &clickhouse_url)
                 .env("TIDEGATE_TEST_PYTHON", &python)
                 .env("TIDEGATE_TEST_BINARY", &binary)
                 .env("TIDEGATE_ENCODER_DIR", &provisioned.encoder)
@@ -84,6 +94,8 @@ impl Test {
             Ok::<_, anyhow::Error>(ExitStatus::default())
         });
         server.stop();
+        mariadb.stop();
+        clickhouse.stop();
         match outcome? {
             status if status.success() => Ok(()),
             // The runner has said what failed; a line of ours after its summary would bury it.

@@ -79,6 +79,18 @@ const RULES: &[Rule] = &[
         why: ENGINES,
     },
     Rule {
+        room: "server/src/export/",
+        never: ABOVE_ENGINES,
+        but: &[],
+        why: ENGINES,
+    },
+    Rule {
+        room: "server/src/linking/",
+        never: ABOVE_ENGINES,
+        but: &[],
+        why: ENGINES,
+    },
+    Rule {
         room: "server/src/guard/",
         never: ABOVE_ENGINES,
         but: &[],
@@ -124,6 +136,7 @@ const RULES: &[Rule] = &[
     Rule {
         room: "server/src/api/",
         never: &[
+            "crate::export",
             "crate::drivers",
             "crate::guard",
             "crate::scenes",

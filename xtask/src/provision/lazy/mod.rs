@@ -15,6 +15,7 @@ use anyhow::{Context as _, Result};
 
 use crate::process;
 
+pub mod duckdb;
 pub mod torch;
 
 const BINDER: &str = include_str!("bind.c");
