@@ -6,7 +6,7 @@
 use std::{
     env, fs,
     io::{Read as _, Write as _},
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -15,6 +15,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+use super::private::{free_port, left_behind, remove};
 use crate::{process, progress};
 
 const PREFIX: &str = "tidegate-test-clickhouse-";
@@ -182,22 +183,8 @@ fn answers(port: u16) -> bool {
 
 /// Ends what a run that was killed outright has left behind.
 fn sweep() {
-    for entry in fs::read_dir(env::temp_dir())
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(owner) = name.strip_prefix(PREFIX) else {
-            continue;
-        };
-        if Path::new("/proc").join(owner).exists() {
-            continue;
-        }
-        progress::say(&format!(
-            "clearing away {name}, left by a run that was killed"
-        ));
-        let dir = entry.path();
+    for dir in left_behind(PREFIX) {
+        let name = dir.display().to_string();
         let pid = fs::read_to_string(dir.join("pid")).unwrap_or_default();
         // The number may be another program's by now.
         let command = Path::new("/proc").join(&pid).join("cmdline");
@@ -209,12 +196,6 @@ fn sweep() {
             continue;
         }
         remove(&dir);
-    }
-}
-
-fn remove(dir: &Path) {
-    if let Err(error) = fs::remove_dir_all(dir) {
-        progress::say(&format!("{} cannot be removed: {error}", dir.display()));
     }
 }
 
@@ -294,14 +275,6 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
-}
-
-fn free_port() -> Result<u16> {
-    // Given back at once; the server takes it before anything else is likely to.
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .context("no free port")?
-        .local_addr()?
-        .port())
 }
 
 /// Unpredictable enough for a server that listens on loopback for minutes: the standard library's seeded hasher.

@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     io::Read as _,
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpStream},
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -13,6 +13,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+use super::private::{free_port, left_behind, password_seed, remove};
 use crate::{process, progress};
 
 const PREFIX: &str = "tidegate-test-mariadb-";
@@ -220,22 +221,7 @@ fn user() -> Result<String> {
 
 /// Ends what a run that was killed outright has left behind.
 fn sweep() {
-    for entry in fs::read_dir(env::temp_dir())
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(owner) = name.strip_prefix(PREFIX) else {
-            continue;
-        };
-        if Path::new("/proc").join(owner).exists() {
-            continue;
-        }
-        progress::say(&format!(
-            "clearing away {name}, left by a run that was killed"
-        ));
-        let dir = entry.path();
+    for dir in left_behind(PREFIX) {
         if let Some(pid) = running_in(&dir) {
             signal("-KILL", pid);
             let end = Instant::now() + STOP;
@@ -265,12 +251,6 @@ fn signal(which: &str, pid: u32) {
     }
 }
 
-fn remove(dir: &Path) {
-    if let Err(error) = fs::remove_dir_all(dir) {
-        progress::say(&format!("{} cannot be removed: {error}", dir.display()));
-    }
-}
-
 fn last_lines(log: &str) -> String {
     let lines: Vec<&str> = log.lines().collect();
     lines[lines.len().saturating_sub(20)..].join("\n")
@@ -293,20 +273,6 @@ fn installed() -> Option<Binaries> {
         server: find(["mariadbd", "mysqld"])?,
         install: find(["mariadb-install-db", "mysql_install_db"])?,
     })
-}
-
-fn free_port() -> Result<u16> {
-    // Given back at once; the server takes it before anything else is likely to.
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .context("no free port")?
-        .local_addr()?
-        .port())
-}
-
-/// Unpredictable enough for a server that listens on loopback for minutes: the standard library's seeded hasher.
-fn password_seed() -> u128 {
-    use std::hash::{BuildHasher as _, RandomState};
-    u128::from(RandomState::new().hash_one(1)) << 64 | u128::from(RandomState::new().hash_one(2))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod clickhouse;
 mod doctests;
 pub mod mariadb;
 pub mod postgres;
+mod private;
 mod python;
 
 use std::process::{Command, ExitStatus};

@@ -2,13 +2,13 @@
 
 use std::{
     env, fs,
-    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context as _, Result};
 
+use super::private::{free_port, left_behind, password_seed, remove};
 use crate::{process, progress};
 
 const PREFIX: &str = "tidegate-test-postgres-";
@@ -154,28 +154,13 @@ fn end(binaries: &Binaries, dir: &Path) {
             return;
         }
     }
-    if let Err(error) = fs::remove_dir_all(dir) {
-        progress::say(&format!("{} cannot be removed: {error}", dir.display()));
-    }
+    remove(dir);
 }
 
 /// Ends what a run that was killed outright has left behind.
 fn sweep(binaries: &Binaries) {
-    for entry in fs::read_dir(env::temp_dir())
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(owner) = name.strip_prefix(PREFIX) else {
-            continue;
-        };
-        if !Path::new("/proc").join(owner).exists() {
-            progress::say(&format!(
-                "clearing away {name}, left by a run that was killed"
-            ));
-            end(binaries, &entry.path());
-        }
+    for dir in left_behind(PREFIX) {
+        end(binaries, &dir);
     }
 }
 
@@ -198,18 +183,4 @@ fn installed() -> Option<PathBuf> {
         let initdb = process::find("initdb")?;
         Some(initdb.parent()?.to_path_buf())
     })
-}
-
-fn free_port() -> Result<u16> {
-    // Given back at once; the server takes it before anything else is likely to.
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .context("no free port")?
-        .local_addr()?
-        .port())
-}
-
-/// Unpredictable enough for a server that listens on loopback for minutes: the standard library's seeded hasher.
-fn password_seed() -> u128 {
-    use std::hash::{BuildHasher as _, RandomState};
-    u128::from(RandomState::new().hash_one(1)) << 64 | u128::from(RandomState::new().hash_one(2))
 }
