@@ -61,6 +61,36 @@ const CLICKHOUSE_TABLES: &[&str] = &[
 ];
 const TRANSACT_SQL_TABLES: &[&str] = &["generate_series", "string_split"];
 
+/// Functions that describe any table they are asked for, by its name or its number.
+const POSTGRES_TELLING: &[&str] = &[
+    "col_description",
+    "format_type",
+    "has_column_privilege",
+    "has_table_privilege",
+    "obj_description",
+    "pg_get_constraintdef",
+    "pg_get_expr",
+    "pg_get_indexdef",
+    "pg_get_viewdef",
+    "pg_indexes_size",
+    "pg_relation_size",
+    "pg_table_is_visible",
+    "pg_table_size",
+    "pg_total_relation_size",
+    "shobj_description",
+    "to_regclass",
+    "to_regtype",
+];
+const TRANSACT_SQL_TELLING: &[&str] = &[
+    "col_length",
+    "col_name",
+    "columnproperty",
+    "index_col",
+    "object_id",
+    "object_name",
+    "object_schema_name",
+];
+
 /// What ClickHouse takes at the end of an aggregate's name.
 const COMBINATORS: &[&str] = &[
     "if",
@@ -103,8 +133,17 @@ pub(super) fn tells_of_others(name: &str, dialect: Dialect) -> bool {
     match dialect {
         Dialect::DuckDb => name.starts_with("duckdb_"),
         Dialect::ClickHouse => name.starts_with("dict"),
-        _ => false,
+        Dialect::Postgres => POSTGRES_TELLING.contains(&name),
+        Dialect::TransactSql => TRANSACT_SQL_TELLING.contains(&name),
+        Dialect::Sqlite | Dialect::MySql => false,
     }
+}
+
+/// The same of PostgreSQL's `x.f`, which calls what takes one argument; a column may well be called `format_type`.
+pub(super) fn is_telling_field(name: &str) -> bool {
+    let takes_one =
+        name.starts_with("pg_") || name.starts_with("to_reg") || name == "obj_description";
+    takes_one && POSTGRES_TELLING.contains(&name)
 }
 
 /// `sumIf`, `countDistinctIf`: an aggregate with at most two combinators.

@@ -215,12 +215,13 @@ impl Scan<'_> {
     fn block(&mut self) -> Step {
         let start = self.at;
         self.at += 2;
-        if self.dialect == Dialect::MySql
-            && matches!(
-                (self.peek(0), self.peek(1)),
-                (Some('!' | '+'), _) | (Some('M' | 'm'), Some('!'))
-            )
-        {
+        let executed = match (self.peek(0), self.peek(1)) {
+            (Some('!' | '+'), _) => true,
+            // MariaDB's own begin by M!, and TiDB's by T!.
+            (Some(letter), Some('!')) => letter.is_ascii_alphabetic(),
+            _ => false,
+        };
+        if self.dialect == Dialect::MySql && executed {
             return Err(
                 "the database executes comments that begin by /*! or /*+; write plain ones",
             );

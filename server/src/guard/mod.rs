@@ -12,7 +12,6 @@ use sqlparser::{
         ClickHouseDialect, Dialect as Syntax, DuckDbDialect, MsSqlDialect, MySqlDialect,
         PostgreSqlDialect, SQLiteDialect,
     },
-    keywords::Keyword,
     parser::{Parser, ParserError},
     tokenizer::{Token, TokenWithSpan, Tokenizer},
 };
@@ -149,26 +148,6 @@ fn syntax(dialect: Dialect) -> &'static dyn Syntax {
 
 fn judge_tokens(tokens: &[Token], dialect: Dialect, options: &GuardOptions) -> Verdict {
     let tokens = without_semicolons(tokens);
-    let verdict = judge_text(tokens, dialect, options);
-    // The parser takes the word for a name in places where an engine would not.
-    let is_into = |token: &Token| {
-        let Token::Word(word) = token else {
-            return false;
-        };
-        let to_a_file = matches!(dialect, Dialect::MySql | Dialect::ClickHouse)
-            && ["outfile", "dumpfile"].contains(&word.value.to_lowercase().as_str());
-        word.quote_style.is_none() && (word.keyword == Keyword::INTO || to_a_file)
-    };
-    if verdict.allowed && !verdict.writes && tokens.iter().any(is_into) {
-        return refused(
-            tokens,
-            "INTO writes; leave it out, and quote it where it is a name".into(),
-        );
-    }
-    verdict
-}
-
-fn judge_text(tokens: &[Token], dialect: Dialect, options: &GuardOptions) -> Verdict {
     if tokens.is_empty() {
         return Verdict {
             reason: "the statement is empty; write a query".into(),
@@ -178,7 +157,16 @@ fn judge_text(tokens: &[Token], dialect: Dialect, options: &GuardOptions) -> Ver
     let (kind, from) = match openings::read(tokens, dialect) {
         Opening::Statement => (None, 0),
         Opening::Query(kind, from) => (Some(kind), from),
-        opening => return judge_opening(opening, dialect, options),
+        // It has a better reason than its words could give.
+        opening @ Opening::Refused(..) => return judge_opening(opening, dialect, options),
+        // No parser sees the others, and their reader takes any word for a name: `DESCRIBE INTO` is a table to it where
+        // the engine reserves INTO. None of them changes rows, so what no query may have, none of them may.
+        opening => {
+            return words::refused(tokens, dialect, false).map_or_else(
+                || judge_opening(opening, dialect, options),
+                |reason| refused(tokens, reason),
+            );
+        }
     };
     // Words first: a refusal should say "DROP" even where the parser knows no such DROP.
     if let Some((statement, reason)) =
@@ -192,7 +180,8 @@ fn judge_text(tokens: &[Token], dialect: Dialect, options: &GuardOptions) -> Ver
             ..Verdict::default()
         };
     }
-    if let Some(reason) = words::refused(tokens, dialect, options.writable) {
+    // What only a change of rows may have waits until the parser has told one from a query.
+    if let Some(reason) = words::refused(tokens, dialect, true) {
         return refused(tokens, reason);
     }
     let mut parser = Parser::new(syntax(dialect))
@@ -208,7 +197,12 @@ fn judge_text(tokens: &[Token], dialect: Dialect, options: &GuardOptions) -> Ver
         Err(ParserError::RecursionLimitExceeded) => {
             return unreadable(tokens, "it is nested too deeply; flatten it");
         }
-        Err(error) => return unreadable(tokens, &error.to_string()),
+        Err(error) => {
+            return words::refused(tokens, dialect, options.writable).map_or_else(
+                || unreadable(tokens, &error.to_string()),
+                |reason| refused(tokens, reason),
+            );
+        }
     };
     match (statements.as_slice(), kind) {
         ([], _) => Verdict {
@@ -216,19 +210,16 @@ fn judge_text(tokens: &[Token], dialect: Dialect, options: &GuardOptions) -> Ver
             ..Verdict::default()
         },
         ([statement], None) => {
-            // What was let through for the sake of a change has no place in a query.
-            let is_query = options.writable && writes::of(statement).is_none();
-            if let Some(reason) = words::refused(tokens, dialect, false).filter(|_| is_query) {
-                return refused(tokens, reason);
-            }
-            judge_statement(statement, dialect, options)
+            let verdict = judge_statement(statement, dialect, options);
+            held_against_words(verdict, tokens, dialect, options)
         }
         ([statement], Some(kind)) => {
             let options = GuardOptions {
                 writable: false,
                 ..options.clone()
             };
-            let mut verdict = judge_statement(statement, dialect, &options);
+            let verdict = judge_statement(statement, dialect, &options);
+            let mut verdict = held_against_words(verdict, tokens, dialect, &options);
             if verdict.allowed && !matches!(statement, Statement::Query(_)) {
                 verdict.allowed = false;
                 verdict.reason = format!("{} is allowed for queries only", kind.to_uppercase());
@@ -251,6 +242,28 @@ fn judge_text(tokens: &[Token], dialect: Dialect, options: &GuardOptions) -> Ver
             }
         }
     }
+}
+
+/// Refuses what the parser's tree shows nothing wrong with, where the words do: it takes INTO in `SELECT INTO t FROM u`
+/// for a column.
+fn held_against_words(
+    mut verdict: Verdict,
+    tokens: &[Token],
+    dialect: Dialect,
+    options: &GuardOptions,
+) -> Verdict {
+    if !verdict.allowed {
+        return verdict;
+    }
+    let limited = options.allowed_tables.is_some();
+    let found = words::refused(tokens, dialect, verdict.writes)
+        .or_else(|| words::hidden(tokens, dialect))
+        .or_else(|| words::tell_of_others(tokens, dialect).filter(|_| limited));
+    if let Some(reason) = found {
+        verdict.allowed = false;
+        verdict.reason = reason;
+    }
+    verdict
 }
 
 /// What SHOW and its like may tell.

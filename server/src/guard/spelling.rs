@@ -37,13 +37,21 @@ pub(super) fn ambiguous(tokens: &[Token], dialect: Dialect) -> Option<&'static s
     None
 }
 
-/// SQLite ends `x'…'` and PostgreSQL `b'…'` where the tokenizer reads on.
+/// SQLite ends `x'…'` and PostgreSQL `b'…'` where the tokenizer reads on; to PostgreSQL `$1a$` is a parameter.
 fn digits(token: &Token) -> Option<&'static str> {
     let other = |text: &str, radix| !text.chars().all(|digit| digit.is_digit(radix));
     match token {
         Token::HexStringLiteral(text) if other(text, 16) => Some("x'...' takes hexadecimal digits"),
         Token::SingleQuotedByteStringLiteral(text) if other(text, 2) => {
             Some("b'...' takes the digits 0 and 1")
+        }
+        Token::DollarQuotedString(text)
+            if text
+                .tag
+                .as_ref()
+                .is_some_and(|tag| tag.starts_with(|first: char| first.is_ascii_digit())) =>
+        {
+            Some("begin the tag between the dollars by a letter")
         }
         _ => None,
     }
@@ -58,12 +66,6 @@ fn pair(
 ) -> Option<&'static str> {
     let is_keyword = |token: Option<&Token>, wanted: Keyword| matches!(token, Some(Token::Word(word)) if word.keyword == wanted && word.quote_style.is_none());
     match (last, token) {
-        // The parser takes the second for a table's name, and a call behind it for that table's alias.
-        (last, token)
-            if is_keyword(last, Keyword::FROM) && is_keyword(Some(token), Keyword::FROM) =>
-        {
-            Some("write FROM once")
-        }
         // PostgreSQL goes on with the escapes of E'...' in a string on the next line.
         (Some(Token::EscapedStringLiteral(_)), Token::SingleQuotedString(_)) => {
             Some("join the two strings after E'...' into one")

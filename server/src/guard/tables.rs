@@ -136,8 +136,9 @@ impl TableName {
     /// Whether DuckDB would look for a file where there is no such table, quoted or not.
     fn is_like_a_file(&self) -> bool {
         const ENDINGS: &[&str] = &[
-            "arrow", "avro", "csv", "db", "duckdb", "gz", "ipc", "json", "jsonl", "ndjson",
-            "parquet", "shp", "sqlite", "tsv", "txt", "xls", "xlsx", "zst",
+            "arrow", "avro", "csv", "db", "duckdb", "fgb", "geojson", "gpkg", "gz", "ipc", "json",
+            "jsonl", "lance", "ndjson", "parquet", "pbf", "shp", "sqlite", "tsv", "txt", "vortex",
+            "xls", "xlsx", "zst",
         ];
         let whole = match &self.schema {
             Some(schema) => format!("{schema}.{}", self.name),
@@ -171,12 +172,14 @@ fn part_of(part: &ObjectNamePart, dialect: Dialect) -> Option<String> {
 
 /// A name as the engine compares it: SQLite and DuckDB ignore case always, PostgreSQL unless it is quoted. They leave
 /// letters beyond ASCII as they are. The others may tell names apart by case, or not, as their servers are set up:
-/// there a name stays as it is written, which at worst takes a name that WITH defines for a table.
+/// there a name stays as it is written, which at worst takes a name that WITH defines for a table. To SQL Server blanks
+/// at the end of a name are as good as none.
 pub(super) fn folded(ident: &Ident, dialect: Dialect) -> String {
     match (dialect, ident.quote_style) {
         (Dialect::Sqlite | Dialect::DuckDb, _) | (Dialect::Postgres, None) => {
             ident.value.to_ascii_lowercase()
         }
+        (Dialect::TransactSql, _) => ident.value.trim_end().to_owned(),
         _ => ident.value.clone(),
     }
 }

@@ -117,7 +117,23 @@ impl<'a> Walk<'a> {
         self.reason.get_or_insert_with(|| reason.into());
     }
 
+    /// The parser takes these for a table's name, and a call behind them for that table's alias.
+    fn no_word_of_a_query(&mut self, name: &ObjectName) {
+        let is_word = |ident: &Ident| {
+            ident.quote_style.is_none()
+                && ["select", "from", "where"].contains(&ident.value.to_lowercase().as_str())
+        };
+        if name
+            .0
+            .iter()
+            .any(|part| part.as_ident().is_some_and(is_word))
+        {
+            self.refuse("SELECT, FROM and WHERE name no table; quote a table of that name");
+        }
+    }
+
     pub(super) fn table(&mut self, name: &ObjectName) {
+        self.no_word_of_a_query(name);
         if self.dialect == Dialect::Postgres && tables::has_only(name) {
             self.refuse("FROM ONLY hides which table is read; leave ONLY out");
         }
@@ -213,7 +229,10 @@ impl<'a> Walk<'a> {
     /// PostgreSQL reads `x.f` as `f(x)` where x has no column f.
     fn field(&mut self, field: &Ident) {
         let name = folded(field, self.dialect);
-        if self.dialect == Dialect::Postgres && functions::is_dangerous_field(&name) {
+        let limited = self.options.allowed_tables.is_some();
+        let calls =
+            functions::is_dangerous_field(&name) || (limited && functions::is_telling_field(&name));
+        if self.dialect == Dialect::Postgres && calls {
             self.refuse(functions::refusal(&name));
         }
     }
@@ -244,6 +263,9 @@ impl<'a> Walk<'a> {
             }
             // `TABLE t` is short for `SELECT * FROM t`.
             SetExpr::Table(table) => {
+                if self.dialect == Dialect::ClickHouse {
+                    self.refuse("TABLE t is a query of another database; write SELECT * FROM t");
+                }
                 let parts = table.schema_name.iter().chain(&table.table_name);
                 let idents: Vec<_> = parts.map(sqlparser::ast::Ident::new).collect();
                 self.table(&ObjectName::from(idents));

@@ -3,7 +3,10 @@
 //! The parser takes many a word for an alias that the engine takes for the beginning of another statement or clause:
 //! Transact-SQL needs nothing between two statements.
 
-use sqlparser::tokenizer::{Token, Word};
+use sqlparser::{
+    keywords::Keyword,
+    tokenizer::{Token, Word},
+};
 use tidegate_schema::model::Dialect;
 
 /// Reserved in Transact-SQL, and each begins a statement or reaches out of the database.
@@ -97,11 +100,12 @@ const TRANSACT_SQL_VARIABLES: &[&str] = &[
     "@@version",
 ];
 
-/// Why these tokens are refused, if they are. `changes` says that a change of rows may stand here.
+/// Types that PostgreSQL writes as names: of tables, or of what is made of them.
+const TELLING_TYPES: &[&str] = &["regclass", "regprocedure", "regtype"];
+
+/// Why these tokens are refused, if they are. `changes` says that a change of rows may stand here, which has INTO and
+/// the like; where none may, every engine reserves INTO for what writes.
 pub(super) fn refused(tokens: &[Token], dialect: Dialect, changes: bool) -> Option<String> {
-    if matches!(dialect, Dialect::Sqlite | Dialect::Postgres) {
-        return None;
-    }
     let mut before: Option<&Token> = None;
     for (at, token) in tokens.iter().enumerate() {
         let next = tokens.get(at + 1);
@@ -128,6 +132,67 @@ pub(super) fn refused(tokens: &[Token], dialect: Dialect, changes: bool) -> Opti
         before = Some(token);
     }
     None
+}
+
+/// Why the parser may have moved over words that the engine reads, though it found one statement.
+///
+/// It takes three words behind `TABLE`, in the middle of a query, for a table's name and looks at the first alone: of
+/// `TABLE t; COMMIT` and `TABLE t FOR UPDATE` its tree shows `t`. It forgets the quotes around that name, too.
+pub(super) fn hidden(tokens: &[Token], dialect: Dialect) -> Option<String> {
+    if tokens.contains(&Token::SemiColon) {
+        return Some("there are several statements; send one query at a time".to_owned());
+    }
+    // There a column may be called so without quotes; the walk refuses the query.
+    if dialect == Dialect::ClickHouse {
+        return None;
+    }
+    let hides = tokens.iter().enumerate().any(|(at, token)| {
+        let is_name = tokens[..at]
+            .last()
+            .is_some_and(|before| *before == Token::Period || is_keyword(before, Keyword::AS));
+        is_keyword(token, Keyword::TABLE) && !is_name && !is_a_name_at_most(&tokens[at + 1..])
+    });
+    hides.then(|| {
+        "TABLE t may only stand last in a query, and t without quotes; write SELECT * FROM t"
+            .to_owned()
+    })
+}
+
+/// Whether a plain name is all that is left, or no name stands here at all.
+fn is_a_name_at_most(rest: &[Token]) -> bool {
+    let is_plain = |token: &Token| matches!(token, Token::Word(word) if word.quote_style.is_none());
+    let Some(first @ Token::Word(_)) = rest.first() else {
+        return true;
+    };
+    match rest {
+        [_] => is_plain(first),
+        [_, Token::Period, last] => is_plain(first) && is_plain(last),
+        _ => false,
+    }
+}
+
+fn is_keyword(token: &Token, keyword: Keyword) -> bool {
+    matches!(token, Token::Word(word) if word.keyword == keyword && word.quote_style.is_none())
+}
+
+/// Why these words are refused to those who may read some tables only: PostgreSQL makes a table's name of any number,
+/// wherever a type may stand.
+pub(super) fn tell_of_others(tokens: &[Token], dialect: Dialect) -> Option<String> {
+    let is_telling = |token: &Token| match token {
+        Token::Word(word) => {
+            // Behind an underscore it is the type of a list of them.
+            let name = word.value.trim_start_matches('_');
+            TELLING_TYPES
+                .iter()
+                .any(|telling| telling.eq_ignore_ascii_case(name))
+        }
+        _ => false,
+    };
+    let tells = dialect == Dialect::Postgres && tokens.iter().any(is_telling);
+    tells.then(|| {
+        "regclass and its like tell of more tables than you may read; query a table that you may"
+            .to_owned()
+    })
 }
 
 fn variables(dialect: Dialect) -> Option<&'static [&'static str]> {
@@ -172,12 +237,11 @@ fn word(
     }
     let writes: &[&str] = match dialect {
         Dialect::TransactSql => TRANSACT_SQL_CHANGES,
-        Dialect::MySql | Dialect::ClickHouse => &["into"],
-        _ => &[],
+        _ => &["into"],
     };
     (writes.contains(&word.as_str()) && !changes && !stays_a_name).then(|| {
         format!(
-            "{upper} writes; only reading is allowed, so leave it out, or quote it if it is a name"
+            "{upper} writes; only reading is allowed, so leave {upper} out, or quote it if it is a name"
         )
     })
 }

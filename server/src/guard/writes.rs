@@ -216,7 +216,9 @@ fn named(factor: &TableFactor) -> Option<&ObjectName> {
 fn defines(statement: &Statement, target: &ObjectName) -> bool {
     let is_target = |name: &str| {
         matches!(target.0.as_slice(), [part]
-            if part.as_ident().is_some_and(|ident| ident.value.eq_ignore_ascii_case(name)))
+        if part.as_ident().is_some_and(|ident| {
+            ident.value.trim_end().eq_ignore_ascii_case(name.trim_end())
+        }))
     };
     let in_query = |query: &Query| {
         query.with.as_ref().is_some_and(|with| {

@@ -19,6 +19,10 @@ const MYSQL: [&str; 2] = [
     include_str!("../../src/guard/cases/attacks_mysql.sql"),
     include_str!("../../src/guard/cases/reads_mysql.sql"),
 ];
+const DUCKDB: [&str; 2] = [
+    include_str!("../../src/guard/cases/attacks_duckdb.sql"),
+    include_str!("../../src/guard/cases/reads_duckdb.sql"),
+];
 
 const TABLES: &[&str] = &[
     "customers",
@@ -115,6 +119,49 @@ const MARIADB_WRITES: &[&str] = &[
     "SELECT \"a\\\" , wipe() , \"",
     "SELECT 1; DELETE FROM orders",
 ];
+/// What an attacker would like to see run on DuckDB, beside most of the others.
+const DUCKDB_WRITES: &[&str] = &[
+    "DELETE FROM orders RETURNING id",
+    "UPDATE products SET price = 0",
+    "INSERT OR REPLACE INTO customers VALUES (9999, 'x', 'y')",
+    "INSERT INTO customers BY NAME SELECT 9999 AS id",
+    "MERGE INTO orders USING customers USING (id) WHEN MATCHED THEN DELETE",
+    "DROP TABLE IF EXISTS orders CASCADE",
+    "CREATE OR REPLACE TABLE stolen AS FROM customers",
+    "CREATE TEMP TABLE customers AS SELECT 1 AS id",
+    "CREATE OR REPLACE TEMP VIEW orders AS SELECT 1 AS id",
+    "CREATE TEMP MACRO lower(a) AS a",
+    "CREATE SECRET s (TYPE http, BEARER_TOKEN 'x')",
+    "ALTER TABLE customers ADD COLUMN hacked TEXT",
+    "COPY customers TO 'copy.csv'",
+    "COPY customers FROM 'copy.csv'",
+    "EXPORT DATABASE 'out'",
+    "ATTACH 'evil.duckdb' AS evil",
+    "ATTACH ':memory:' AS evil",
+    "DETACH small",
+    "USE temp",
+    "LOAD httpfs",
+    "SET enable_external_access = true",
+    "SET search_path = 'temp'",
+    "SET VARIABLE a = 1",
+    "RESET lock_configuration",
+    "PRAGMA enable_profiling = 'json'",
+    "CALL enable_logging()",
+    "FORCE CHECKPOINT",
+    "VACUUM",
+    "BEGIN TRANSACTION",
+    "COMMIT",
+    "PREPARE p AS DELETE FROM orders",
+    "SELECT nextval('numbers')",
+    "SELECT write_log('x')",
+    "SELECT * FROM enable_logging()",
+    "FROM enable_profiling(format := 'no_output')",
+    "FROM query('FROM enable_logging()')",
+    "SELECT content FROM read_text('evil.csv')",
+    "FROM 'evil.csv'",
+    "SELECT 1 -- a\r; SET VARIABLE a = 1; SELECT 2\n, 3",
+    "SELECT e'a'\n'\\''; SET VARIABLE a = 1; SELECT 'x'",
+];
 const GLUE: &[&str] = &[
     "; ", ";", " -- ", "/*", "*/", "\n", "'", "\"", "$$", " UNION ", " (", ") ", "\\", "\u{a0}",
     "\0", "`", "[", "]", " # ", "/*!", "/*M!", "\\'",
@@ -144,9 +191,11 @@ impl<'a> Choices<'a> {
 
     /// A statement for an engine.
     pub(crate) fn statement(&mut self, engine: Engine) -> String {
-        if engine == Engine::MariaDb {
-            self.writes = MARIADB_WRITES;
-        }
+        self.writes = match engine {
+            Engine::MariaDb => MARIADB_WRITES,
+            Engine::DuckDb => DUCKDB_WRITES,
+            _ => WRITES,
+        };
         match self.below(8) {
             0 | 1 => self.query(3, true),
             2 | 3 => self.query(3, false),
@@ -166,6 +215,7 @@ impl<'a> Choices<'a> {
         let own = match engine {
             Engine::Sqlite => SQLITE,
             Engine::MariaDb => MYSQL,
+            Engine::DuckDb => DUCKDB,
             _ => POSTGRES,
         };
         let file = [BOTH, own].concat()[self.below(4)];

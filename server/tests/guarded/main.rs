@@ -1,6 +1,10 @@
-//! Guard and drivers against real databases: a SQLite file, private PostgreSQL and MariaDB servers.
+//! Guard and drivers against real databases: files of SQLite and DuckDB, private servers of PostgreSQL, MariaDB and
+//! ClickHouse.
 
 mod chance;
+mod clickhouse;
+#[cfg(feature = "duckdb")]
+mod duckdb;
 mod mariadb;
 mod postgres;
 mod properties;
@@ -10,10 +14,10 @@ mod server;
 use secrecy::SecretString;
 use tidegate_schema::model::{Connection, Engine};
 
-/// A connection to a SQLite file.
-fn file(path: &std::path::Path) -> Connection {
+/// A connection to a file of an engine.
+fn file(engine: Engine, path: &std::path::Path) -> Connection {
     Connection {
-        engine: Engine::Sqlite,
+        engine,
         path: path.to_string_lossy().into_owned(),
         host: String::new(),
         port: 0,

@@ -18,7 +18,7 @@ use crate::{chance::Choices, file, server::PostgresServer};
 
 /// Statements per engine; half a minute in a debug build.
 pub(crate) const CASES: u32 = 1_000;
-const LIMITS: Limits = Limits {
+pub(crate) const LIMITS: Limits = Limits {
     rows: 20,
     bytes: 1 << 20,
     time: Duration::from_millis(300),
@@ -43,7 +43,7 @@ fn sqlite_stays_as_it_is() {
     let driver = runtime
         .block_on(drivers::connect(
             "small",
-            &file(&path),
+            &file(Engine::Sqlite, &path),
             LIMITS.time,
             &std::env::temp_dir(),
         ))
@@ -106,7 +106,7 @@ fn postgres_stays_as_it_is() {
 }
 
 /// Runs random statements through the guard and past it, and looks at the database after each.
-fn try_all(
+pub(crate) fn try_all(
     runtime: &Runtime,
     driver: &Arc<dyn Driver>,
     unchanged: impl Fn() -> Result<(), String>,
@@ -120,10 +120,18 @@ fn try_all(
             Err(_) => Came::Refused,
         };
         unchanged().map_err(|why| format!("guarded {sql:?}: {why}"))?;
-        let _ = runtime.block_on(driver.run(sql, LIMITS));
+        if !is_huge(driver.engine(), sql) {
+            let _ = runtime.block_on(driver.run(sql, LIMITS));
+        }
         unchanged().map_err(|why| format!("bypassed {sql:?}: {why}"))?;
         Ok(came)
     });
+}
+
+/// Whether a statement makes a value of a gigabyte. DuckDB makes one in a single step, which neither its limit on
+/// memory nor the clock stops; the guard refuses it, and here nothing else would.
+fn is_huge(engine: Engine, sql: &str) -> bool {
+    engine == Engine::DuckDb && sql.contains("00000000")
 }
 
 /// What came of a statement.
@@ -168,7 +176,8 @@ pub(crate) fn each_statement(engine: Engine, attempt: impl Fn(&str) -> Result<Ca
     );
 }
 
-fn names(folder: &Path) -> Vec<std::ffi::OsString> {
+/// What lies in a folder.
+pub(crate) fn names(folder: &Path) -> Vec<std::ffi::OsString> {
     let mut names: Vec<_> = std::fs::read_dir(folder)
         .expect("a folder")
         .map(|entry| entry.expect("an entry").file_name())

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt, TryStreamExt, stream};
-use tidegate_schema::model::Verdict;
+use tidegate_schema::model::{Engine, Verdict};
 use tidegate_server::{
     drivers::{self, Limits},
     guard::{GuardOptions, GuardedDatabase},
@@ -30,7 +30,8 @@ async fn every_allowed_read_runs_on_both() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("shop.db");
     sample::create(&path).expect("made");
-    let driver = drivers::connect("shop", &file(&path), TIMEOUT, &std::env::temp_dir())
+    let shop = file(Engine::Sqlite, &path);
+    let driver = drivers::connect("shop", &shop, TIMEOUT, &std::env::temp_dir())
         .await
         .expect("opens");
     let shop = GuardedDatabase::new("shop", driver);

@@ -254,3 +254,21 @@ SELECT 1 END; DROP TABLE customers
 SELECT * FROM customers END DROP TABLE customers
 ---
 SELECT 'b' END FROM pg_read_file('x')
+---
+SELECT id FROM customers UNION TABLE customers; COMMIT
+---
+((SELECT 1) UNION (TABLE orders FOR UPDATE))
+---
+SELECT INTO stolen FROM customers
+---
+SELECT name FROM customers WHERE id = 1 UNION SELECT name INTO stolen FROM products
+---
+SELECT * FROM WHERE load_extension('x')
+---
+SELECT count(*) OVER (ORDER BY id ROWS BETWEEN load_extension('x') PRECEDING AND CURRENT ROW) FROM customers
+---
+SELECT name FROM customers LIMIT 5 OFFSET (SELECT load_extension('x'))
+---
+SELECT name FROM products WINDOW w AS (PARTITION BY load_extension('x'))
+---
+WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT load_extension('x') FROM r) SELECT n FROM r

@@ -221,3 +221,77 @@ SELECT * FROM FROM url('http://x', CSV)
 DESCRIBE INTO
 ---
 EXISTS TABLE INTO
+---
+SELECT COLUMNS('id') APPLY(sleep) FROM orders
+---
+SELECT COLUMNS('id') APPLY sleepEachRow FROM orders
+---
+SELECT * APPLY(x -> sleep(x)) FROM orders
+---
+SELECT 1 FROM orders PARALLEL WITH DROP TABLE orders
+---
+SELECT * FROM azureBlobStorage('x', 'y', 'z')
+---
+SELECT * FROM deltaLake('s3://x')
+---
+SELECT * FROM fileCluster('c', '/etc/passwd')
+---
+SELECT * FROM redis('evil:6379', 'k', 'k String')
+---
+SELECT * FROM mergeTreeIndex('shop', 'orders')
+---
+SELECT * FROM format(LineAsString, file('/etc/passwd'))
+---
+FROM file('/etc/passwd', LineAsString) SELECT *
+---
+SELECT id FROM customers WHERE id GLOBAL IN secrets
+---
+SELECT id FROM customers WHERE (id, 1) IN (secrets)
+---
+SELECT id FROM customers WHERE id IN (`shop`.`secrets`)
+---
+SELECT id FROM customers WHERE id NOT IN "secrets"
+---
+SELECT globalIn(id, secrets) FROM customers
+---
+SELECT id FROM customers WHERE id IN (TABLE secrets FINAL SAMPLE)
+---
+SELECT hasColumnInTable('system', 'users', 'name')
+---
+SELECT * FROM numbers(10) SETTINGS max_memory_usage = 0
+---
+SELECT id FROM orders UNION ALL SELECT id FROM orders SETTINGS readonly = 2
+---
+SELECT transform(sleep(1), [0], [1], 2)
+---
+WITH sleep(3) AS s SELECT s
+---
+WITH (SELECT count() FROM system.users) AS n SELECT n
+---
+SELECT id FROM orders ORDER BY id WITH FILL FROM sleep(3) TO 10
+---
+SELECT id FROM orders ORDER BY id WITH FILL INTERPOLATE (total AS sleep(3))
+---
+SELECT * FROM orders LIMIT 1 BY sleep(3)
+---
+SELECT * FROM orders SAMPLE sleep(3)
+---
+SELECT id FROM orders ARRAY JOIN SELECT file('/etc/passwd')
+---
+DESCRIBE TABLE OUTFILE
+---
+SHOW COLUMNS FROM INFILE
+---
+SHOW MERGES
+---
+EXPLAIN TABLE OVERRIDE mysql('h', 'd', 't', 'u', 'p') x
+---
+GRANT CURRENT GRANTS ON *.* TO evil
+---
+SELECT getServerPort('tcp_port')
+---
+SELECT addressToSymbol(1)
+---
+SELECT * FROM system.named_collections
+---
+SELECT arraySort(x -> file(x), ['/etc/passwd'])

@@ -217,3 +217,67 @@ SELECT 1 , 2
 SELECT * FROM FROM read_csv_auto('x')
 ---
 FROM SELECT SETVAL(numbers, )
+---
+FROM enable_profiling(save_location := 'shop.duckdb')
+---
+SELECT * FROM enable_logging('QueryLog', storage := 'stdout')
+---
+FROM force_checkpoint()
+---
+SELECT write_log('x')
+---
+SELECT * FROM read_duckdb('x.duckdb', table_name = 't')
+---
+SELECT id FROM customers UNION TABLE customers; CHECKPOINT
+---
+SELECT id FROM customers EXCEPT TABLE "orders.csv"
+---
+FROM customers SELECT name INTO stolen
+---
+SUMMARIZE into
+---
+SELECT * FROM "sales.gpkg"
+---
+FROM "map.geojson"
+---
+SELECT * FROM st_read('x.shp')
+---
+SELECT * FROM read_xlsx('x.xlsx')
+---
+SELECT * FROM iceberg_scan('s3://x')
+---
+SELECT * FROM which_secret('s3://x', 's3')
+---
+SELECT * FROM duckdb_temporary_files()
+---
+SELECT * FROM (PIVOT customers ON city USING getenv('HOME'))
+---
+SELECT * FROM customers UNPIVOT (v FOR n IN (name)) WHERE v = getenv('HOME')
+---
+EXPLAIN (FORMAT json) CREATE TABLE t AS FROM customers
+---
+DESCRIBE TABLE customers; DROP TABLE orders
+---
+SHOW ALL TABLES FROM main; VACUUM
+---
+SELECT a: getenv('HOME')
+---
+SELECT struct_pack(h := getenv('HOME'))
+---
+SELECT ['HOME'].list_transform(x -> getenv(x))
+---
+SELECT [1, 2][getenv('HOME')]
+---
+INSERT INTO customers BY NAME SELECT 1 AS id
+---
+UPDATE EXTENSIONS
+---
+COPY FROM DATABASE shop TO other
+---
+CREATE TEMP MACRO t() AS TABLE FROM read_csv('x')
+---
+SELECT name FROM customers WHERE name IN (FROM read_text('/etc/passwd') SELECT content)
+---
+SELECT $$a$$ || getenv($$HOME$$)
+---
+SELECT sum(id) OVER (ORDER BY id ROWS getenv('HOME') PRECEDING) FROM customers

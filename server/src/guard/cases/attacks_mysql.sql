@@ -265,3 +265,69 @@ EXPLAIN INTO customers
 DESCRIBE INTO customers
 ---
 DESCRIBE OUTFILE customers
+---
+SELECT 1 /*T! , SLEEP(10) */
+---
+SELECT 1 /*T![auto_rand] , SLEEP(10) */
+---
+SELECT id FROM customers UNION DISTINCT TABLE orders; SHUTDOWN
+---
+SELECT id FROM customers WHERE id IN (TABLE orders FOR UPDATE)
+---
+SELECT * FROM FILES('path' = 's3://x', 'format' = 'parquet')
+---
+SELECT * FROM LOCAL('file_path' = 'x', 'backend_id' = '1')
+---
+SELECT * FROM backends()
+---
+SELECT * FROM oceanbase.__all_user
+---
+SELECT * FROM __internal_schema.audit_log
+---
+SELECT * FROM INFORMATION_SCHEMA.INNODB_TRX
+---
+SELECT * FROM information_schema.plugins
+---
+SELECT 'a' INTO @`x`
+---
+SELECT name FROM customers INTO DUMPFILE 0x2f746d702f78
+---
+EXPLAIN SELECT 1 INTO OUTFILE '/tmp/x'
+---
+DESC customers INTO
+---
+SHOW COLUMNS FROM INTO
+---
+SHOW TABLES FROM OUTFILE
+---
+SHOW CREATE TABLE @x
+---
+SELECT j.a FROM JSON_TABLE(LOAD_FILE('/etc/passwd'), '$' COLUMNS (a TEXT PATH '$')) AS j
+---
+SELECT RELEASE_LOCK('a')
+---
+SELECT WAIT_FOR_EXECUTED_GTID_SET('x', 10)
+---
+SELECT * FROM customers, LATERAL (SELECT SLEEP(customers.id)) AS s
+---
+WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE SLEEP(1) = 0) SELECT i FROM n
+---
+SELECT PREVIOUS VALUE FOR numbers
+---
+SELECT LASTVAL(numbers)
+---
+CLONE LOCAL DATA DIRECTORY = '/tmp/x'
+---
+IMPORT TABLE FROM '/tmp/x.sdi'
+---
+RESET BINARY LOGS AND GTIDS
+---
+ADMIN SET FRONTEND CONFIG ('x' = 'y')
+---
+SELECT "a\" , SLEEP(10) , "b"
+---
+SELECT GROUP_CONCAT(name ORDER BY SLEEP(1) SEPARATOR ',') FROM customers
+---
+SELECT CASE city WHEN 'Oslo' THEN SLEEP(1) END FROM customers
+---
+SELECT * FROM customers USE INDEX (PRIMARY) WHERE id = LOAD_FILE('/x') FOR SHARE OF customers

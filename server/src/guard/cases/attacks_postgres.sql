@@ -326,3 +326,61 @@ SELECT format('%1$s%1$s', repeat('x', 10000))
 SELECT format(name) FROM customers
 ---
 SELECT format(VARIADIC ARRAY['%1000000000s', 'x'])
+---
+(TABLE customers FOR UPDATE)
+---
+WITH t AS (TABLE orders FOR SHARE) SELECT count(*) FROM t
+---
+SELECT $1a$ , pg_sleep(10) -- $1a$
+---
+SELECT pg_catalog.set_config('transaction_read_only', 'off', true)
+---
+SELECT * FROM pg_catalog.pg_stat_ssl
+---
+SELECT * FROM pg_prepared_statements
+---
+SELECT lowrite(1, 'x')
+---
+SELECT lo_from_bytea(0, 'x')
+---
+SELECT pg_log_backend_memory_contexts(1)
+---
+SELECT pg_stat_reset()
+---
+SELECT * FROM pg_show_all_settings()
+---
+SELECT pg_file_write('/tmp/x', 'y', false)
+---
+SELECT brin_summarize_new_values('i'::regclass)
+---
+SELECT (c).pg_advisory_unlock_all FROM customers c
+---
+SELECT currval('customers_id_seq')
+---
+EXPLAIN (FORMAT json, ANALYZE) SELECT 1
+---
+EXPLAIN (SERIALIZE text) SELECT 1
+---
+SHOW shared_preload_libraries
+---
+SELECT * FROM customers WHERE id = ANY (SELECT pg_backend_pid())
+---
+SELECT * FROM XMLTABLE('/r' PASSING pg_read_file('/x')::xml COLUMNS a text PATH '.')
+---
+ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO public
+---
+SELECT pg_drop_replication_slot('s')
+---
+SELECT * FROM pg_logical_slot_get_changes('s', NULL, NULL)
+---
+SELECT dblink_connect_u('c', 'host=evil')
+---
+SELECT * FROM postgres_fdw_get_connections()
+---
+SELECT sum(pg_sleep(1)::text::int) OVER (PARTITION BY city) FROM customers
+---
+SELECT name FROM customers FETCH FIRST (SELECT pg_sleep(5)::text::int) ROWS ONLY
+---
+SELECT ('shop'::name).pg_terminate_backend
+---
+MERGE INTO customers c USING orders o ON c.id = o.id WHEN MATCHED THEN DO NOTHING

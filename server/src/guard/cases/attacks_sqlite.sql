@@ -71,3 +71,27 @@ SELECT trim(name, city) FROM customers
 SELECT ltrim(name, printf('%.100000c', 'b')) FROM customers
 ---
 SELECT rtrim(name, 'abcdefghijklmnopqrstu') FROM customers
+---
+SELECT * FROM bytecode('SELECT 1')
+---
+SELECT name FROM customers WHERE name MATCH load_extension('x')
+---
+WITH sqlite_dbpage AS (SELECT 1), x AS (SELECT * FROM main.sqlite_dbpage) SELECT * FROM x
+---
+SELECT id FROM customers WHERE id IN sqlite_dbpage
+---
+SELECT name FROM customers ORDER BY (SELECT count(*) FROM dbstat)
+---
+SELECT sqlite_log(1, 'x')
+---
+SELECT rtreecheck('x')
+---
+SELECT name FROM customers UNION SELECT sql FROM temp.sqlite_schema
+---
+SELECT * FROM [sqlite_dbpage] AS customers
+---
+SELECT * FROM customers NOT INDEXED; PRAGMA query_only = 0
+---
+SELECT date('now'), (SELECT edit(name) FROM products LIMIT 1)
+---
+SELECT value FROM json_tree((SELECT writefile('/tmp/x', '[]')))

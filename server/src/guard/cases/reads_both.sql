@@ -147,3 +147,25 @@ SELECT 1;
 SELECT 'ＤＲＯＰ', 'Ünïcödé', '日本語'
 ---
 SELECT c.name AS "Kundenname", COUNT(o.id) AS "Anzahl" FROM customers AS c INNER JOIN orders AS o ON c.id = o.customer_id GROUP BY c.id, c.name ORDER BY "Anzahl" DESC, c.name ASC LIMIT 10
+---
+SELECT order_date, AVG(total_amount) OVER (PARTITION BY customer_id ORDER BY order_date RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) FROM orders LIMIT 5
+---
+SELECT name, SUM(stock) OVER (ORDER BY id GROUPS BETWEEN 1 PRECEDING AND 1 FOLLOWING) FROM products LIMIT 5
+---
+WITH RECURSIVE chain(id, customer, depth) AS (SELECT id, customer_id, 0 FROM orders WHERE id = 1 UNION ALL SELECT o.id, o.customer_id, c.depth + 1 FROM orders o JOIN chain c ON o.customer_id = c.id WHERE c.depth < 2) SELECT depth, COUNT(*) FROM chain GROUP BY depth
+---
+SELECT CASE city WHEN 'Oslo' THEN 'capital' WHEN 'Bergen' THEN 'coast' END AS kind, COUNT(*) FROM customers GROUP BY 1
+---
+SELECT name FROM products WHERE (category, price) IN (SELECT category, MAX(price) FROM products GROUP BY category)
+---
+SELECT name /* of whom? */ FROM customers -- the end
+---
+SELECT 'a' || 'b' AS joined, 'O''Brien' AS quoted, ';' AS semicolon, '/*' AS opened, '*/' AS closed
+---
+SELECT "order"."total amount" FROM (SELECT total_amount AS "total amount" FROM orders) AS "order" LIMIT 5
+---
+SELECT COUNT(*) AS n, COUNT(shipped_date) AS shipped, COUNT(*) - COUNT(shipped_date) AS waiting FROM orders
+---
+SELECT name FROM customers WHERE email LIKE '%\_%' ESCAPE '\'
+---
+SELECT c.name FROM customers c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.customer_id = c.id GROUP BY o.customer_id HAVING COUNT(*) > 2) ORDER BY c.name LIMIT 5

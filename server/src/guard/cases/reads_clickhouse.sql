@@ -127,3 +127,37 @@ SELECT x, y FROM (SELECT 1 AS x, 2 AS y)
 SELECT /* a comment */ 1 -- another; DROP TABLE orders
 ---
 SELECT * FROM (SELECT city, count() AS n FROM customers GROUP BY city) WHERE n > 5 ORDER BY n DESC
+---
+SELECT toStartOfInterval(order_date, INTERVAL 15 MINUTE) AS slot, count() FROM orders GROUP BY slot
+---
+SELECT toDate('2024-02-29') + INTERVAL 1 MONTH, addMonths(toDate('2024-01-31'), 1), toLastDayOfMonth(today())
+---
+SELECT id, sum(total_amount) OVER (PARTITION BY customer_id ORDER BY order_date RANGE BETWEEN 7 PRECEDING AND CURRENT ROW) FROM orders
+---
+WITH a AS (SELECT 1 AS x), b AS (SELECT x + 1 AS y FROM a) SELECT x, y FROM a CROSS JOIN b
+---
+SELECT name FROM customers WHERE name ILIKE 'm%' AND NOT empty(city)
+---
+SELECT groupArray(3)(name), quantileExact(0.5)(total_amount), argMin(id, order_date) FROM orders
+---
+SELECT arraySort(x -> -x, [3, 1, 2]), arrayReduce('max', [1, 2]), arrayZip([1], ['a'])
+---
+SELECT count() FROM orders WHERE order_date >= toDateTime('2024-01-01 00:00:00', 'UTC')
+---
+SELECT * FROM (SELECT number AS n FROM numbers(5)) AS a LEFT JOIN (SELECT number AS n FROM numbers(3)) AS b USING (n)
+---
+SELECT splitByString(', ', 'a, b')[1], tupleElement((1, 'a'), 2), mapKeys(map('a', 1))
+---
+SELECT uniqMerge(s) FROM (SELECT uniqState(city) AS s FROM customers)
+---
+SELECT 'it\'s -- no comment', '/* nor this */', "name", `city` FROM customers -- but this; DROP TABLE orders
+---
+SHOW TABLES FROM shop NOT LIKE 'tmp%'
+---
+SHOW INDEX FROM orders FROM shop
+---
+EXISTS VIEW shop.best_customers
+---
+DESCRIBE shop.orders
+---
+EXPLAIN PIPELINE graph = 1 SELECT count() FROM orders

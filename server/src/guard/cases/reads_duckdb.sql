@@ -125,3 +125,35 @@ SELECT 名称 FROM 客户
 SELECT row_number() OVER w, sum(total_amount) OVER w FROM orders WINDOW w AS (ORDER BY id)
 ---
 SELECT CASE WHEN total_amount > 10 THEN 'a' ELSE 'b' END, coalesce(shipped_date, order_date) FROM orders
+---
+SELECT * FROM orders WHERE order_date BETWEEN DATE '2024-01-01' AND DATE '2024-03-31' + INTERVAL 1 MONTH
+---
+SELECT order_date, sum(total_amount) OVER (ORDER BY order_date RANGE BETWEEN INTERVAL 7 DAYS PRECEDING AND CURRENT ROW) FROM orders
+---
+WITH RECURSIVE r(id, names) AS (SELECT id, [name] FROM customers WHERE id = 1 UNION ALL SELECT c.id, list_append(r.names, c.name) FROM customers c JOIN r ON c.id = r.id + 1 WHERE c.id < 5) SELECT len(names) FROM r
+---
+SELECT list_sort([3, 1, 2]), list_aggregate([1, 2], 'sum'), array_length([1, 2])
+---
+SELECT s.a, s['b'] FROM (SELECT {'a': 1, 'b': 2} AS s) t
+---
+SELECT count(DISTINCT city), approx_count_distinct(name), histogram(segment) FROM customers
+---
+SELECT strptime('2024-02-29', '%Y-%m-%d')::DATE, make_date(2024, 2, 29), last_day(DATE '2024-02-01'), date_part('isodow', today())
+---
+SELECT id FROM customers INTERSECT ALL SELECT customer_id FROM orders
+---
+SELECT unnest([{'a': 1}, {'a': 2}], recursive := true)
+---
+SELECT * EXCLUDE (email, city) REPLACE (lower(name) AS name) FROM customers
+---
+FROM orders SELECT status, sum(total_amount) AS total GROUP BY status HAVING total > 100 ORDER BY total DESC LIMIT 3
+---
+SELECT "a ""quoted"" name" FROM (SELECT 1 AS "a ""quoted"" name") t -- ; COMMIT
+---
+SHOW TABLES FROM main
+---
+DESCRIBE main.orders
+---
+DESC SELECT name, city FROM customers WHERE id > 5
+---
+EXPLAIN FROM customers SELECT name

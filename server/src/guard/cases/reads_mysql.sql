@@ -147,3 +147,39 @@ EXPLAIN SELECT * FROM customers
 EXPLAIN FORMAT=JSON SELECT * FROM customers WHERE id = 1;
 ---
 EXPLAIN EXTENDED SELECT * FROM orders
+---
+SELECT DATE_FORMAT(order_date, '%x-W%v') AS wk, COUNT(*) FROM orders WHERE order_date BETWEEN '2024-01-01' AND LAST_DAY('2024-12-01') GROUP BY wk
+---
+SELECT * FROM orders WHERE order_date >= CURDATE() - INTERVAL 1 YEAR AND order_date < CURDATE()
+---
+SELECT TIMESTAMPADD(MINUTE, 90, '2024-01-01 10:00:00'), MAKEDATE(2024, 60), SEC_TO_TIME(3661), ADDTIME('10:00:00', '01:30:00')
+---
+SELECT CONVERT_TZ(order_date, 'UTC', 'Europe/Oslo') FROM orders LIMIT 1
+---
+WITH RECURSIVE calendar (d) AS (SELECT DATE '2024-01-01' UNION ALL SELECT d + INTERVAL 1 DAY FROM calendar WHERE d < '2024-01-31') SELECT COUNT(*) FROM calendar
+---
+SELECT name, NTH_VALUE(name, 2) OVER (PARTITION BY city ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) FROM customers
+---
+SELECT c.id, x.n FROM customers AS c JOIN LATERAL (SELECT COUNT(*) AS n FROM orders AS o WHERE o.customer_id = c.id) AS x ON TRUE
+---
+SELECT /* a note -- with dashes # and a hash */ name FROM customers WHERE id = 1 -- the end
+---
+SELECT 'tab\there', 'quote \"', "it\'s", 'percent \%', '\\'
+---
+SELECT _latin1'abc' COLLATE latin1_german1_ci AS word
+---
+SELECT JSON_OBJECTAGG(name, price), JSON_CONTAINS(JSON_ARRAY(1, 2), '1') FROM products
+---
+SELECT IFNULL(NULLIF(city, ''), 'unknown') AS place, COUNT(*) FROM customers GROUP BY place ORDER BY COUNT(*) DESC LIMIT 5 OFFSET 5
+---
+SELECT {d '2024-02-29'} AS leap_day
+---
+SHOW INDEXES FROM orders FROM shop
+---
+SHOW FULL COLUMNS IN customers IN shop
+---
+SHOW FIELDS FROM products LIKE 'p%'
+---
+EXPLAIN FORMAT=TREE WITH big AS (SELECT id FROM orders) SELECT COUNT(*) FROM big
+---
+DESCRIBE shop.orders 'total%'

@@ -152,3 +152,38 @@ SELECT table_name FROM information_schema.tables LIMIT 5;
 SHOW server_version
 ---
 /* a /* nested */ plan */ EXPLAIN SELECT * FROM customers
+---
+SELECT date_trunc('quarter', order_date)::date AS q, SUM(total_amount) FROM orders WHERE order_date >= now() - interval '1 year' GROUP BY 1 ORDER BY 1
+---
+SELECT o.id, l.name FROM orders o LEFT JOIN LATERAL (SELECT name FROM customers c WHERE c.id = o.customer_id LIMIT 1) l ON true LIMIT 5
+---
+SELECT id, percent_rank() OVER w, cume_dist() OVER w FROM orders WINDOW w AS (PARTITION BY status ORDER BY total_amount) LIMIT 5
+---
+SELECT order_date, avg(total_amount) OVER (ORDER BY order_date RANGE BETWEEN interval '6 days' PRECEDING AND CURRENT ROW) FROM orders LIMIT 5
+---
+SELECT $q$it's a "quoted" ; text$q$ AS t, 'plain ''quotes''' AS u
+---
+SELECT U&'d\0061ta' AS word
+---
+SELECT order_date + 7, order_date - DATE '2024-01-01', EXTRACT(EPOCH FROM now()) FROM orders LIMIT 1
+---
+SELECT name FROM customers WHERE (city, country) = ('Oslo', 'Norway') LIMIT 5
+---
+SELECT c.name, array_agg(o.id ORDER BY o.order_date DESC) FILTER (WHERE o.status = 'completed') FROM customers c JOIN orders o ON o.customer_id = c.id GROUP BY c.name LIMIT 5
+---
+(SELECT id FROM customers ORDER BY id LIMIT 1) UNION ALL (SELECT id FROM products ORDER BY id LIMIT 1)
+---
+EXPLAIN (VERBOSE, SETTINGS, FORMAT yaml) SELECT count(*) FROM orders
+---
+SHOW default_transaction_isolation
+---
+SELECT to_char(now(), 'FMMonth DD, YYYY "at" HH24:MI'), to_char(total_amount, 'FM999G999D00') FROM orders LIMIT 1
+---
+SELECT name COLLATE "C" FROM customers ORDER BY name COLLATE "C" DESC NULLS FIRST LIMIT 3
+---
+SELECT 1 -- ; DROP TABLE customers
+  + 2 /* ; COMMIT */ AS three
+---
+SELECT * FROM (VALUES (1, 'one'), (2, 'two')) AS t(id, word) WHERE id % 2 = 0
+---
+WITH RECURSIVE t(n) AS (VALUES (1) UNION SELECT n + 1 FROM t WHERE n < 10) SELECT n FROM t

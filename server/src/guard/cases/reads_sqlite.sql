@@ -65,3 +65,23 @@ SELECT instr(price, '.'), replace(price, '.', ','), replace(name, 'a', ''), inst
 WITH a AS (SELECT id FROM customers), b AS (SELECT id FROM a UNION SELECT id FROM a), c AS (SELECT x.id FROM b x JOIN b y ON y.id = x.id) SELECT COUNT(*) FROM c x JOIN c y ON x.id = y.id
 ---
 SELECT format('%-10s|%05d', name, id) FROM customers LIMIT 5
+---
+SELECT date(order_date, 'start of month', '+1 month', '-1 day') AS month_end, COUNT(*) FROM orders GROUP BY month_end
+---
+SELECT CAST(julianday('now') - julianday(order_date) AS INTEGER) AS age_in_days FROM orders LIMIT 5
+---
+SELECT name, first_value(name) OVER (PARTITION BY category ORDER BY price DESC ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) FROM products LIMIT 5
+---
+SELECT SUM(total_amount) FILTER (WHERE strftime('%w', order_date) IN ('0', '6')) AS at_weekends FROM orders
+---
+SELECT strftime('%Y-W%W', order_date) AS wk, total(total_amount) FROM orders GROUP BY wk HAVING wk > '2024-W10'
+---
+SELECT iif(price > 100, 'dear', iif(price > 20, 'fair', 'cheap')) AS how, count(*) FROM products GROUP BY how
+---
+SELECT json_extract(value, '$.name') AS name FROM json_each('[{"name": "a"}, {"name": "b"}]')
+---
+WITH RECURSIVE calendar(d) AS (SELECT date('2024-01-01') UNION ALL SELECT date(d, '+1 day') FROM calendar WHERE d < '2024-01-31') SELECT d, (SELECT COUNT(*) FROM orders WHERE order_date = d) AS n FROM calendar
+---
+SELECT name, price - lag(price, 1, 0) OVER (ORDER BY price) AS more FROM products LIMIT 5
+---
+SELECT 0x1F, 1e3, .5, -7 % 3

@@ -117,3 +117,39 @@ SELECT HASHBYTES('SHA2_256', name), NEWID(), CHECKSUM(name) FROM customers
 SELECT o.id FROM orders o FULL OUTER JOIN customers c ON c.id = o.customer_id
 ---
 SELECT t.id FROM (SELECT id FROM customers) AS t WHERE t.id BETWEEN 1 AND 5
+---
+SELECT DATETRUNC(month, order_date) AS m, SUM(total_amount) FROM orders GROUP BY DATETRUNC(month, order_date)
+---
+SELECT LAST_VALUE(total_amount) OVER (PARTITION BY customer_id ORDER BY order_date ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) FROM orders
+---
+SELECT ISNULL(NULLIF(city, N''), N'unknown') AS place FROM customers
+---
+SELECT TOP (3) WITH TIES name FROM products ORDER BY price DESC
+---
+SELECT c.name, d.n FROM customers c CROSS APPLY (VALUES (c.id), (c.id + 1)) AS d(n)
+---
+SELECT DATENAME(weekday, order_date), FORMAT(order_date, 'dd MMM yyyy', 'en-GB'), ISDATE('2024-02-30') FROM orders
+---
+SELECT CONVERT(date, order_date), CONVERT(nvarchar(30), total_amount, 1), CAST(total_amount AS decimal(18, 2)) FROM orders
+---
+SELECT o.[total amount] AS [Sum [EUR]]] FROM dbo.[order lines] o
+---
+WITH tree AS (SELECT id, customer_id, 0 AS depth FROM orders WHERE id = 1 UNION ALL SELECT o.id, o.customer_id, t.depth + 1 FROM orders o JOIN tree t ON o.customer_id = t.id) SELECT MAX(depth) FROM tree
+---
+SELECT name FROM customers WHERE name LIKE '[A-M]%' AND name NOT LIKE '%[0-9]%'
+---
+SELECT DATEDIFF_BIG(second, '2024-01-01', SYSUTCDATETIME()), SWITCHOFFSET(SYSDATETIMEOFFSET(), '+02:00')
+---
+SELECT a.id FROM orders a LEFT JOIN orders b WITH (NOLOCK) ON b.id = a.id - 1 WHERE b.id IS NULL
+---
+SELECT id, name FROM customers UNION ALL SELECT id, name FROM products ORDER BY name OFFSET 0 ROWS FETCH FIRST 10 ROWS ONLY
+---
+SELECT {ts '2024-01-01 10:00:00'} AS begun
+---
+SELECT COUNT(*) OVER () AS everything, ROW_NUMBER() OVER (ORDER BY (SELECT NULL)) AS nth FROM customers
+---
+SELECT name FROM customers ORDER BY name COLLATE Latin1_General_CS_AS
+---
+/* outer /* ; DROP TABLE customers */ outer */ SELECT 1 AS one -- the end
+---
+SELECT JSON_QUERY(data, '$.items'), JSON_VALUE(data, 'lax $.a') FROM documents WHERE ISJSON(data) = 1

@@ -152,6 +152,25 @@ fn listings_are_for_those_who_may_read_everything() {
             true,
         ),
         (Dialect::TransactSql, "SELECT * FROM sys.tables", false),
+        (Dialect::TransactSql, "SELECT OBJECT_NAME(5)", false),
+        (Dialect::TransactSql, "SELECT DB_NAME()", true),
+        (Dialect::Postgres, "SELECT pg_get_viewdef(16384)", false),
+        (
+            Dialect::Postgres,
+            "SELECT (16384::oid).pg_get_viewdef",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "SELECT i::regclass FROM generate_series(16384, 20000) AS i",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "SELECT CAST('{16384}' AS _regclass)",
+            false,
+        ),
+        (Dialect::Postgres, "SELECT id::text FROM orders", true),
     ] {
         let verdict = Guard::judge(sql, dialect, &options);
         assert_eq!(
@@ -263,6 +282,21 @@ fn refusals_name_the_cause_and_the_remedy() {
             Dialect::MySql,
             "DELETE FROM orders WHERE id = 1",
             "an administrator can mark the grant as writable",
+        ),
+        (
+            Dialect::MySql,
+            "SHOW COLUMNS FROM INTO",
+            "INTO writes; only reading is allowed, so leave INTO out",
+        ),
+        (
+            Dialect::Postgres,
+            "SELECT id FROM orders UNION TABLE orders; COMMIT",
+            "several statements; send one query at a time",
+        ),
+        (
+            Dialect::Postgres,
+            "SELECT INTO x FROM orders",
+            "INTO writes",
         ),
         (
             Dialect::MySql,

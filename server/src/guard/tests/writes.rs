@@ -215,7 +215,19 @@ fn a_change_of_every_row_or_of_more_tables_is_refused() {
         ),
         (
             Dialect::TransactSql,
+            "WITH [c ] AS (SELECT * FROM orders) DELETE FROM c WHERE id = 1",
+        ),
+        (
+            Dialect::TransactSql,
             "DELETE FROM orders WHERE id = 1 DROP TABLE orders",
+        ),
+        (
+            Dialect::Postgres,
+            "INSERT INTO orders TABLE customers; COMMIT",
+        ),
+        (
+            Dialect::Postgres,
+            "INSERT INTO orders TABLE customers RETURNING id",
         ),
         (
             Dialect::TransactSql,

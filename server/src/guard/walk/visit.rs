@@ -140,9 +140,16 @@ impl Visitor for Walk<'_> {
             self.refuse("SETTINGS may lift the limits of the query; leave it out");
         }
         if self.arrays.contains(&std::ptr::from_ref(factor))
-            && let TableFactor::Table { name, args, .. } = factor
+            && let TableFactor::Table {
+                name, alias, args, ..
+            } = factor
         {
             self.calls.insert(std::ptr::from_ref(name));
+            self.no_word_of_a_query(name);
+            // What would be a call behind a word that is no name, as in a table's alias below.
+            if alias.iter().any(|alias| !alias.columns.is_empty()) {
+                self.refuse("an alias behind ARRAY JOIN takes no list; leave the parentheses out");
+            }
             if let Some(args) = args {
                 self.call(name, &args.args, Place::Value);
             }
@@ -158,13 +165,6 @@ impl Visitor for Walk<'_> {
             } => {
                 self.hints(with_hints);
                 // `t SELECT (call('x'))`: to the parser an alias with the names of its columns and their types.
-                let is_word = name.0.last().and_then(|part| part.as_ident()).is_some_and(|ident| {
-                    ident.quote_style.is_none()
-                        && ["select", "from", "where"].contains(&ident.value.to_lowercase().as_str())
-                });
-                if is_word {
-                    self.refuse("SELECT, FROM and WHERE name no table; quote a table of that name");
-                }
                 let odd = alias.iter().flat_map(|alias| &alias.columns).any(|column| {
                     column.data_type.is_some() || column.name.quote_style == Some('\'')
                 });
