@@ -7,7 +7,6 @@
 //! DuckDB's library is loaded when the first file is opened; a server without DuckDB files does without it.
 
 use std::{
-    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -19,7 +18,11 @@ use tidegate_schema::{
 };
 use tokio::task::spawn_blocking;
 
-use super::{Driver, Limits, RowStream};
+use super::{
+    Driver, Limits, RowStream,
+    clock::{Clock as _, wait},
+    place,
+};
 
 mod cells;
 mod change;
@@ -62,7 +65,7 @@ struct Source {
 impl DuckDb {
     /// Opens an existing file and proves that it is a database.
     pub async fn open(name: &str, connection: &Connection) -> Result<Self> {
-        let path = existing_file(&connection.path)?;
+        let path = place::existing_file(connection)?;
         let loading = spawn_blocking(crate::drivers::duckdb_library::load).await;
         loading
             .map_err(|error| Error::internal("loading DuckDB's library", error))?
@@ -103,7 +106,7 @@ impl DuckDb {
             clock.attach(connection);
             act(connection, &source).map_err(|error| clock.explain(error))
         });
-        let joined = watch.wait(running).await?;
+        let joined = wait(&watch, running).await?;
         joined.map_err(|_| self.source.stopped())?
     }
 }
@@ -188,36 +191,6 @@ impl Source {
             &*self.name,
             "reading the file stopped unexpectedly; is the file damaged?",
         )
-    }
-}
-
-/// The path if it names a file. It comes back absolute, so that none can be read as an address or as `:memory:`.
-fn existing_file(path: &str) -> Result<PathBuf> {
-    if path.trim().is_empty() {
-        return Err(Error::invalid(
-            "path",
-            "is empty; give the path of an existing DuckDB file",
-        ));
-    }
-    let found = Path::new(path);
-    match std::fs::metadata(found) {
-        Ok(meta) if meta.is_file() => std::path::absolute(found).map_err(|error| {
-            Error::invalid("path", format!("'{path}' is no usable path: {error}"))
-        }),
-        Ok(_) => Err(Error::invalid(
-            "path",
-            format!("'{path}' is not a file; give a DuckDB file"),
-        )),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::invalid(
-            "path",
-            format!(
-                "there is no file '{path}'; give the path of an existing DuckDB file (none is created)"
-            ),
-        )),
-        Err(error) => Err(Error::invalid(
-            "path",
-            format!("'{path}' cannot be read: {error}"),
-        )),
     }
 }
 

@@ -107,6 +107,13 @@ impl Files {
         Cache::new(cache_dir, &std::path::absolute(path)?).remove_all()
     }
 
+    /// Removes the private databases of all paths but these: what was read for a caller who left, or by a server that
+    /// was killed, before its datasource was there.
+    pub fn sweep(known: &[PathBuf], cache_dir: &Path) -> std::io::Result<()> {
+        let known: std::io::Result<Vec<PathBuf>> = known.iter().map(std::path::absolute).collect();
+        Cache::sweep(cache_dir, &known?)
+    }
+
     /// The private database of the files as they are now, or were a moment ago.
     async fn current(&self) -> Result<Arc<Loaded>> {
         if let Some(fresh) = self.fresh() {

@@ -16,7 +16,9 @@ use tidegate_schema::{
     model::{Catalogue, CatalogueTable, Cell, Connection, Engine, ResultColumn, RowSet},
 };
 
+mod batch;
 pub mod clickhouse;
+mod clock;
 #[cfg(feature = "duckdb")]
 pub mod duckdb;
 #[cfg(feature = "duckdb")]
@@ -24,12 +26,15 @@ mod duckdb_library;
 pub mod files;
 pub mod mssql;
 pub mod mysql;
+mod place;
 pub mod postgres;
 mod secret;
+mod slots;
 pub mod sqlite;
+mod threaded;
 mod values;
 
-/// Rows that travel together once a stream has begun.
+/// Rows that travel together once a stream has begun, unless they are large.
 const ROWS_PER_BATCH: usize = 256;
 
 /// A longer document stays text: taken apart it would need many times its size.
@@ -60,7 +65,7 @@ impl Default for Limits {
 /// A piece of a streaming result.
 #[derive(Debug)]
 pub enum Batch {
-    /// Some rows; at most a few hundred.
+    /// Some rows; at most a few hundred, and fewer where they are large.
     Rows(Vec<Vec<Cell>>),
     /// A cap was reached after so many rows; nothing follows.
     Cut(usize),
@@ -220,30 +225,4 @@ async fn gather(stream: RowStream, started: Instant) -> Result<RowSet> {
     }
     set.elapsed_ms = started.elapsed().as_millis() as u64;
     Ok(set)
-}
-
-/// What a cell weighs against [`Limits::bytes`].
-fn cell_bytes(cell: &Cell) -> usize {
-    size_of::<Cell>()
-        + match cell {
-            Cell::Text(text) | Cell::Decimal(text) => text.len(),
-            Cell::Bytes(bytes) => bytes.len(),
-            Cell::Json(value) => json_bytes(value),
-            _ => 0,
-        }
-}
-
-fn json_bytes(value: &serde_json::Value) -> usize {
-    use serde_json::Value;
-
-    size_of::<Value>()
-        + match value {
-            Value::String(text) => text.len(),
-            Value::Array(items) => items.iter().map(json_bytes).sum(),
-            Value::Object(fields) => fields
-                .iter()
-                .map(|(key, value)| key.len() + json_bytes(value))
-                .sum(),
-            _ => 0,
-        }
 }

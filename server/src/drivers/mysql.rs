@@ -24,6 +24,7 @@ mod spelling;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod whole;
 mod write;
 
 use introspect::Scope;

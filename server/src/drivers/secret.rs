@@ -1,12 +1,24 @@
 //! Passwords: read from the environment where they say so, and kept out of every message.
 
-use tidegate_schema::{Error, Result};
+use secrecy::ExposeSecret;
+use tidegate_schema::{Error, Result, model::Connection};
+
+/// The password of a connection, with what it asks for from the environment in its place.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the environment is a user's way to keep a password out of the store"
+)]
+pub(super) fn password(connection: &Connection) -> Result<String> {
+    expand(connection.password.expose_secret(), |name| {
+        std::env::var(name).ok()
+    })
+}
 
 /// The password itself: `${env:NAME}` and `${env:NAME:-default}` are replaced, the rest is as it stands.
 ///
 /// Whoever may add a datasource chooses the host the password is sent to, so only variables that are named as
 /// passwords are read.
-pub(super) fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String> {
+fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String> {
     let mut done = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find("${env:") {

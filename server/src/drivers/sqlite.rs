@@ -4,7 +4,7 @@
 //! through, this session cannot attach, set a pragma, load an extension or change a row.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -15,12 +15,14 @@ use tidegate_schema::{
     Error, Result,
     model::{Catalogue, CatalogueTable, Connection, Engine},
 };
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::spawn_blocking,
-};
+use tokio::task::spawn_blocking;
 
-use super::{Driver, Limits, RowStream};
+use super::{
+    Driver, Limits, RowStream,
+    clock::{Clock as _, wait},
+    place,
+    slots::{Slot, Slots},
+};
 
 mod functions;
 mod introspect;
@@ -47,25 +49,25 @@ struct Pool {
     name: String,
     path: PathBuf,
     idle: Mutex<Vec<rusqlite::Connection>>,
-    slots: Arc<Semaphore>,
+    slots: Slots,
 }
 
 /// One connection on loan; it goes back unless it is lost on the way.
 struct Loan {
     pool: Arc<Pool>,
     connection: Option<rusqlite::Connection>,
-    _slot: OwnedSemaphorePermit,
+    _slot: Slot,
 }
 
 impl Sqlite {
     /// Opens an existing file and proves that it is a database.
     pub async fn open(name: &str, connection: &Connection) -> Result<Self> {
-        let path = existing_file(&connection.path)?;
+        let path = place::existing_file(connection)?;
         let pool = Arc::new(Pool {
             name: name.to_owned(),
             path,
             idle: Mutex::new(Vec::new()),
-            slots: Arc::new(Semaphore::new(CONNECTIONS)),
+            slots: Slots::new(CONNECTIONS),
         });
         let driver = Self { pool };
         driver.ping().await.map_err(|error| match error {
@@ -94,7 +96,7 @@ impl Sqlite {
             session::Watch::remove(connection);
             done
         });
-        let joined = watch.wait(running).await?;
+        let joined = wait(&watch, running).await?;
         joined.map_err(|_| self.pool.stopped())?
     }
 }
@@ -160,7 +162,7 @@ impl Driver for Sqlite {
         let running = spawn_blocking(move || {
             write::write(&loan.pool, &sql, &clock).map_err(|error| clock.explain(error))
         });
-        let joined = watch.wait(running).await?;
+        let joined = wait(&watch, running).await?;
         joined.map_err(|_| self.pool.stopped())?
     }
 }
@@ -168,13 +170,7 @@ impl Driver for Sqlite {
 impl Pool {
     /// Waits for the right to use a connection. It is opened later, on the thread that will use it.
     async fn borrow(pool: &Arc<Self>, patience: Duration) -> Result<Loan> {
-        let waiting = pool.slots.clone().acquire_owned();
-        let slot = tokio::time::timeout(patience.min(SMALL_ACT), waiting)
-            .await
-            .map_err(|_| Error::Overloaded {
-                retry_after: Duration::from_secs(1),
-            })?
-            .map_err(|error| Error::internal("waiting for a SQLite connection", error))?;
+        let slot = pool.slots.take(patience).await?;
         let connection = pool
             .idle
             .lock()
@@ -262,36 +258,6 @@ impl Drop for Loan {
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(connection);
         }
-    }
-}
-
-/// The path if it names a file. SQLite would create what is missing and treat `:memory:` as no file at all.
-fn existing_file(path: &str) -> Result<PathBuf> {
-    if path.trim().is_empty() {
-        return Err(Error::invalid(
-            "path",
-            "is empty; give the path of an existing SQLite file",
-        ));
-    }
-    let found = Path::new(path);
-    match std::fs::metadata(found) {
-        Ok(meta) if meta.is_file() => std::path::absolute(found).map_err(|error| {
-            Error::invalid("path", format!("'{path}' is no usable path: {error}"))
-        }),
-        Ok(_) => Err(Error::invalid(
-            "path",
-            format!("'{path}' is not a file; give a SQLite file"),
-        )),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::invalid(
-            "path",
-            format!(
-                "there is no file '{path}'; give the path of an existing SQLite file (none is created)"
-            ),
-        )),
-        Err(error) => Err(Error::invalid(
-            "path",
-            format!("'{path}' cannot be read: {error}"),
-        )),
     }
 }
 

@@ -3,6 +3,8 @@
 pub(crate) mod bounds;
 pub(crate) mod catalogue;
 pub(crate) mod changes;
+pub(crate) mod damaged;
+pub(crate) mod lines;
 pub(crate) mod reads;
 pub(crate) mod session;
 pub(crate) mod stops;

@@ -117,7 +117,8 @@ impl Bed {
     }
 }
 
-async fn connected(connection: Connection) -> Arc<dyn Driver> {
+/// The driver on a database.
+pub(crate) async fn connected(connection: Connection) -> Arc<dyn Driver> {
     drivers::connect("suite", &connection, CONNECTING, &std::env::temp_dir())
         .await
         .expect("connects")

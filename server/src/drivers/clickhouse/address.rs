@@ -5,6 +5,8 @@ use std::net::Ipv6Addr;
 use reqwest::Url;
 use tidegate_schema::{Error, Result, model::Engine};
 
+use crate::drivers::place;
+
 /// Ports that are spoken to in TLS.
 const TLS_PORTS: [u16; 2] = [443, 8443];
 
@@ -15,12 +17,7 @@ pub(super) fn read(host: &str, port: u16) -> Result<Url> {
         Some((scheme, host)) if ["http", "https"].contains(&scheme) => (Some(scheme), host),
         _ => (None, host),
     };
-    if host.is_empty() {
-        return Err(Error::invalid(
-            "host",
-            "is empty; give the server's host name or address",
-        ));
-    }
+    let host = place::host(host)?;
     let port = match (port, scheme) {
         (0, Some("https")) => 8443,
         (0, _) => Engine::ClickHouse.default_port(),

@@ -8,7 +8,6 @@ use std::{
 
 use reqwest::Response;
 use tidegate_schema::{Error, Result};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     fault::{self, Exception},
@@ -16,6 +15,7 @@ use super::{
     leash::Leash,
     lines::Lines,
 };
+use crate::drivers::slots::Slot;
 
 /// Names and types in the first two lines. Older servers know only the long name.
 const FORMAT: &str = "TabSeparatedWithNamesAndTypes";
@@ -39,7 +39,7 @@ pub(super) struct Answer {
     /// Taken at its end. Dropped first: a connection with an answer half read is closed.
     response: Option<Response>,
     leash: Leash,
-    _slot: OwnedSemaphorePermit,
+    _slot: Slot,
     server: Arc<Server>,
     lines: Lines,
     /// How long we wait.

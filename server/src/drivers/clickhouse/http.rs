@@ -1,30 +1,29 @@
 //! The way to a ClickHouse server: its HTTP interface, and who we are there.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use reqwest::{
     Client, Response, StatusCode, Url,
     header::{HeaderMap, HeaderName, HeaderValue},
     redirect::Policy,
 };
-use secrecy::ExposeSecret;
 use tidegate_schema::{
     Error, Result,
     model::{Connection, Engine},
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use super::{
     address,
     fault::{Exception, Told},
 };
-use crate::drivers::secret;
+use crate::drivers::{
+    secret,
+    slots::{Slot, Slots},
+};
 
 /// Queries on one server at a time.
 const QUERIES: usize = 8;
-/// Longest wait for one of them to end.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Servers close a connection that was idle for three seconds; we let go of it before.
 const IDLE: Duration = Duration::from_secs(2);
 /// Most of a refusal or a short answer that is read.
@@ -41,7 +40,7 @@ pub(super) struct Server {
     password: String,
     database: String,
     connect_timeout: Duration,
-    slots: Arc<Semaphore>,
+    slots: Slots,
 }
 
 /// Why a query was not begun.
@@ -71,13 +70,7 @@ impl Server {
         connect_timeout: Duration,
     ) -> Result<Self> {
         let url = address::read(&connection.host, connection.port)?;
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a user's password may stand in the environment"
-        )]
-        let password = secret::expand(connection.password.expose_secret(), |name| {
-            std::env::var(name).ok()
-        })?;
+        let password = secret::password(connection)?;
         let user = match connection.user.trim() {
             "" => "default",
             user => user,
@@ -102,7 +95,7 @@ impl Server {
             password,
             database: connection.database.trim().to_owned(),
             connect_timeout,
-            slots: Arc::new(Semaphore::new(QUERIES)),
+            slots: Slots::new(QUERIES),
         })
     }
 
@@ -134,15 +127,14 @@ impl Server {
         }
     }
 
+    /// The same of connecting.
+    pub(super) fn late_connecting(&self, limit: Duration) -> Error {
+        self.late(&format!("connecting to {}", self.at()), limit)
+    }
+
     /// A place among the queries that may run at a time.
-    pub(super) async fn slot(&self, patience: Duration) -> Result<OwnedSemaphorePermit> {
-        let waiting = self.slots.clone().acquire_owned();
-        tokio::time::timeout(patience.min(PATIENCE), waiting)
-            .await
-            .map_err(|_| Error::Overloaded {
-                retry_after: Duration::from_secs(1),
-            })?
-            .map_err(|error| Error::internal("waiting for a place at a ClickHouse server", error))
+    pub(super) async fn slot(&self, patience: Duration) -> Result<Slot> {
+        self.slots.take(patience).await
     }
 
     /// Sends a statement and waits for the beginning of its answer.
@@ -216,7 +208,7 @@ impl Server {
     pub(super) fn transport(&self, error: reqwest::Error) -> Error {
         let error = error.without_url();
         if error.is_connect() && error.is_timeout() {
-            return self.late("connecting", self.connect_timeout);
+            return self.late_connecting(self.connect_timeout);
         }
         let mut message = if error.is_connect() {
             format!("{} cannot be reached", self.at())

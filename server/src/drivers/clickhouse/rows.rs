@@ -18,7 +18,10 @@ use super::{
     suspicion::{self, Suspicion},
     types::Type,
 };
-use crate::drivers::{Batch, Limits, ROWS_PER_BATCH, RowStream, cell_bytes};
+use crate::drivers::{
+    Batch, Limits, RowStream,
+    batch::{Added, Filling},
+};
 
 /// For the line of names and the line of types: ten thousand columns have room.
 const MAX_HEADER_BYTES: usize = 8 << 20;
@@ -37,8 +40,7 @@ pub(super) async fn stream(
         answer: Answer::begin(server, sql, settings, limits.time, limit).await?,
         types: Vec::new(),
         limits,
-        sent: 0,
-        bytes: 0,
+        filling: Filling::new(limits),
         held: None,
         over: false,
     };
@@ -70,8 +72,7 @@ struct Run {
     answer: Answer,
     types: Vec<Type>,
     limits: Limits,
-    sent: usize,
-    bytes: usize,
+    filling: Filling,
     /// Set once the rows have failed or a cap was reached behind rows that still had to go out.
     held: Option<Result<Batch>>,
     over: bool,
@@ -119,24 +120,10 @@ impl Run {
         if self.over {
             return Ok(None);
         }
-        // The first row goes out at once, so that whoever waits sees something.
-        let full = if self.sent == 0 { 1 } else { ROWS_PER_BATCH };
-        let mut batch = Vec::new();
         let end = loop {
-            match self.next_row().await {
-                Ok(Sent::Row(row)) => {
-                    self.bytes += row.iter().map(cell_bytes).sum::<usize>();
-                    if self.sent + batch.len() >= self.limits.rows || self.bytes > self.limits.bytes
-                    {
-                        break Some(Ok(self.cut_after(batch.len())));
-                    }
-                    batch.push(row);
-                    // What has arrived is handed on before more is waited for.
-                    if batch.len() >= full || !self.answer.has_line() {
-                        break None;
-                    }
-                }
-                Ok(Sent::TooLarge) => break Some(Ok(self.cut_after(batch.len()))),
+            let added = match self.next_row().await {
+                Ok(Sent::Row(row)) => self.filling.add(row),
+                Ok(Sent::TooLarge) => Added::Over,
                 Ok(Sent::End) => {
                     self.over = true;
                     break None;
@@ -145,20 +132,23 @@ impl Run {
                     self.over = true;
                     break Some(Err(error));
                 }
+            };
+            match added {
+                Added::Room if self.answer.has_line() => {}
+                // What has arrived is handed on before more is waited for.
+                Added::Room | Added::Full => break None,
+                Added::Over => {
+                    self.over = true;
+                    self.answer.stop();
+                    break Some(Ok(self.filling.cut()));
+                }
             }
         };
-        self.sent += batch.len();
-        if batch.is_empty() {
+        let Some(rows) = self.filling.take() else {
             return end.transpose();
-        }
+        };
         self.held = end;
-        Ok(Some(Batch::Rows(batch)))
-    }
-
-    fn cut_after(&mut self, rows: usize) -> Batch {
-        self.over = true;
-        self.answer.stop();
-        Batch::Cut(self.sent + rows)
+        Ok(Some(rows))
     }
 
     async fn next_row(&mut self) -> Result<Sent> {

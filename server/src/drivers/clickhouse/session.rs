@@ -71,7 +71,7 @@ impl Session {
         };
         tokio::time::timeout(limit, asking)
             .await
-            .map_err(|_| server.late("connecting", limit))?
+            .map_err(|_| server.late_connecting(limit))?
     }
 
     /// Reads lines of name, value and version; nothing if they are not what was asked for.

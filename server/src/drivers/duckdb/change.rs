@@ -14,6 +14,7 @@ use super::{
     statement,
     watch::Watch,
 };
+use crate::drivers::clock::{Clock as _, wait};
 
 /// Runs one statement that changes rows; how many it changed.
 pub(super) async fn write(source: &Source, sql: &str, time: Duration) -> Result<u64> {
@@ -41,7 +42,7 @@ pub(super) async fn write(source: &Source, sql: &str, time: Duration) -> Result<
         clock.attach(&connection);
         change(&connection, &writer, &sql, &clock)
     });
-    let joined = watch.wait(running).await?;
+    let joined = wait(&watch, running).await?;
     joined.map_err(|_| source.stopped())?
 }
 

@@ -14,17 +14,15 @@ use duckdb::Connection;
 use tidegate_schema::{Error, Result};
 use tokio::{
     runtime::Handle,
-    sync::{
-        AcquireError, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock,
-        Semaphore,
-    },
+    sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock},
     task::spawn_blocking,
 };
 
 use super::{
-    SMALL_ACT, Source,
+    Source,
     session::{self, Mode},
 };
+use crate::drivers::slots::{Slot, Slots, soon};
 
 /// Connections to one file at a time; each query uses DuckDB's own threads besides.
 pub(super) const CONNECTIONS: usize = 4;
@@ -39,7 +37,7 @@ pub(super) struct File {
     path: PathBuf,
     /// Readers hold it together, a writer alone.
     gate: Arc<RwLock<()>>,
-    slots: Arc<Semaphore>,
+    slots: Slots,
     open: Mutex<Open>,
 }
 
@@ -59,7 +57,7 @@ pub(super) struct Loan {
     source: Source,
     connection: Option<(Connection, u64)>,
     _gate: OwnedRwLockReadGuard<()>,
-    _slot: OwnedSemaphorePermit,
+    _slot: Slot,
 }
 
 impl File {
@@ -74,7 +72,7 @@ impl File {
         let file = Arc::new(Self {
             path: path.clone(),
             gate: Arc::default(),
-            slots: Arc::new(Semaphore::new(CONNECTIONS)),
+            slots: Slots::new(CONNECTIONS),
             open: Mutex::default(),
         });
         files.insert(path, Arc::downgrade(&file));
@@ -87,10 +85,7 @@ impl File {
 
     /// Waits until nobody reads, and keeps everybody out until the answer is dropped.
     pub(super) async fn alone(&self, patience: Duration) -> Result<OwnedRwLockWriteGuard<()>> {
-        let waiting = self.gate.clone().write_owned();
-        tokio::time::timeout(patience.min(SMALL_ACT), waiting)
-            .await
-            .map_err(|_| overloaded())
+        soon(patience, self.gate.clone().write_owned()).await
     }
 
     /// Closes what readers have open. Blocks; only for one who is alone.
@@ -178,13 +173,10 @@ impl Loan {
     pub(super) async fn borrow(source: &Source, patience: Duration) -> Result<Self> {
         let file = &source.file;
         let waiting = async {
-            let slot = file.slots.clone().acquire_owned().await?;
-            Ok::<_, AcquireError>((slot, file.gate.clone().read_owned().await))
+            let slot = file.slots.wait().await?;
+            Ok::<_, Error>((slot, file.gate.clone().read_owned().await))
         };
-        let (slot, gate) = tokio::time::timeout(patience.min(SMALL_ACT), waiting)
-            .await
-            .map_err(|_| overloaded())?
-            .map_err(|error| Error::internal("waiting for a DuckDB connection", error))?;
+        let (slot, gate) = soon(patience, waiting).await??;
         Ok(Self {
             source: source.clone(),
             connection: None,
@@ -214,11 +206,5 @@ impl Drop for Loan {
         {
             open.idle.push(connection);
         }
-    }
-}
-
-fn overloaded() -> Error {
-    Error::Overloaded {
-        retry_after: Duration::from_secs(1),
     }
 }

@@ -3,18 +3,10 @@
 //! `DESCRIBE` takes a query and nothing else, so that DuckDB itself confirms that a text is one before it is run.
 //! It also names the types, of which Arrow tells less than DuckDB knows.
 
-use std::sync::{Arc, OnceLock};
-
 use duckdb::{Connection, arrow::array::Array as _};
-use futures::{StreamExt, stream};
 use tidegate_schema::{
-    Error, Result,
+    Result,
     model::{Cell, ResultColumn},
-};
-use tokio::{
-    runtime::Handle,
-    sync::{mpsc, oneshot},
-    task::spawn_blocking,
 };
 
 use super::{
@@ -23,14 +15,13 @@ use super::{
     file::Loan,
     statement::{self, Reading},
     types::Type,
-    watch::{Ending, Watch},
+    watch::Watch,
 };
-use crate::drivers::{Batch, Limits, ROWS_PER_BATCH, RowStream, cell_bytes};
-
-/// Batches on their way while the reader is busy.
-const BATCHES_AHEAD: usize = 4;
-
-type ColumnsSender = oneshot::Sender<Result<Vec<ResultColumn>>>;
+use crate::drivers::{
+    Limits, RowStream,
+    clock::Clock as _,
+    threaded::{self, Reader},
+};
 
 /// Describes on a blocking thread, answers with the columns, then sends rows until a cap, an error or the end.
 pub(super) async fn stream(
@@ -40,49 +31,21 @@ pub(super) async fn stream(
     limits: Limits,
 ) -> Result<RowStream> {
     let watch = Watch::start(limits.time);
-    // Dropped with the stream, or with this future while the query is still being described.
-    let leash = watch.leash();
-    // How the run ended; empty for as long as it has not, and for ever if its thread panicked.
-    let outcome = Arc::new(OnceLock::new());
-    let (columns_in, columns_out) = oneshot::channel();
-    let (batches_in, batches_out) = mpsc::channel(BATCHES_AHEAD);
-    let runner = Runner {
-        watch: watch.clone(),
-        source: source.clone(),
+    let (clock, ending, file) = (watch.clone(), watch.ending(), source.clone());
+    threaded::stream(
+        watch,
         limits,
-        batches: batches_in,
-        runtime: Handle::current(),
-    };
-    let (ended, ending) = (outcome.clone(), watch.ending());
-    spawn_blocking(move || {
-        let mut columns_in = Some(columns_in);
-        match (runner.run(loan, ending, &sql, &mut columns_in), columns_in) {
-            (Err(error), Some(columns)) => drop(columns.send(Err(error))),
-            (done, _) => drop(ended.set(done)),
-        }
-    });
-    let columns = watch.wait(columns_out).await?;
-    let columns = columns.map_err(|_| source.stopped())??;
-    let batches = stream::unfold(Some((batches_out, leash)), move |state| {
-        let (outcome, source, watch) = (outcome.clone(), source.clone(), watch.clone());
-        async move {
-            let (mut batches, leash) = state?;
-            match watch.wait(batches.recv()).await {
-                Ok(Some(batch)) => return Some((Ok(batch), Some((batches, leash)))),
-                Ok(None) => {}
-                Err(error) => return Some((Err(error), None)),
-            }
-            match outcome.get() {
-                Some(Ok(())) => None,
-                Some(Err(error)) => Some((Err(Error::clone(error)), None)),
-                None => Some((Err(source.stopped()), None)),
-            }
-        }
-    });
-    Ok(RowStream {
-        columns,
-        batches: batches.boxed(),
-    })
+        move || source.stopped(),
+        move |reader| {
+            // Dropped in the reverse order: the clock lets go of the connection before it is lent again.
+            let mut loan = loan;
+            let _ending = ending;
+            let connection = loan.open()?;
+            clock.attach(connection);
+            rows(connection, &file, &clock, &sql, reader).map_err(|error| clock.explain(error))
+        },
+    )
+    .await
 }
 
 /// The plan of a query; empty for what is no query (`SHOW`, `EXPLAIN`).
@@ -202,136 +165,67 @@ impl Query {
     }
 }
 
-/// One run on its blocking thread.
-struct Runner {
-    watch: Watch,
-    source: Source,
-    limits: Limits,
-    batches: mpsc::Sender<Batch>,
-    runtime: Handle,
-}
-
-impl Runner {
-    fn run(
-        &self,
-        loan: Loan,
-        ending: Ending,
-        sql: &str,
-        columns: &mut Option<ColumnsSender>,
-    ) -> Result<()> {
-        // Dropped in the reverse order: the clock lets go of the connection before it is lent again.
-        let mut loan = loan;
-        let _ending = ending;
-        let connection = loan.open()?;
-        self.watch.attach(connection);
-        self.rows(connection, sql, columns)
-            .map_err(|error| self.watch.explain(error))
+/// Runs the query on its blocking thread.
+fn rows(
+    connection: &Connection,
+    source: &Source,
+    watch: &Watch,
+    sql: &str,
+    reader: &mut Reader<Watch>,
+) -> Result<()> {
+    let failed = |error: duckdb::Error| source.error(&error);
+    let Query {
+        sql,
+        mut types,
+        columns,
+    } = Query::read(connection, sql)?.map_err(failed)?;
+    let is_told = columns.is_some();
+    if let Some(columns) = columns {
+        reader.columns(columns);
     }
-
-    fn rows(
-        &self,
-        connection: &Connection,
-        sql: &str,
-        columns_in: &mut Option<ColumnsSender>,
-    ) -> Result<()> {
-        let failed = |error: duckdb::Error| self.source.error(&error);
-        let Query {
-            sql,
-            mut types,
-            columns,
-        } = Query::read(connection, sql)?.map_err(failed)?;
-        let mut tell = |columns| {
-            if let Some(columns_in) = columns_in.take() {
-                drop(columns_in.send(Ok(columns)));
-            }
-        };
-        let is_told = columns.is_some();
-        columns.into_iter().for_each(&mut tell);
-        self.watch.check()?;
-        let mut statement = connection.prepare(&sql).map_err(failed)?;
-        let schema = statement.stream_arrow([]).map_err(failed)?.get_schema();
-        if !is_told {
-            let fields = schema.fields().iter();
-            let columns = fields.map(|field| ResultColumn {
-                name: field.name().clone(),
-                kind: cells::kind(field.data_type()),
-                data_type: String::new(),
-            });
-            tell(columns.collect());
-        }
-        types.resize(schema.fields().len(), Type::Other);
-        let mut sent = Sent::default();
-        while let Some(chunk) = statement.step().map_err(failed)? {
-            self.watch.check()?;
-            let columns = chunk.columns().iter().zip(&types);
-            let columns: Vec<Column<'_>> = columns
-                .map(|(array, kind)| Column::new(array.as_ref(), kind))
-                .collect();
-            if !self.chunk(&columns, chunk.len(), &mut sent)? {
-                return Ok(());
-            }
-        }
-        self.send(Batch::Rows(sent.batch))
+    watch.check()?;
+    let mut statement = connection.prepare(&sql).map_err(failed)?;
+    let schema = statement.stream_arrow([]).map_err(failed)?.get_schema();
+    if !is_told {
+        let fields = schema.fields().iter();
+        let columns = fields.map(|field| ResultColumn {
+            name: field.name().clone(),
+            kind: cells::kind(field.data_type()),
+            data_type: String::new(),
+        });
+        reader.columns(columns.collect());
     }
-
-    /// Sends the rows of a chunk but for the last few. Whether there is room for more.
-    fn chunk(&self, columns: &[Column<'_>], rows: usize, sent: &mut Sent) -> Result<bool> {
-        for row in 0..rows {
-            // Weighed before it is copied: a row of many large values may be larger than our memory.
-            let weight = columns.iter().fold(0_usize, |sum, column| {
-                sum.saturating_add(column.weight(row))
-            });
-            let fits = sent.bytes.saturating_add(weight) <= self.limits.bytes;
-            if fits && sent.rows < self.limits.rows {
-                let cells: Vec<Cell> = columns.iter().map(|column| column.cell(row)).collect();
-                sent.bytes += cells.iter().map(cell_bytes).sum::<usize>();
-                if sent.bytes <= self.limits.bytes {
-                    sent.rows += 1;
-                    sent.batch.push(cells);
-                    // The first row goes out at once, so that whoever waits sees something.
-                    if sent.batch.len() >= ROWS_PER_BATCH || sent.rows == 1 {
-                        self.send(Batch::Rows(std::mem::take(&mut sent.batch)))?;
-                    }
-                    continue;
-                }
-            }
-            self.send(Batch::Rows(std::mem::take(&mut sent.batch)))?;
-            self.send(Batch::Cut(sent.rows))?;
-            return Ok(false);
-        }
-        Ok(true)
-    }
-
-    /// Waits for room, but not longer than the run may take: a reader that went to sleep holds a connection.
-    fn send(&self, batch: Batch) -> Result<()> {
-        if matches!(&batch, Batch::Rows(rows) if rows.is_empty()) {
+    types.resize(schema.fields().len(), Type::Other);
+    while let Some(chunk) = statement.step().map_err(failed)? {
+        watch.check()?;
+        let columns = chunk.columns().iter().zip(&types);
+        let columns: Vec<Column<'_>> = columns
+            .map(|(array, kind)| Column::new(array.as_ref(), kind))
+            .collect();
+        if !rows_of(&columns, chunk.len(), reader)? {
             return Ok(());
         }
-        let batch = match self.batches.try_send(batch) {
-            Ok(()) => return Ok(()),
-            Err(
-                mpsc::error::TrySendError::Full(batch) | mpsc::error::TrySendError::Closed(batch),
-            ) => batch,
-        };
-        let waiting =
-            async { tokio::time::timeout(self.watch.left(), self.batches.send(batch)).await };
-        match self.runtime.block_on(waiting) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Error::Conflict {
-                reason: "the reader has left".into(),
-            }),
-            Err(_) => Err(self.watch.timeout()),
-        }
     }
+    reader.rest()
 }
 
-/// How far a run has come.
-#[derive(Default)]
-struct Sent {
-    /// Rows sent and rows of the batch.
-    rows: usize,
-    bytes: usize,
-    batch: Vec<Vec<Cell>>,
+/// Hands on the rows of a chunk. Whether there is room for more.
+fn rows_of(columns: &[Column<'_>], rows: usize, reader: &mut Reader<Watch>) -> Result<bool> {
+    for row in 0..rows {
+        // Weighed before it is copied: a row of many large values may be larger than our memory.
+        let weight = columns.iter().fold(0_usize, |sum, column| {
+            sum.saturating_add(column.weight(row))
+        });
+        if !reader.has_room(weight) {
+            reader.cut()?;
+            return Ok(false);
+        }
+        let cells: Vec<Cell> = columns.iter().map(|column| column.cell(row)).collect();
+        if !reader.row(cells)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 #[cfg(test)]

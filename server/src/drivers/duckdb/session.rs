@@ -18,6 +18,10 @@ const MAGIC: &[u8] = b"DUCK";
 /// Set once the file is open: from then on no other file can be opened, no address called, no extension installed or
 /// loaded, and no setting changed, these two included.
 const SHUT: &str = "SET enable_external_access = false; SET lock_configuration = true;";
+/// The same for one who reads. To DuckDB the path of an open database is not outside: a query that sets where a
+/// profile goes would have it written over the database. What is open stays open; a writer still has its log to open.
+const SHUT_TO_READ: &str = "SET enable_external_access = false; SET disabled_filesystems = 'LocalFileSystem'; \
+                            SET lock_configuration = true;";
 
 /// What a session may do with the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,9 +51,13 @@ pub(super) fn open(source: &Source, mode: Mode) -> Result<Connection> {
             format!("'{}' is not a DuckDB database", path.display()),
         ));
     }
+    let shut = match mode {
+        Mode::Read => SHUT_TO_READ,
+        Mode::Write => SHUT,
+    };
     config(mode)
         .and_then(|config| Connection::open_with_flags(path, config))
-        .and_then(|connection| connection.execute_batch(SHUT).map(|()| connection))
+        .and_then(|connection| connection.execute_batch(shut).map(|()| connection))
         .map_err(|error| source.error(&error))
 }
 

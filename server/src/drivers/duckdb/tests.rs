@@ -4,6 +4,8 @@ mod change;
 mod limits;
 mod readonly;
 
+use std::path::{Path, PathBuf};
+
 use secrecy::SecretString;
 use tidegate_schema::model::{Cell, CellKind};
 

@@ -4,16 +4,15 @@
 //! interrupt is repeated until the run has ended, and never sent after that: the connection is lent again.
 
 use std::{
-    pin::pin,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use duckdb::{Connection, InterruptHandle};
-use tidegate_schema::{Error, Result};
+use tidegate_schema::Result;
 
-/// The clock stops a run itself; this much later whoever waits is told, even if its thread is stuck in one function.
-const GRACE: Duration = Duration::from_secs(2);
+use crate::drivers::clock::{Clock, left_alone};
+
 /// Between two interrupts of a run that has not ended yet.
 const INTERRUPT_AGAIN: Duration = Duration::from_millis(10);
 
@@ -38,9 +37,6 @@ struct State {
     /// What it did is being made to last and can no longer be taken back.
     committing: bool,
 }
-
-/// Cancels the run when whoever waits for it is gone.
-pub(super) struct Leash(Watch);
 
 /// Held by the thread that works; the clock stops when it is dropped.
 pub(super) struct Ending(Watch);
@@ -84,10 +80,6 @@ impl Watch {
         }
     }
 
-    pub(super) fn leash(&self) -> Leash {
-        Leash(self.clone())
-    }
-
     pub(super) fn ending(&self) -> Ending {
         Ending(self.clone())
     }
@@ -125,51 +117,6 @@ impl Watch {
         Ok(())
     }
 
-    pub(super) fn left(&self) -> Duration {
-        self.0.deadline.saturating_duration_since(Instant::now())
-    }
-
-    pub(super) fn timeout(&self) -> Error {
-        Error::Timeout {
-            what: "the query".into(),
-            limit: self.0.limit,
-        }
-    }
-
-    /// Waits for the run, but not much longer than it may take.
-    pub(super) async fn wait<T>(&self, act: impl Future<Output = T>) -> Result<T> {
-        let mut act = pin!(act);
-        match tokio::time::timeout(self.left() + GRACE, act.as_mut()).await {
-            Ok(done) => Ok(done),
-            Err(_) if self.cancel() => Err(self.timeout()),
-            // Telling that it failed could be a lie.
-            Err(_) => Ok(act.await),
-        }
-    }
-
-    /// An interrupted statement says "interrupted"; whoever asked wants to know why.
-    pub(super) fn explain(&self, error: Error) -> Error {
-        if self.left().is_zero() && matches!(error, Error::Upstream { .. }) {
-            self.timeout()
-        } else {
-            error
-        }
-    }
-
-    /// Stops the run at once, unless it is being committed. Whether it was still to be stopped.
-    fn cancel(&self) -> bool {
-        {
-            let mut state = self.state();
-            if state.committing {
-                return false;
-            }
-            state.cancelled = true;
-        }
-        self.interrupt();
-        self.0.wake.notify_one();
-        true
-    }
-
     fn interrupt(&self) {
         if let Some(target) = &self.state().target {
             target.interrupt();
@@ -181,15 +128,27 @@ impl Watch {
     }
 }
 
-fn left_alone() -> Error {
-    Error::Conflict {
-        reason: "the reader has left".into(),
+impl Clock for Watch {
+    fn left(&self) -> Duration {
+        self.0.deadline.saturating_duration_since(Instant::now())
     }
-}
 
-impl Drop for Leash {
-    fn drop(&mut self) {
-        self.0.cancel();
+    fn limit(&self) -> Duration {
+        self.0.limit
+    }
+
+    /// A run that is being committed is not stopped any more.
+    fn cancel(&self) -> bool {
+        {
+            let mut state = self.state();
+            if state.committing {
+                return false;
+            }
+            state.cancelled = true;
+        }
+        self.interrupt();
+        self.0.wake.notify_one();
+        true
     }
 }
 
@@ -206,18 +165,21 @@ impl Drop for Ending {
 
 #[cfg(test)]
 mod tests {
+    use tidegate_schema::Error;
+
     use super::*;
+    use crate::drivers::clock::{GRACE, wait};
 
     #[tokio::test]
     async fn a_run_that_does_not_end_is_waited_for_a_little_longer_than_it_may_take() {
         let watch = Watch::start(Duration::from_millis(10));
         let _ending = watch.ending();
         let started = Instant::now();
-        let error = watch.wait(std::future::pending::<()>()).await;
+        let error = wait(&watch, std::future::pending::<()>()).await;
         assert!(matches!(error, Err(Error::Timeout { .. })), "{error:?}");
         assert!(started.elapsed() >= GRACE && started.elapsed() < 3 * GRACE);
         assert!(watch.check().is_err());
-        assert_eq!(watch.wait(async { 7 }).await.expect("in time"), 7);
+        assert_eq!(wait(&watch, async { 7 }).await.expect("in time"), 7);
     }
 
     #[tokio::test]
@@ -230,7 +192,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(100) + GRACE).await;
             7
         };
-        assert_eq!(watch.wait(late).await.expect("told in the end"), 7);
+        assert_eq!(wait(&watch, late).await.expect("told in the end"), 7);
     }
 
     #[tokio::test]

@@ -93,6 +93,26 @@ impl Cache {
         Ok(())
     }
 
+    /// Removes the finished databases in a folder that are of none of these paths.
+    pub(super) fn sweep(folder: &Path, known: &[PathBuf]) -> io::Result<()> {
+        let known: Vec<Self> = known.iter().map(|path| Self::new(folder, path)).collect();
+        let entries = match std::fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let finished = entry
+                .path()
+                .extension()
+                .is_some_and(|ending| ending == "db");
+            if finished && !known.iter().any(|cache| cache.is_ours(&entry)) {
+                remove(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
     /// A finished database of this path.
     fn is_ours(&self, entry: &DirEntry) -> bool {
         let finished = entry

@@ -13,6 +13,7 @@ use parquet::{
         arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
     },
     basic::{ConvertedType, LogicalType},
+    file::metadata::ParquetMetaData,
     schema::types::{SchemaDescriptor, Type},
 };
 
@@ -31,8 +32,9 @@ use super::{
 mod nested;
 mod values;
 
-/// Rows in memory at a time.
+/// Rows in memory at a time, and their bytes, roughly.
 const BATCH_ROWS: usize = 512;
+const BATCH_BYTES: i64 = 16 << 20;
 /// Digits that are exact in SQLite's numbers.
 const EXACT_DIGITS: u8 = 15;
 
@@ -54,18 +56,24 @@ pub(super) fn load(source: &Source, loader: &mut Loader, work: &mut Work) -> Res
     work.begin(&source.name, "storing rows of a Parquet file");
     let mut table = loader.table(source, &source.stem, None, &columns)?;
     let mut spelled = String::new();
+    let mut rows = 0_u64;
     for batch in reader(source, file)? {
-        let batch = batch.map_err(|error| damaged(source, &error))?;
+        let batch =
+            batch.map_err(|error| damaged(source, &format!("behind row {rows}: {error}")))?;
         let arrays = decoded(source, &batch)?;
         for row in 0..batch.num_rows() {
             work.tick()?;
+            rows += 1;
             for (index, array) in arrays.iter().enumerate() {
                 if array.is_null(row) {
                     continue;
                 }
                 nans[index] = nans[index] || values::is_nan(array, row);
                 let value = values::read(array, row, kinds[index], marks[index], &mut spelled);
-                let value = value.map_err(|error| damaged(source, &error))?;
+                let value = value.map_err(|error| {
+                    let column = &columns[index].name;
+                    damaged(source, &format!("row {rows}, column '{column}': {error}"))
+                })?;
                 table.set(index, value)?;
             }
             table.add()?;
@@ -90,8 +98,22 @@ fn reader(
     source: &Source,
     builder: ParquetRecordBatchReaderBuilder<std::fs::File>,
 ) -> Result<ParquetRecordBatchReader, Fault> {
-    let reader = builder.with_batch_size(BATCH_ROWS).build();
+    let rows = batch_rows(builder.metadata());
+    let reader = builder.with_batch_size(rows).build();
     reader.map_err(|error| damaged(source, &error))
+}
+
+/// Rows to be read together: fewer where the file says that they are large.
+fn batch_rows(file: &ParquetMetaData) -> usize {
+    let groups = file.row_groups().iter();
+    let row_bytes = groups
+        .map(|group| group.total_byte_size() / group.num_rows().max(1))
+        .max()
+        .unwrap_or_default();
+    let rows = BATCH_BYTES / row_bytes.max(1);
+    usize::try_from(rows)
+        .unwrap_or(BATCH_ROWS)
+        .clamp(1, BATCH_ROWS)
 }
 
 fn damaged(source: &Source, error: &dyn std::fmt::Display) -> Fault {

@@ -30,6 +30,10 @@ mod scan;
 /// The column of array elements that are no objects.
 const VALUE: &str = "value";
 
+/// Arrays of objects in one file. One that is keyed by names or numbers has an array for each, and would be as many
+/// tables.
+const MAX_TABLES: usize = 1_000;
+
 /// A table found in the file, by its columns' keys.
 #[derive(Default)]
 struct Shape {
@@ -84,10 +88,19 @@ fn shapes(
     };
     loop {
         match scanner.next_event()? {
-            Event::Table => shapes.tables.push(Shape {
-                name: scanner.key().map(str::to_owned),
-                ..Shape::default()
-            }),
+            Event::Table => {
+                if shapes.tables.len() == MAX_TABLES {
+                    let line = scanner.place().line;
+                    return Err(source.fault(format!(
+                        "line {line}: the object holds more than {MAX_TABLES} arrays of objects, each of which would be \
+                         a table; write one array, with the key as a field of its objects"
+                    )));
+                }
+                shapes.tables.push(Shape {
+                    name: scanner.key().map(str::to_owned),
+                    ..Shape::default()
+                });
+            }
             Event::Row => {
                 work.tick()?;
                 let place = scanner.place();

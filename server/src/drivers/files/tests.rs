@@ -222,6 +222,19 @@ async fn files_are_read_once_for_as_long_as_they_do_not_change() {
 }
 
 #[tokio::test]
+async fn what_no_datasource_has_is_swept_away() {
+    let place = Place::with("a.csv", "id\n1\n");
+    place.write("b.csv", "id\n2\n");
+    place.opened("a.csv").await;
+    let kept = place.cached();
+    place.opened("b.csv").await;
+    assert_eq!(place.cached().len(), 2);
+    Files::sweep(&[place.path("a.csv")], place.cache.path()).expect("swept");
+    assert_eq!(place.cached(), kept);
+    Files::sweep(&[], &place.path("none")).expect("nothing to sweep");
+}
+
+#[tokio::test]
 async fn a_changed_file_is_read_again_and_a_vanished_one_is_said_to_be_gone() {
     let place = Place::with("a.csv", "id\n1\n");
     let files = place.opened("a.csv").await;

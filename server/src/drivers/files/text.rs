@@ -12,6 +12,10 @@ use super::{fault::Fault, found::Source, magic, work::Work};
 const CHUNK_BYTES: usize = 256 << 10;
 /// A guess at the encoding looks no further; far less is enough.
 const GUESS_BYTES: usize = 16 << 20;
+/// Text looked at for control characters.
+const LOOK_BYTES: u64 = 64 << 10;
+/// One control character to so many others makes it no text.
+const OTHERS_PER_CONTROL: usize = 50;
 /// So many whole characters to one broken one: UTF-8 with a damage rather than another encoding.
 const DAMAGED: u64 = 20;
 
@@ -23,9 +27,36 @@ pub(super) struct Coding {
     skip: u64,
 }
 
-/// Finds the encoding: by a byte-order mark, by the zeros of UTF-16, by being valid UTF-8 from beginning to end, and
-/// otherwise by the letters that occur.
+/// Finds the encoding, and that what it makes of the bytes is text.
 pub(super) fn coding(source: &Source, work: &mut Work) -> Result<Coding, Fault> {
+    let coding = guessed(source, work)?;
+    let mut head = Vec::new();
+    // What is broken in it is told by whoever reads it, with its place.
+    let _ = open(source, coding)?
+        .take(LOOK_BYTES)
+        .read_to_end(&mut head);
+    let head = String::from_utf8_lossy(&head);
+    let controls = head.chars().filter(|sign| is_no_text(*sign)).count();
+    if controls * OTHERS_PER_CONTROL > head.chars().count() {
+        return Err(source.fault(
+            "is no text but binary data: it is full of control characters; give a file of rows",
+        ));
+    }
+    Ok(coding)
+}
+
+/// Characters that no text has; what ends a line or page, ends a file of old or colours a log may stand in one.
+fn is_no_text(sign: char) -> bool {
+    sign.is_control()
+        && !matches!(
+            sign,
+            '\t' | '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1a}' | '\u{1b}' | '\u{85}'
+        )
+}
+
+/// By a byte-order mark, by the zeros of UTF-16, by being valid UTF-8 from beginning to end, and
+/// otherwise by the letters that occur.
+fn guessed(source: &Source, work: &mut Work) -> Result<Coding, Fault> {
     let mut file = source.open()?;
     let mut chunk = vec![0; CHUNK_BYTES];
     let failed = |error: io::Error| Fault::io(&source.name, &error);
@@ -109,6 +140,7 @@ pub(super) fn open(source: &Source, coding: Coding) -> Result<Box<dyn BufRead>, 
         text: vec![0; CHUNK_BYTES],
         text_at: 0,
         text_end: 0,
+        failed: None,
         ended: false,
     }))
 }
@@ -224,12 +256,17 @@ struct Decoded {
     text: Vec<u8>,
     text_at: usize,
     text_end: usize,
+    /// What is wrong behind the text that is there.
+    failed: Option<io::Error>,
     /// The decoder has no more.
     ended: bool,
 }
 
 impl Decoded {
     fn refill(&mut self) -> io::Result<()> {
+        if let Some(failed) = self.failed.take() {
+            return Err(failed);
+        }
         if self.raw_at == self.raw_end && !self.drained {
             self.raw_at = 0;
             self.raw_end = fill(&mut self.file, &mut self.raw)?;
@@ -247,7 +284,8 @@ impl Decoded {
             DecoderResult::InputEmpty => self.ended = self.drained,
             DecoderResult::OutputFull => {}
             DecoderResult::Malformed(..) => {
-                return Err(io::Error::new(
+                // Told once the text before it is read, so that whoever reads knows where it is.
+                self.failed = Some(io::Error::new(
                     io::ErrorKind::InvalidData,
                     format!(
                         "before byte {} there is something that is not {}, as the rest seems to be; save the file as \

@@ -7,10 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use secrecy::ExposeSecret;
 use tiberius::{AuthMethod, Client, Config, EncryptionLevel, error::Error as Said};
 use tidegate_schema::{Error, Result, model::Connection};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsConnector;
 
 use super::{
@@ -19,7 +17,10 @@ use super::{
     tls,
     wire::{self, Wire},
 };
-use crate::drivers::secret;
+use crate::drivers::{
+    place, secret,
+    slots::{Slot, Slots},
+};
 
 /// Connections to one database at a time.
 const CONNECTIONS: usize = 8;
@@ -54,7 +55,7 @@ pub(super) struct Pool {
     tls: TlsConnector,
     connect_timeout: Duration,
     idle: Mutex<Vec<Idle>>,
-    slots: Arc<Semaphore>,
+    slots: Slots,
 }
 
 /// A connection, and its socket once more.
@@ -72,7 +73,7 @@ struct Idle {
 pub(super) struct Loan {
     pool: Arc<Pool>,
     session: Session,
-    _slot: OwnedSemaphorePermit,
+    _slot: Slot,
 }
 
 /// Runs a text of the driver's own that has nothing to say.
@@ -87,13 +88,7 @@ impl Pool {
         connection: &Connection,
         connect_timeout: Duration,
     ) -> Result<Self> {
-        let host = connection.host.trim();
-        if host.is_empty() {
-            return Err(Error::invalid(
-                "host",
-                "is empty; give the server's host name or address",
-            ));
-        }
+        let host = place::host(&connection.host)?;
         if host.contains(['\\', ',']) {
             return Err(Error::invalid(
                 "host",
@@ -102,18 +97,8 @@ impl Pool {
                 ),
             ));
         }
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a user's password may stand in the environment"
-        )]
-        // The one place where the environment is a user's way to keep a password out of the store.
-        let password = secret::expand(connection.password.expose_secret(), |name| {
-            std::env::var(name).ok()
-        })?;
-        let port = match connection.port {
-            0 => connection.engine.default_port(),
-            port => port,
-        };
+        let port = place::port(connection);
+        let password = secret::password(connection)?;
         let mut config = Config::new();
         config.host(host);
         config.port(port);
@@ -140,13 +125,13 @@ impl Pool {
             tls: tls::connector()?,
             connect_timeout,
             idle: Mutex::new(Vec::new()),
-            slots: Arc::new(Semaphore::new(CONNECTIONS)),
+            slots: Slots::new(CONNECTIONS),
         })
     }
 
     /// An idle connection that still lives, or a new one.
     pub(super) async fn borrow(pool: &Arc<Self>, patience: Duration) -> Result<Loan> {
-        let slot = pool.slot(patience).await?;
+        let slot = pool.slots.take(patience).await?;
         while let Some(idle) = pool.take_idle() {
             if let Some(session) = idle.proved().await {
                 return Ok(pool.lend(session, slot));
@@ -158,27 +143,17 @@ impl Pool {
 
     /// A new connection to a server that takes changes. It is not to be given back.
     pub(super) async fn borrow_to_write(pool: &Arc<Self>) -> Result<Loan> {
-        let slot = pool.slot(SMALL_ACT).await?;
+        let slot = pool.slots.take(SMALL_ACT).await?;
         let session = pool.open(false).await?;
         Ok(pool.lend(session, slot))
     }
 
-    fn lend(self: &Arc<Self>, session: Session, slot: OwnedSemaphorePermit) -> Loan {
+    fn lend(self: &Arc<Self>, session: Session, slot: Slot) -> Loan {
         Loan {
             pool: self.clone(),
             session,
             _slot: slot,
         }
-    }
-
-    async fn slot(&self, patience: Duration) -> Result<OwnedSemaphorePermit> {
-        let waiting = self.slots.clone().acquire_owned();
-        tokio::time::timeout(patience.min(SMALL_ACT), waiting)
-            .await
-            .map_err(|_| Error::Overloaded {
-                retry_after: Duration::from_secs(1),
-            })?
-            .map_err(|error| Error::internal("waiting for a SQL Server connection", error))
     }
 
     fn take_idle(&self) -> Option<Idle> {
@@ -190,10 +165,11 @@ impl Pool {
 
     async fn open(&self, readonly: bool) -> Result<Session> {
         let limit = self.connect_timeout;
-        match tokio::time::timeout(limit, Box::pin(self.log_in(readonly))).await {
-            Ok(opened) => opened,
-            Err(_) => Err(self.late("connecting", limit)),
+        if let Ok(opened) = tokio::time::timeout(limit, Box::pin(self.log_in(readonly))).await {
+            return opened;
         }
+        let what = format!("connecting to {}:{}", self.host, self.port);
+        Err(self.late(&what, limit))
     }
 
     async fn log_in(&self, readonly: bool) -> Result<Session> {

@@ -8,10 +8,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tiberius::{Client, QueryItem, error::Error as Said};
-use tidegate_schema::{
-    Error, Result,
-    model::{Cell, ResultColumn},
-};
+use tidegate_schema::{Error, Result, model::ResultColumn};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -21,7 +18,10 @@ use super::{
     stopped,
     wire::Wire,
 };
-use crate::drivers::{Batch, Limits, ROWS_PER_BATCH, RowStream, cell_bytes};
+use crate::drivers::{
+    Batch, Limits, RowStream,
+    batch::{Added, Filling},
+};
 
 /// Batches on their way while the reader is busy.
 const BATCHES_AHEAD: usize = 2;
@@ -63,8 +63,7 @@ pub(super) async fn stream(
         limits,
         columns: Some(columns_in),
         rows: rows_in,
-        sent: 0,
-        bytes: 0,
+        filling: Filling::new(limits),
     };
     #[expect(
         clippy::disallowed_methods,
@@ -95,8 +94,7 @@ struct Run {
     /// Taken once the columns are told.
     columns: Option<oneshot::Sender<Result<Vec<ResultColumn>>>>,
     rows: mpsc::Sender<Result<Sent>>,
-    sent: usize,
-    bytes: usize,
+    filling: Filling,
 }
 
 impl Run {
@@ -117,7 +115,7 @@ impl Run {
             Some(Ok(Ok(Ended::Cut))) => {
                 // The reader need not wait for the statement to be stopped, nor the other way round.
                 let told = async {
-                    self.tell(Sent::Batch(Batch::Cut(self.sent))).await;
+                    self.tell(Sent::Batch(self.filling.cut())).await;
                     self.tell(Sent::End).await;
                 };
                 tokio::join!(loan.stop(), told);
@@ -192,7 +190,6 @@ impl Run {
             // A reader that left is noticed by whoever watches the channel of the rows.
             drop(told.send(Ok(columns)));
         }
-        let mut batch = Vec::new();
         loop {
             let row = match rows.try_next().await {
                 Ok(Some(QueryItem::Row(row))) => row,
@@ -206,11 +203,11 @@ impl Run {
                     });
                 }
                 Ok(None) => {
-                    self.hand_on(&mut batch).await?;
+                    self.hand_on().await?;
                     return Ok(Ended::Whole);
                 }
                 Err(error) => {
-                    self.hand_on(&mut batch).await?;
+                    self.hand_on().await?;
                     return Err(self.failed(&error));
                 }
             };
@@ -219,27 +216,27 @@ impl Run {
                 torn |= reader.may_be_cut(&data, value_bytes);
                 cells.push(reader.cell(data));
             }
-            self.bytes += cells.iter().map(cell_bytes).sum::<usize>();
-            let full = self.sent + batch.len() >= self.limits.rows;
-            if torn || full || self.bytes > self.limits.bytes {
-                self.hand_on(&mut batch).await?;
-                return Ok(Ended::Cut);
-            }
-            batch.push(cells);
-            // The first row goes out at once, so that whoever waits sees something.
-            if self.sent == 0 || batch.len() >= ROWS_PER_BATCH {
-                self.hand_on(&mut batch).await?;
+            let added = if torn {
+                Added::Over
+            } else {
+                self.filling.add(cells)
+            };
+            match added {
+                Added::Room => {}
+                Added::Full => self.hand_on().await?,
+                Added::Over => {
+                    self.hand_on().await?;
+                    return Ok(Ended::Cut);
+                }
             }
         }
     }
 
-    async fn hand_on(&mut self, batch: &mut Vec<Vec<Cell>>) -> Result<(), Failed> {
-        if batch.is_empty() {
+    async fn hand_on(&mut self) -> Result<(), Failed> {
+        let Some(rows) = self.filling.take() else {
             return Ok(());
-        }
-        let rows = std::mem::take(batch);
-        self.sent += rows.len();
-        let sent = self.rows.send(Ok(Sent::Batch(Batch::Rows(rows)))).await;
+        };
+        let sent = self.rows.send(Ok(Sent::Batch(rows))).await;
         sent.map_err(|_| Failed {
             error: Error::Conflict {
                 reason: "the reader has left".into(),

@@ -14,7 +14,6 @@ use std::{
 
 use mysql_async::{Conn, DriverError, Error as Said, Row, prelude::Queryable};
 use tidegate_schema::{Error, Result, model::Connection};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     cells,
@@ -22,6 +21,7 @@ use super::{
     reach::{Reach, Ways},
     session::Flavour,
 };
+use crate::drivers::slots::{Slot, Slots};
 
 /// Connections to one database at a time.
 const CONNECTIONS: usize = 8;
@@ -48,7 +48,7 @@ pub(super) struct Pool {
     flavour: OnceLock<Flavour>,
     connect_timeout: Duration,
     idle: Mutex<Vec<Idle>>,
-    slots: Arc<Semaphore>,
+    slots: Slots,
 }
 
 struct Idle {
@@ -61,7 +61,7 @@ pub(super) struct Loan {
     pool: Arc<Pool>,
     /// Taken on parting.
     conn: Option<Conn>,
-    slot: Option<OwnedSemaphorePermit>,
+    slot: Option<Slot>,
     /// A statement may be running.
     busy: bool,
 }
@@ -86,19 +86,13 @@ impl Pool {
             flavour: OnceLock::new(),
             connect_timeout,
             idle: Mutex::new(Vec::new()),
-            slots: Arc::new(Semaphore::new(CONNECTIONS)),
+            slots: Slots::new(CONNECTIONS),
         })
     }
 
     /// An idle connection that still lives, with nothing left of its last run, or a new one.
     pub(super) async fn borrow(pool: &Arc<Self>, patience: Duration) -> Result<Loan> {
-        let waiting = pool.slots.clone().acquire_owned();
-        let slot = tokio::time::timeout(patience.min(super::SMALL_ACT), waiting)
-            .await
-            .map_err(|_| Error::Overloaded {
-                retry_after: Duration::from_secs(1),
-            })?
-            .map_err(|error| Error::internal("waiting for a MySQL connection", error))?;
+        let slot = pool.slots.take(patience).await?;
         while let Some(mut idle) = pool.take_idle() {
             if idle.is_usable().await {
                 return Ok(Loan::new(pool, idle.conn, slot));
@@ -241,7 +235,7 @@ impl Idle {
 }
 
 impl Loan {
-    fn new(pool: &Arc<Pool>, conn: Conn, slot: OwnedSemaphorePermit) -> Self {
+    fn new(pool: &Arc<Pool>, conn: Conn, slot: Slot) -> Self {
         Self {
             pool: pool.clone(),
             conn: Some(conn),

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use mysql_async::{Opts, OptsBuilder, SslOpts};
-use secrecy::ExposeSecret;
-use tidegate_schema::{Error, Result, model::Connection};
+use tidegate_schema::{Result, model::Connection};
 
-use crate::drivers::secret;
+use crate::drivers::{place, secret};
 
 /// A row larger than this is not taken in, whatever the limits of a run: the wire brings a row in one piece.
 const LARGEST_PACKET: usize = 64 << 20;
@@ -34,25 +33,9 @@ pub(super) struct Ways {
 impl Reach {
     /// Reads a connection; the password may stand in the environment.
     pub(super) fn of(connection: &Connection) -> Result<Self> {
-        let host = connection.host.trim();
-        if host.is_empty() {
-            return Err(Error::invalid(
-                "host",
-                "is empty; give the server's host name or address",
-            ));
-        }
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a user's password may stand in the environment"
-        )]
-        // The one place where the environment is a user's way to keep a password out of the store.
-        let password = secret::expand(connection.password.expose_secret(), |name| {
-            std::env::var(name).ok()
-        })?;
-        let port = match connection.port {
-            0 => connection.engine.default_port(),
-            port => port,
-        };
+        let host = place::host(&connection.host)?;
+        let port = place::port(connection);
+        let password = secret::password(connection)?;
         let options = OptsBuilder::default()
             .user(Some(connection.user.clone()))
             .pass((!password.is_empty()).then(|| password.clone()))

@@ -10,10 +10,7 @@ use futures::{Stream, StreamExt, future, poll};
 use mysql_async::{
     BinaryProtocol, Column, QueryResult, Row, Statement as Handle, TextProtocol, prelude::Queryable,
 };
-use tidegate_schema::{
-    Error, Result,
-    model::{Cell, ResultColumn},
-};
+use tidegate_schema::{Error, Result, model::ResultColumn};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
@@ -22,8 +19,12 @@ use super::{
     pool::{FAREWELL, GRACE, Loan, Pool},
     session::{self, Access, Flavour},
     statement::Statement,
+    whole,
 };
-use crate::drivers::{Batch, Limits, ROWS_PER_BATCH, RowStream, cell_bytes};
+use crate::drivers::{
+    Batch, Limits, RowStream,
+    batch::{Added, Filling},
+};
 
 /// Servers say so of statements that have to go as text: not preparable, unknown command.
 const CANNOT_PREPARE: [u16; 3] = [1295, 1235, 1047];
@@ -198,8 +199,8 @@ enum Part {
 /// How a run's rows ended.
 enum End {
     Whole,
-    /// A cap was reached after so many rows.
-    Cut(usize),
+    /// A cap was reached, and this is the word on it.
+    Cut(Batch),
     Failed(Failed),
 }
 
@@ -275,40 +276,45 @@ fn run(
                 yield Ok(Part::Columns(cells::describe(&columns)));
             }
             let shapes: Vec<cells::Shape> = columns.iter().map(cells::shape).collect();
-            let (mut sent, mut bytes, mut batch) = (0_usize, 0_usize, Vec::new());
+            let mut filling = Filling::new(limits);
             let end = loop {
                 let Ok(next) = timeout_at(deadline, answer.next()).await else {
                     break End::Failed(Failed::late("the query", limits.time));
                 };
-                let row = match next {
-                    Ok(Some(row)) => row,
+                let added = match next {
+                    Ok(Some(row)) => filling.add(cells::row(&shapes, row)),
                     Ok(None) => break End::Whole,
-                    Err(error) if is_too_large(&error) => break End::Cut(sent + batch.len()),
+                    Err(error) if is_too_large(&error) => Added::Over,
                     Err(error) => break End::Failed(pool.failed(limits.time, &error)),
                 };
-                let cells: Vec<Cell> = cells::row(&shapes, row);
-                bytes = bytes.saturating_add(cells.iter().map(cell_bytes).sum());
-                if sent + batch.len() >= limits.rows || bytes > limits.bytes {
-                    break End::Cut(sent + batch.len());
-                }
-                batch.push(cells);
-                // The first row goes out at once, so that whoever waits sees something.
-                if batch.len() >= ROWS_PER_BATCH || sent == 0 {
-                    sent += batch.len();
-                    yield Ok(Part::Batch(Batch::Rows(std::mem::take(&mut batch))));
+                match added {
+                    Added::Room => {}
+                    Added::Full => {
+                        if let Some(rows) = filling.take() {
+                            yield Ok(Part::Batch(rows));
+                        }
+                    }
+                    Added::Over => break End::Cut(filling.cut()),
                 }
             };
-            if !batch.is_empty() {
-                yield Ok(Part::Batch(Batch::Rows(batch)));
+            if let Some(rows) = filling.take() {
+                yield Ok(Part::Batch(rows));
             }
             end
         };
+        let end = match end {
+            End::Whole => match whole::check(&pool, &mut loan).await {
+                Ok(()) => End::Whole,
+                Err(failed) => End::Failed(failed),
+            },
+            end => end,
+        };
         match end {
             End::Whole => finish(&pool, loan, handle).await,
-            End::Cut(rows) => {
+            End::Cut(cut) => {
                 // The rest is still on its way: the statement is stopped, not read to its end.
                 drop(loan);
-                yield Ok(Part::Batch(Batch::Cut(rows)));
+                yield Ok(Part::Batch(cut));
             }
             End::Failed(failed) => {
                 let error = part(&pool, loan, handle, failed).await;

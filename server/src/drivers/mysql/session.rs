@@ -88,11 +88,26 @@ impl Flavour {
     }
 
     /// Limits of the server that would cut a result without a word, and its patience with a slow reader.
-    fn no_silent_cuts(self) -> Option<&'static str> {
-        matches!(self, Self::MySql | Self::MariaDb).then_some(
+    fn no_silent_cuts(self) -> Option<String> {
+        let more = match self {
+            // It ends an endless recursion with an error, and keeps enough warnings.
+            Self::MySql => "",
+            // It ends any recursion after a thousand rounds and calls it a result; some versions do not even warn.
+            // Servers before 10.2 know neither. Warnings tell of other cuts, and only 64 would be kept.
+            Self::MariaDb => {
+                ", max_error_count = 1024 /*M!100202 , max_recursive_iterations = 1000000 */"
+            }
+            Self::TiDb | Self::OceanBase | Self::Doris => return None,
+        };
+        Some(format!(
             "SET SESSION group_concat_max_len = 1048576, sql_select_limit = 18446744073709551615, \
-             net_write_timeout = 600",
-        )
+             net_write_timeout = 600{more}"
+        ))
+    }
+
+    /// Whether its warnings tell what it left out of a result, and it takes `SHOW WARNINGS`.
+    pub(super) fn warns_of_cuts(self) -> bool {
+        matches!(self, Self::MySql | Self::MariaDb)
     }
 }
 
@@ -104,7 +119,7 @@ pub(super) fn opening(flavour: Flavour, access: Access, time: Duration) -> Strin
         "SET SESSION time_zone = '+00:00'".to_owned(),
         format!("SET SESSION {}", flavour.clock(time)),
     ];
-    statements.extend(flavour.no_silent_cuts().map(str::to_owned));
+    statements.extend(flavour.no_silent_cuts());
     if flavour.has_read_only() {
         // The session too: what commits by itself looks at the session, not at the transaction it ended.
         statements.extend(match access {
@@ -172,6 +187,24 @@ mod tests {
         // Zero would mean no limit at all.
         let none = opening(Flavour::MariaDb, Access::Read, Duration::ZERO);
         assert!(none.contains("max_statement_time = 0.001,"), "{none}");
+    }
+
+    #[test]
+    fn only_mariadb_is_told_how_far_a_recursion_may_go() {
+        let sql = |flavour| opening(flavour, Access::Read, Duration::from_secs(1));
+        let mariadb = sql(Flavour::MariaDb);
+        assert!(
+            mariadb.contains(" /*M!100202 , max_recursive_iterations = 1000000 */; "),
+            "{mariadb}"
+        );
+        for flavour in [
+            Flavour::MySql,
+            Flavour::TiDb,
+            Flavour::OceanBase,
+            Flavour::Doris,
+        ] {
+            assert!(!sql(flavour).contains("recursi"), "{flavour:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::{
     rows::{begin, execute, parted, prepare},
     session::Access,
     statement::Statement,
+    whole,
 };
 
 /// Runs one statement that changes rows; how many it changed.
@@ -38,6 +39,8 @@ async fn changed(
     };
     let rows = pool.running(time, counting).await?;
     drop(answer);
+    // Strict mode makes errors of most; what was changed by a part is taken back.
+    whole::check(pool, loan).await?;
     let transactions = pool.flavour().has_transactions();
     let committing = async {
         let conn = loan.conn()?;

@@ -5,21 +5,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use secrecy::ExposeSecret;
 use tidegate_schema::{Error, Result, model::Connection};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::{Client, Config, config::SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{explain, secret, tls};
+use crate::drivers::{
+    place,
+    slots::{Slot, Slots},
+};
 
 /// Connections to one database at a time.
 const CONNECTIONS: usize = 8;
 /// An idle connection older than this is asked whether it still lives: firewalls forget quietly.
-const FRESH: Duration = Duration::from_secs(20);
+const FRESH: Duration = Duration::from_secs(2);
 /// For that question.
 const PROOF: Duration = Duration::from_secs(2);
-const DEFAULT_PORT: u16 = 5432;
+
+/// How the client library begins what it says of a server it could not reach.
+const UNREACHED: &str = "error connecting to server";
 
 /// Every session is read-only and bounded from its first statement, whatever a run sets for itself later.
 const SESSION: &str = "
@@ -38,12 +42,14 @@ const SESSION: &str = "
 /// How to reach the database, and the connections that wait for work.
 pub(super) struct Pool {
     name: String,
+    /// Host and port, for messages.
+    address: String,
     config: Config,
     password: String,
     tls: MakeRustlsConnect,
     connect_timeout: Duration,
     idle: Mutex<Vec<Idle>>,
-    slots: Arc<Semaphore>,
+    slots: Slots,
 }
 
 struct Idle {
@@ -55,7 +61,7 @@ struct Idle {
 pub(super) struct Loan {
     pool: Arc<Pool>,
     client: Client,
-    _slot: OwnedSemaphorePermit,
+    _slot: Slot,
 }
 
 impl Pool {
@@ -64,28 +70,12 @@ impl Pool {
         connection: &Connection,
         connect_timeout: Duration,
     ) -> Result<Self> {
-        if connection.host.trim().is_empty() {
-            return Err(Error::invalid(
-                "host",
-                "is empty; give the server's host name or address",
-            ));
-        }
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a user's password may stand in the environment"
-        )]
-        // The one place where the environment is a user's way to keep a password out of the store.
-        let password = secret::expand(connection.password.expose_secret(), |name| {
-            std::env::var(name).ok()
-        })?;
+        let host = place::host(&connection.host)?;
+        let password = secret::password(connection)?;
         let mut config = Config::new();
         config
-            .host(connection.host.trim())
-            .port(if connection.port == 0 {
-                DEFAULT_PORT
-            } else {
-                connection.port
-            })
+            .host(host)
+            .port(place::port(connection))
             .user(&connection.user)
             .dbname(&connection.database)
             .application_name("tidegate")
@@ -99,24 +89,19 @@ impl Pool {
         }
         Ok(Self {
             name: name.to_owned(),
+            address: format!("{host}:{}", place::port(connection)),
             config,
             password,
             tls: tls::connector()?,
             connect_timeout,
             idle: Mutex::new(Vec::new()),
-            slots: Arc::new(Semaphore::new(CONNECTIONS)),
+            slots: Slots::new(CONNECTIONS),
         })
     }
 
     /// An idle connection that still lives, or a new one.
     pub(super) async fn borrow(pool: &Arc<Self>, patience: Duration) -> Result<Loan> {
-        let waiting = pool.slots.clone().acquire_owned();
-        let slot = tokio::time::timeout(patience.min(super::SMALL_ACT), waiting)
-            .await
-            .map_err(|_| Error::Overloaded {
-                retry_after: Duration::from_secs(1),
-            })?
-            .map_err(|error| Error::internal("waiting for a PostgreSQL connection", error))?;
+        let slot = pool.slots.take(patience).await?;
         while let Some(idle) = pool.take_idle() {
             if idle.is_usable().await {
                 return Ok(Loan {
@@ -156,7 +141,21 @@ impl Pool {
             client.batch_execute(SESSION).await?;
             Ok(client)
         };
-        self.within(timeout, "connecting", opening).await
+        let what = format!("connecting to {}", self.address);
+        let opened = self.within(timeout, &what, opening).await;
+        opened.map_err(|error| match error {
+            Error::Upstream { provider, message } if message.starts_with(UNREACHED) => {
+                let address = &self.address;
+                Error::upstream(
+                    provider,
+                    format!(
+                        "{address} cannot be reached: {message}; check host and port, and that a PostgreSQL server \
+                         runs there and lets this machine in"
+                    ),
+                )
+            }
+            other => other,
+        })
     }
 
     /// Waits so long for the server, and says what it said if it refused.

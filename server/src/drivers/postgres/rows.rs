@@ -22,7 +22,10 @@ use super::{
     pool::{Loan, Pool},
     text::{self, Reader},
 };
-use crate::drivers::{Batch, Limits, ROWS_PER_BATCH, RowStream, cell_bytes};
+use crate::drivers::{
+    Batch, Limits, RowStream,
+    batch::{Added, Filling},
+};
 
 /// The server stops a statement itself; this much later we stop waiting for it to do so.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
@@ -116,8 +119,7 @@ pub(super) async fn stream(
         pool,
         limits,
         deadline: Instant::now() + limits.time + GRACE,
-        sent: 0,
-        bytes: 0,
+        filling: Filling::new(limits),
         held: None,
         cut: false,
     };
@@ -199,8 +201,7 @@ struct Run {
     pool: Arc<Pool>,
     limits: Limits,
     deadline: Instant,
-    sent: usize,
-    bytes: usize,
+    filling: Filling,
     /// Set once the rows have failed or a cap was reached behind rows that still had to go out.
     held: Option<Result<Batch>>,
     cut: bool,
@@ -214,38 +215,27 @@ impl Run {
         if self.loan.is_none() || self.cut {
             return Ok(None);
         }
-        // The first row goes out at once, so that whoever waits sees something.
-        let full = if self.sent == 0 { 1 } else { ROWS_PER_BATCH };
-        let mut batch = Vec::new();
         let end = loop {
-            match self.next_row().await {
-                Ok(Sent::Row(row)) => {
-                    self.bytes += row.iter().map(cell_bytes).sum::<usize>();
-                    if self.sent + batch.len() >= self.limits.rows || self.bytes > self.limits.bytes
-                    {
-                        break Some(Ok(self.cut_after(batch.len())));
-                    }
-                    batch.push(row);
-                    if batch.len() >= full {
-                        break None;
-                    }
-                }
-                Ok(Sent::TooLarge) => break Some(Ok(self.cut_after(batch.len()))),
+            let added = match self.next_row().await {
+                Ok(Sent::Row(row)) => self.filling.add(row),
+                Ok(Sent::TooLarge) => Added::Over,
                 Ok(Sent::End) => break None,
                 Err(error) => break Some(Err(error)),
+            };
+            match added {
+                Added::Room => {}
+                Added::Full => break None,
+                Added::Over => {
+                    self.cut = true;
+                    break Some(Ok(self.filling.cut()));
+                }
             }
         };
-        self.sent += batch.len();
-        if batch.is_empty() {
+        let Some(rows) = self.filling.take() else {
             return end.transpose();
-        }
+        };
         self.held = end;
-        Ok(Some(Batch::Rows(batch)))
-    }
-
-    fn cut_after(&mut self, rows: usize) -> Batch {
-        self.cut = true;
-        Batch::Cut(self.sent + rows)
+        Ok(Some(rows))
     }
 
     async fn next_row(&mut self) -> Result<Sent> {

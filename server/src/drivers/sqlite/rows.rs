@@ -1,72 +1,39 @@
 //! Rows of a SQLite statement, typed by what the columns were declared to be.
 
-use std::sync::{Arc, OnceLock};
-
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
-use futures::{StreamExt, stream};
 use rusqlite::{Connection, Statement, types::ValueRef};
 use tidegate_schema::{
     Error, Result,
     model::{Cell, CellKind, ResultColumn},
 };
-use tokio::{
-    runtime::Handle,
-    sync::{mpsc, oneshot},
-    task::spawn_blocking,
+
+use super::{BUSY, Loan, Pool, session::Watch};
+use crate::drivers::{
+    Limits, MAX_JSON_BYTES, RowStream,
+    clock::Clock as _,
+    threaded::{self, Reader},
 };
-
-use super::{BUSY, Loan, session::Watch};
-use crate::drivers::{Batch, Limits, MAX_JSON_BYTES, ROWS_PER_BATCH, RowStream, cell_bytes};
-
-/// Batches on their way while the reader is busy.
-const BATCHES_AHEAD: usize = 4;
 
 /// Prepares on a blocking thread, answers with the columns, then sends rows until a cap, an error or the end.
 pub(super) async fn stream(loan: Loan, sql: String, limits: Limits) -> Result<RowStream> {
     let pool = loan.pool.clone();
     let watch = Watch::new(limits.time);
-    // How the run ended; empty for as long as it has not, and for ever if its thread panicked.
-    let outcome = Arc::new(OnceLock::new());
-    let (columns_in, columns_out) = oneshot::channel();
-    let (batches_in, batches_out) = mpsc::channel(BATCHES_AHEAD);
-    let runner = Runner {
-        watch: watch.clone(),
+    let clock = watch.clone();
+    threaded::stream(
+        watch,
         limits,
-        batches: batches_in,
-        runtime: Handle::current(),
-    };
-    let ended = outcome.clone();
-    // Dropped with the stream, or with this future while the statement is still being prepared.
-    let leash = Leash(watch.clone());
-    spawn_blocking(move || {
-        let mut columns_in = Some(columns_in);
-        match (runner.run(loan, &sql, &mut columns_in), columns_in) {
-            (Err(error), Some(columns)) => drop(columns.send(Err(error))),
-            (done, _) => drop(ended.set(done)),
-        }
-    });
-    let columns = watch.wait(columns_out).await?;
-    let columns = columns.map_err(|_| pool.stopped())??;
-    let batches = stream::unfold(Some((batches_out, leash)), move |state| {
-        let (outcome, pool, watch) = (outcome.clone(), pool.clone(), watch.clone());
-        async move {
-            let (mut batches, leash) = state?;
-            match watch.wait(batches.recv()).await {
-                Ok(Some(batch)) => return Some((Ok(batch), Some((batches, leash)))),
-                Ok(None) => {}
-                Err(error) => return Some((Err(error), None)),
-            }
-            match outcome.get() {
-                Some(Ok(())) => None,
-                Some(Err(error)) => Some((Err(Error::clone(error)), None)),
-                None => Some((Err(pool.stopped()), None)),
-            }
-        }
-    });
-    Ok(RowStream {
-        columns,
-        batches: batches.boxed(),
-    })
+        move || pool.stopped(),
+        move |reader| {
+            let mut loan = loan;
+            loan.open()?;
+            let connection = loan.connection();
+            clock.install(connection, BUSY.min(limits.time));
+            let done = rows(connection, &loan.pool, &sql, reader);
+            Watch::remove(connection);
+            done.map_err(|error| clock.explain(error))
+        },
+    )
+    .await
 }
 
 /// The engine's plan, as an indented list.
@@ -92,120 +59,44 @@ pub(super) fn plan(connection: &Connection, sql: &str) -> rusqlite::Result<Strin
     Ok(lines.join("\n"))
 }
 
-/// Cancels the run when whoever listens is gone.
-struct Leash(Watch);
-
-impl Drop for Leash {
-    fn drop(&mut self) {
-        self.0.cancel();
+/// Runs the statement on its blocking thread.
+fn rows(connection: &Connection, pool: &Pool, sql: &str, reader: &mut Reader<Watch>) -> Result<()> {
+    let failed = |error: rusqlite::Error| pool.error(&error);
+    let mut statement = connection.prepare(sql).map_err(failed)?;
+    if !statement.readonly() {
+        return Err(Error::Forbidden {
+            reason: "the statement would change the database".into(),
+        });
     }
-}
-
-/// One run on its blocking thread.
-struct Runner {
-    watch: Watch,
-    limits: Limits,
-    batches: mpsc::Sender<Batch>,
-    runtime: Handle,
-}
-
-type ColumnsSender = oneshot::Sender<Result<Vec<ResultColumn>>>;
-
-impl Runner {
-    fn run(&self, mut loan: Loan, sql: &str, columns: &mut Option<ColumnsSender>) -> Result<()> {
-        loan.open()?;
-        let connection = loan.connection();
-        self.watch.install(connection, BUSY.min(self.limits.time));
-        let done = self.rows(connection, &loan, sql, columns);
-        Watch::remove(connection);
-        done.map_err(|error| self.watch.explain(error))
+    if statement.column_count() == 0 {
+        return Err(Error::invalid("sql", "is no query: it returns no columns"));
     }
-
-    fn rows(
-        &self,
-        connection: &Connection,
-        loan: &Loan,
-        sql: &str,
-        columns_in: &mut Option<ColumnsSender>,
-    ) -> Result<()> {
-        let failed = |error: rusqlite::Error| loan.pool.error(&error);
-        let mut statement = connection.prepare(sql).map_err(failed)?;
-        if !statement.readonly() {
-            return Err(Error::Forbidden {
-                reason: "the statement would change the database".into(),
-            });
-        }
-        if statement.column_count() == 0 {
-            return Err(Error::invalid("sql", "is no query: it returns no columns"));
-        }
-        if statement.parameter_count() > 0 {
-            return Err(Error::invalid(
-                "sql",
-                "has parameters (?); write the values into the query",
-            ));
-        }
-        let columns = columns(&statement);
-        let kinds: Vec<CellKind> = columns.iter().map(|column| column.kind).collect();
-        if let Some(columns_in) = columns_in.take() {
-            drop(columns_in.send(Ok(columns)));
-        }
-        let mut rows = statement.query([]).map_err(failed)?;
-        let (mut sent, mut bytes, mut batch) = (0_usize, 0_usize, Vec::new());
-        while let Some(row) = rows.next().map_err(failed)? {
-            let mut cells = Vec::with_capacity(kinds.len());
-            let (mut copied, mut fits) = (bytes, true);
-            for (index, kind) in kinds.iter().enumerate() {
-                let value = row.get_ref(index).map_err(failed)?;
-                // Counted before it is copied: a row of many large values may be larger than our memory.
-                copied = copied.saturating_add(value_bytes(value));
-                fits = copied <= self.limits.bytes;
-                if !fits {
-                    break;
-                }
-                cells.push(cell(*kind, value));
-            }
-            bytes += cells.iter().map(cell_bytes).sum::<usize>();
-            if sent + batch.len() >= self.limits.rows || !fits || bytes > self.limits.bytes {
-                sent += batch.len();
-                return self
-                    .send(Batch::Rows(batch))
-                    .and_then(|()| self.send(Batch::Cut(sent)));
-            }
-            batch.push(cells);
-            // The first row goes out at once, so that whoever waits sees something.
-            if batch.len() >= ROWS_PER_BATCH || sent == 0 {
-                sent += batch.len();
-                self.send(Batch::Rows(std::mem::take(&mut batch)))?;
-            }
-        }
-        if batch.is_empty() {
-            Ok(())
-        } else {
-            self.send(Batch::Rows(batch))
-        }
+    if statement.parameter_count() > 0 {
+        return Err(Error::invalid(
+            "sql",
+            "has parameters (?); write the values into the query",
+        ));
     }
-
-    /// Waits for room, but not longer than the run may take: a reader that went to sleep holds a connection.
-    fn send(&self, batch: Batch) -> Result<()> {
-        if matches!(&batch, Batch::Rows(rows) if rows.is_empty()) {
+    let columns = columns(&statement);
+    let kinds: Vec<CellKind> = columns.iter().map(|column| column.kind).collect();
+    reader.columns(columns);
+    let mut rows = statement.query([]).map_err(failed)?;
+    while let Some(row) = rows.next().map_err(failed)? {
+        let (mut cells, mut weight) = (Vec::with_capacity(kinds.len()), 0_usize);
+        for (index, kind) in kinds.iter().enumerate() {
+            let value = row.get_ref(index).map_err(failed)?;
+            // Counted before it is copied: a row of many large values may be larger than our memory.
+            weight = weight.saturating_add(value_bytes(value));
+            if !reader.has_room(weight) {
+                return reader.cut();
+            }
+            cells.push(cell(*kind, value));
+        }
+        if !reader.row(cells)? {
             return Ok(());
         }
-        let batch = match self.batches.try_send(batch) {
-            Ok(()) => return Ok(()),
-            Err(
-                mpsc::error::TrySendError::Full(batch) | mpsc::error::TrySendError::Closed(batch),
-            ) => batch,
-        };
-        let waiting =
-            async { tokio::time::timeout(self.watch.left(), self.batches.send(batch)).await };
-        match self.runtime.block_on(waiting) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Error::Conflict {
-                reason: "the reader has left".into(),
-            }),
-            Err(_) => Err(self.watch.timeout()),
-        }
     }
+    reader.rest()
 }
 
 /// What a value weighs at least once it is a cell.

@@ -15,14 +15,12 @@ use rusqlite::{
     hooks::{AuthAction, AuthContext, Authorization},
     limits::Limit,
 };
-use tidegate_schema::Error;
 
 use super::functions;
+use crate::drivers::clock::Clock;
 
 /// Opcodes between two looks at the clock; a few microseconds of work.
 const OPCODES_PER_LOOK: i32 = 1_000;
-/// The clock stops a run itself; this much later whoever waits is told, even if its thread is stuck in one function.
-const GRACE: Duration = Duration::from_secs(2);
 /// No value, row or intermediate string may be larger. A function does not look at the clock, and the slowest,
 /// LIKE, takes a few seconds for one so large.
 pub(super) const MAX_VALUE_BYTES: i32 = 16 << 20;
@@ -157,33 +155,8 @@ impl Watch {
         }
     }
 
-    /// Stops the run at its next look.
-    pub(super) fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Relaxed);
-    }
-
     pub(super) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
-    }
-
-    pub(super) fn timeout(&self) -> Error {
-        Error::Timeout {
-            what: "the query".into(),
-            limit: self.limit,
-        }
-    }
-
-    /// Waits for the run, but not much longer than it may take.
-    pub(super) async fn wait<T>(&self, act: impl Future<Output = T>) -> Result<T, Error> {
-        let waited = tokio::time::timeout(self.left() + GRACE, act).await;
-        waited.map_err(|_| {
-            self.cancel();
-            self.timeout()
-        })
     }
 
     pub(super) fn install(&self, connection: &Connection, busy: Duration) {
@@ -198,29 +171,39 @@ impl Watch {
     pub(super) fn remove(connection: &Connection) {
         let _ = connection.progress_handler(0, None::<fn() -> bool>);
     }
+}
 
-    /// An interrupted statement says "interrupted"; whoever asked wants to know why.
-    pub(super) fn explain(&self, error: Error) -> Error {
-        if self.left().is_zero() && matches!(error, Error::Upstream { .. }) {
-            self.timeout()
-        } else {
-            error
-        }
+impl Clock for Watch {
+    fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// The run stops at its next look.
+    fn cancel(&self) -> bool {
+        self.cancelled.store(true, Ordering::Relaxed);
+        true
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tidegate_schema::Error;
+
     use super::*;
+    use crate::drivers::clock::{GRACE, wait};
 
     #[tokio::test]
     async fn a_run_that_does_not_end_is_waited_for_a_little_longer_than_it_may_take() {
         let watch = Watch::new(Duration::from_millis(10));
         let started = Instant::now();
-        let error = watch.wait(std::future::pending::<()>()).await;
+        let error = wait(&watch, std::future::pending::<()>()).await;
         assert!(matches!(error, Err(Error::Timeout { .. })), "{error:?}");
         assert!(started.elapsed() >= GRACE && started.elapsed() < 3 * GRACE);
         assert!(watch.is_cancelled());
-        assert_eq!(watch.wait(async { 7 }).await.expect("in time"), 7);
+        assert_eq!(wait(&watch, async { 7 }).await.expect("in time"), 7);
     }
 }

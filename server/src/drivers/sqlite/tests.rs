@@ -2,7 +2,7 @@
 
 mod limits;
 
-use std::time::Instant;
+use std::{path::Path, time::Instant};
 
 use secrecy::SecretString;
 use tidegate_schema::model::{Cell, CellKind};

@@ -7,6 +7,7 @@ use super::{
     BUSY, Pool,
     session::{self, Watch},
 };
+use crate::drivers::clock::Clock as _;
 
 /// Runs one statement and keeps what it changed; how many rows that are. Blocks. Closing the connection takes back
 /// what was not committed.

@@ -2,7 +2,7 @@
 
 use tidegate_schema::{
     Error,
-    model::{Catalogue, Engine, RowSet},
+    model::{Catalogue, Cell, Engine, RowSet},
 };
 use tidegate_server::{
     drivers::{DryRun, FieldCheck, Limits},
@@ -121,6 +121,47 @@ pub(crate) async fn a_table_dropped_after_it_was_listed_is_an_error(engine: Engi
     assert!(!has_doomed(
         &bed.driver().introspect().await.expect("reads")
     ));
+    bed.answers().await;
+}
+
+/// What a server of MySQL's kind cuts short and only warns of.
+pub(crate) async fn what_the_server_leaves_out_is_an_error(engine: Engine) {
+    let bed = Bed::of(engine).await;
+    let joined = "SELECT GROUP_CONCAT(f.t) AS words FROM thousand a, filler f WHERE a.n < ";
+    let set = bed
+        .driver()
+        .run(&format!("{joined} 100"), Limits::default())
+        .await;
+    let set = set.expect("two hundred kilobytes are not cut");
+    assert!(matches!(&set.rows[0][0], Cell::Text(words) if words.len() == 200_099));
+    for sql in [
+        joined.to_owned() + "1000",
+        "SELECT REPEAT('x', 2000000000)".to_owned(),
+    ] {
+        let error = bed
+            .driver()
+            .run(&sql, Limits::default())
+            .await
+            .expect_err(&sql);
+        assert!(
+            matches!(&error, Error::Upstream { message, .. } if message.contains("is not whole")),
+            "{error:?}"
+        );
+        bed.answers().await;
+    }
+    // By its own rule or by the clock, which a busy machine may meet first.
+    let endless =
+        "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r";
+    match bed.driver().run(endless, Limits::default()).await {
+        Err(Error::Upstream { message, .. }) => {
+            assert!(message.contains("max_recursive_iterations"), "{message}");
+        }
+        Err(Error::Timeout { .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    // What is no cut is no error.
+    let set = bed.driver().run("SELECT 'a' + 1", Limits::default()).await;
+    assert_eq!(set.expect("only warns").rows.len(), 1);
     bed.answers().await;
 }
 

@@ -57,6 +57,32 @@ pub(crate) async fn a_hundred_thousand_rows_come_in_small_batches(engine: Engine
     bed.answers().await;
 }
 
+pub(crate) async fn large_cells_come_a_few_at_a_time(engine: Engine) {
+    let bed = Bed::of(engine).await;
+    // Two kilobytes, each letter five hundred times.
+    let sql = format!(
+        "SELECT replace(f.t, 'x', '{}') AS word FROM thousand a, filler f WHERE a.n < 40",
+        "x".repeat(500)
+    );
+    let limits = within(PATIENCE);
+    let mut stream = bed.driver().stream(&sql, limits).await.expect("begins");
+    let mut count = 0;
+    while let Some(batch) = rows(&mut stream).await {
+        let mut bytes = 0;
+        for row in &batch {
+            let Cell::Text(word) = &row[0] else {
+                panic!("{row:?}");
+            };
+            assert_eq!(word.len(), 1_000_000);
+            bytes += word.len();
+        }
+        assert!(bytes <= 4_000_000, "{bytes} bytes at once");
+        count += batch.len();
+    }
+    assert_eq!(count, 40);
+    bed.answers().await;
+}
+
 pub(crate) async fn memory_stays_flat(engine: Engine) {
     if !alone::is_alone() {
         return alone::run(&format!("{}::memory_stays_flat", engine.name())).await;

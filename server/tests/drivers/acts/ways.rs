@@ -62,14 +62,17 @@ pub(crate) async fn wrong_ways_to_a_server_end_in_time(engine: Engine) {
         listener.local_addr().expect("an address").port()
     };
     "127.0.0.1".clone_into(&mut wrong.host);
-    says(&refused(&wrong).await, &["refused"]);
+    let error = refused(&wrong).await;
+    says(&error, &["refused"]);
+    let address = format!("{}:{}", wrong.host, wrong.port);
+    assert!(error.to_string().contains(&address), "{error}");
 
     // The other side accepts and says nothing.
     let silent = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     wrong.port = silent.local_addr().expect("an address").port();
     let error = refused(&wrong).await;
     assert!(
-        matches!(&error, Error::Timeout { limit, .. } if *limit == LIMIT),
+        matches!(&error, Error::Timeout { what, limit } if *limit == LIMIT && what.contains(&wrong.host)),
         "{error:?}"
     );
 

@@ -9,6 +9,9 @@ use memchr::{memchr, memchr_iter, memchr3};
 
 use crate::drivers::files::{fault::Fault, found::Source, load::MAX_ROW_BYTES};
 
+/// Fields of a record: far more than a table has columns, so that those of one that is too wide can be counted.
+const MAX_FIELDS: usize = 100_000;
+
 /// A reader of records, and the record it is at.
 pub(super) struct Records<'s> {
     source: &'s Source,
@@ -133,7 +136,10 @@ impl<'s> Records<'s> {
             let chunk = match self.reader.fill_buf() {
                 Ok(chunk) => chunk,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(self.source.read_fault(&error)),
+                Err(error) => {
+                    let place = (self.number + 1, self.line, self.fields.len() + 1);
+                    return Err(unreadable(self.source, place, &error));
+                }
             };
             if chunk.is_empty() {
                 return self.end_of_file(state);
@@ -255,6 +261,9 @@ impl Record<'_> {
             if self.bytes.len() > MAX_ROW_BYTES {
                 return (at, Step::Fault(self.too_long()));
             }
+            if self.fields.len() > MAX_FIELDS {
+                return (at, Step::Fault(self.too_many()));
+            }
         }
         (at, Step::More)
     }
@@ -292,4 +301,21 @@ impl Record<'_> {
             MAX_ROW_BYTES >> 20
         ))
     }
+
+    fn too_many(&self) -> Fault {
+        self.source.fault(format!(
+            "the record that begins in line {} has more than {MAX_FIELDS} fields; is the file something else than \
+             rows?",
+            self.line
+        ))
+    }
+}
+
+/// Reading failed on the way; text that is none is told with its row, line and column.
+fn unreadable(source: &Source, place: (u64, u64, usize), error: &io::Error) -> Fault {
+    if error.kind() != io::ErrorKind::InvalidData {
+        return source.read_fault(error);
+    }
+    let (row, line, column) = place;
+    source.fault(format!("row {row} (line {line}), column {column}: {error}"))
 }

@@ -1,6 +1,6 @@
 //! What separates fields, from the first records read each way.
 
-use std::io::{Cursor, Read as _};
+use std::io::{Cursor, ErrorKind, Read as _};
 
 use super::{Records, text};
 use crate::drivers::files::{fault::Fault, found::Source, text::Coding};
@@ -15,10 +15,15 @@ const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// The separator, and whether the first line is Excel's `sep=;` that names it.
 pub(super) fn find(source: &Source, coding: Coding) -> Result<(u8, bool), Fault> {
     let mut sample = Vec::new();
-    text::open(source, coding)?
+    let read = text::open(source, coding)?
         .take(SAMPLE_BYTES)
-        .read_to_end(&mut sample)
-        .map_err(|error| source.read_fault(&error))?;
+        .read_to_end(&mut sample);
+    // What is no text is told with its place when the file is read; here it ends the sample.
+    if let Err(error) = read
+        && error.kind() != ErrorKind::InvalidData
+    {
+        return Err(source.read_fault(&error));
+    }
     let first = sample.split(|byte| matches!(byte, b'\n' | b'\r')).next();
     if let Some([b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', separator]) = first
         && separator.is_ascii()

@@ -185,6 +185,12 @@ async fn faults_name_row_line_and_column() {
     }
     let mut damaged = damaged.into_bytes();
     damaged.extend_from_slice(b"50,gr\xfcn\n");
+    let mut torn_utf_16: Vec<u8> = "\u{feff}id,name\n1,Bo\n2,C"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    // Half of a pair, and a letter behind it.
+    torn_utf_16.extend_from_slice(b"\x00\xd8y\0\n\0");
     for (bytes, part) in [
         (
             b"a,b\n1,2\n\n1,2,3\n".to_vec(),
@@ -205,6 +211,20 @@ async fn faults_name_row_line_and_column() {
         (wide.into_bytes(), "has 10000 columns; at most 2000"),
         (damaged, "line 52 holds bytes that are not UTF-8"),
         (b"\xff\xfe\0\0a\0\0\0".to_vec(), "UTF-32"),
+        (
+            vec![b','; 200_000],
+            "begins in line 1 has more than 100000 fields",
+        ),
+        // Each of them would be text in some encoding.
+        (b"a,b\n\0\x01\x02\0\0,3\n".to_vec(), "binary data"),
+        (
+            (0..4_000_u16)
+                .flat_map(|n| (n % 256).to_le_bytes())
+                .collect(),
+            "binary data",
+        ),
+        (b"\x01\x02\x03\x04,\x05\x06\n".repeat(20), "binary data"),
+        (torn_utf_16, "row 3 (line 3), column 2: before byte"),
     ] {
         let place = Place::with("t.csv", &bytes);
         let error = place.refused("t.csv").await;

@@ -88,7 +88,16 @@ async fn faults_name_line_and_column() {
         .map(|n| format!("\"k{n}\": {n}"))
         .collect::<Vec<_>>()
         .join(", ");
+    let arrays = (0..1_001)
+        .map(|n| format!("\"k{n}\": [{{\"a\": {n}}}]"))
+        .collect::<Vec<_>>()
+        .join(",\n");
     for (name, text, part) in [
+        (
+            "t.json",
+            format!("{{{arrays}}}"),
+            "line 1001: the object holds more than 1000 arrays",
+        ),
         (
             "t.json",
             "[{\"a\": 1},\n {\"a\": tru}]".to_owned(),
