@@ -72,6 +72,13 @@ impl App {
     pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Self> {
         let app = Self::open(config, clock).await?;
         app.load_models()?;
+        let sweeping = app.clone();
+        app.tasks.spawn(async move {
+            if let Err(error) = sweeping.databases.sweep_files().await {
+                let error = error.log_chain();
+                tracing::warn!(error, "what was read of data files may stay behind");
+            }
+        });
         Ok(app)
     }
 

@@ -74,6 +74,11 @@ impl Format {
         }
     }
 
+    /// Whether a file of it says itself where a cap cut it.
+    pub fn tells_a_cut(self) -> bool {
+        matches!(self, Self::Parquet | Self::Xlsx)
+    }
+
     /// Whether a person can read it as it is.
     pub fn is_text(self) -> bool {
         matches!(self, Self::Csv | Self::Json | Self::JsonLines)

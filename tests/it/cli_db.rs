@@ -219,6 +219,21 @@ fn what_may_not_run_fails_with_the_reason_and_a_change_waits_for_its_confirmatio
         waits.code == Some(1) && waits.err.contains("--confirm") && waits.err.contains("UPDATE"),
         "{waits:?}"
     );
+    for (sql, allowed, words) in [
+        ("DROP TABLE people", false, "DROP"),
+        ("SELECT nope FROM people", true, "nope"),
+        (change, true, "--confirm"),
+    ] {
+        let refused = program.run(&["db", "run", "towns", sql, "--json"])?;
+        assert_eq!(refused.code, Some(1), "{sql}: {refused:?}");
+        let document: Value = serde_json::from_str(&refused.out)?;
+        assert_eq!(document["verdict"]["allowed"], allowed, "{document}");
+        let told = document["error"].as_str().unwrap_or_default();
+        assert!(
+            told.contains(words) && refused.err.contains(told),
+            "{sql}: {refused:?}"
+        );
+    }
     let town = "SELECT town FROM people WHERE id = 1";
     let asked = |program: &Program| read(program, &["db", "run", "towns", town, "--json"]);
     assert_eq!(asked(&program)?["rows"], json!([["Oslo"]]));

@@ -184,7 +184,7 @@ async fn what_is_wrong_before_the_first_row_is_an_envelope() -> Result<()> {
 async fn an_error_in_the_middle_breaks_the_transfer_off() -> Result<()> {
     let app = towns("").await?;
     let user = app.anonymous();
-    for format in ["csv", "json", "jsonl"] {
+    for format in ["csv", "json", "jsonl", "arrow", "parquet", "xlsx"] {
         let response = started(&user, &body(FAILS, format)).await?;
         assert_eq!(
             response.status(),
@@ -290,6 +290,34 @@ async fn a_cut_is_told_behind_the_file_and_breaks_one_that_was_to_be_whole() -> 
     assert!(response.bytes().await.is_err(), "it looks whole");
     let entry = latest(&app).await?;
     assert!(entry.reason.contains("limits.export_rows"), "{entry:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cut_that_neither_the_file_nor_a_trailer_can_tell_is_no_whole_file() -> Result<()> {
+    let app = towns("[limits]\nexport_rows = 2").await?;
+    let user = app.anonymous();
+    for format in ["csv", "json", "jsonl", "arrow"] {
+        // Broken off in the middle, or before a word of it.
+        let whole = match started(&user, &body(PEOPLE, format)).await {
+            Ok(response) => response.bytes().await.is_ok(),
+            Err(_) => false,
+        };
+        assert!(!whole, "{format} looks whole");
+        let entry = latest(&app).await?;
+        assert!(entry.reason.contains("limits.export_rows"), "{entry:?}");
+    }
+    // These say it themselves.
+    for format in ["parquet", "xlsx"] {
+        let response = started(&user, &body(PEOPLE, format)).await?;
+        assert!(!response.bytes().await?.is_empty(), "{format}");
+        assert_eq!(latest(&app).await?.reason, "cut after 2 rows", "{format}");
+    }
+    // And who does not mind says that.
+    let mut cut = body(PEOPLE, "csv");
+    cut["whole"] = json!(false);
+    let text = started(&user, &cut).await?.text().await?;
+    assert_eq!(text.lines().count(), 3, "{text}");
     Ok(())
 }
 

@@ -5,7 +5,8 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 use tempfile::TempDir;
-use tidegate_tests::process::Program;
+use tidegate_server::workers::{ModelKind, ModelMetadata};
+use tidegate_tests::{TestApp, process::Program};
 
 use crate::support::{eventually, program};
 
@@ -123,6 +124,85 @@ async fn without_libtorch_the_server_answers_and_its_models_say_what_is_missing(
             "{reason}"
         );
     }
+    Ok(())
+}
+
+/// Adds a model that is being loaded until the sender sends, or goes, and that fails then.
+fn add_failing(app: &TestApp, name: &str, kind: ModelKind) -> std::sync::mpsc::Sender<()> {
+    let (end, ended) = std::sync::mpsc::channel();
+    let metadata = ModelMetadata {
+        name: name.to_owned(),
+        kind,
+        context_length: None,
+        sql_only: false,
+    };
+    let app = &app.app;
+    app.registry.add_loading(metadata, &app.tasks, move || {
+        // Whether it was sent or the sender went is the same.
+        let _ = ended.recv();
+        Err("its file is missing".to_owned())
+    });
+    end
+}
+
+/// Status of `/ready` once no model is loading any more, and the states of the models.
+async fn settled(app: &TestApp) -> Result<(u16, Vec<String>)> {
+    eventually("the end of loading", || async {
+        let reply = app.anonymous().get("/ready").await?;
+        let body = reply.json();
+        assert_eq!(body["ready"], reply.status == 200, "{body}");
+        let models = body["models"].as_array().context("models")?;
+        let told = models.iter().map(|model| {
+            let text = |key: &str| model[key].as_str().unwrap_or_default();
+            format!("{} {} {}", text("name"), text("state"), text("reason"))
+        });
+        let told: Vec<String> = told.collect();
+        let loading = told.iter().any(|model| model.contains(" loading "));
+        Ok((!loading).then_some((reply.status, told)))
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_model_beside_the_one_asked_by_default_leaves_the_server_ready() -> Result<()> {
+    let app = TestApp::builder().dummy("dummy/echo").start().await?;
+    let end = add_failing(&app, "vectors", ModelKind::Embedding);
+    let second = add_failing(&app, "second", ModelKind::Llm);
+    assert_eq!(app.anonymous().get("/ready").await?.status, 503, "loading");
+    drop((end, second));
+    let (status, models) = settled(&app).await?;
+    assert_eq!(status, 200, "{models:?}");
+    assert_eq!(
+        models,
+        [
+            "dummy/echo ready ",
+            "vectors failed its file is missing",
+            "second failed its file is missing"
+        ]
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_model_that_is_asked_by_default_the_server_is_not_ready() -> Result<()> {
+    // The only one that writes failed; an embedder answers no question.
+    let embedder =
+        "[[models]]\nname = \"dummy/embed\"\nprovider = \"dummy\"\nkind = \"embedding\"\n";
+    let app = TestApp::builder().model(embedder).start().await?;
+    assert_eq!(settled(&app).await?.0, 200);
+    drop(add_failing(&app, "writer", ModelKind::Llm));
+    let (status, models) = settled(&app).await?;
+    assert_eq!(status, 503, "{models:?}");
+
+    // It is the one that the configuration names; another one must be asked for by name.
+    let app = TestApp::builder()
+        .config("[ask]\ndefault_model = \"writer\"")
+        .dummy("dummy/echo")
+        .start()
+        .await?;
+    drop(add_failing(&app, "writer", ModelKind::Llm));
+    let (status, models) = settled(&app).await?;
+    assert_eq!(status, 503, "{models:?}");
     Ok(())
 }
 

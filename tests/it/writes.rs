@@ -1,6 +1,7 @@
 //! Statements that change rows: let through where the datasource and the grant say so, once they are confirmed, and
 //! in the audit log whatever becomes of them.
 
+mod moved;
 mod postgres;
 
 use anyhow::{Context as _, Result};

@@ -23,7 +23,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
 pub use error::Error;
 pub use generated::{openai, rest};
-pub use stream::{Asked, TurnEvent, TurnRequest};
+pub use stream::{Asked, Evidence, TurnEvent, TurnRequest, Verdict};
 
 /// How long a connection attempt may take.
 const CONNECT: Duration = Duration::from_secs(10);

@@ -92,6 +92,54 @@ pub struct Asked {
     pub display: Option<String>,
     /// Rows as objects keyed by column, in column order.
     pub rows: Vec<Map<String, Value>>,
+    /// Why it can be believed, when a datasource was asked; nothing from a server that does not say.
+    pub evidence: Option<Box<Evidence>>,
+}
+
+/// Why an answer can be believed.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Evidence {
+    /// The datasource asked.
+    pub datasource: String,
+    /// The model that wrote the SQL.
+    pub model: String,
+    /// Tables whose schema was shown to the model.
+    pub tables_shown: Vec<String>,
+    /// What the guard said of the SQL.
+    pub verdict: Option<Verdict>,
+    /// Rows read; [`Asked::rows`] may hold fewer.
+    pub rows_read: u64,
+    /// Set when a cap cut the result: after so many rows.
+    pub cut_at: Option<u64>,
+    /// How sure the model is, 0 to 1, where it says.
+    pub confidence: Option<f64>,
+    /// How often the model was asked again after an error.
+    pub repairs: u32,
+}
+
+/// What the guard said of a statement.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Verdict {
+    /// Whether it may run.
+    pub allowed: bool,
+    /// Why not; empty when allowed.
+    pub reason: String,
+    /// What was recognised: `select`, `explain`, …
+    pub statement: String,
+    /// Kinds of all the statements found, in order.
+    pub statements: Vec<String>,
+    /// Whether it would change rows.
+    pub writes: bool,
+    /// Tables read.
+    pub tables: Vec<String>,
+    /// Columns named.
+    pub columns: Vec<String>,
+    /// Functions called.
+    pub functions: Vec<String>,
+    /// The engine's plan from the dry run, when one was made.
+    pub plan: Option<String>,
 }
 
 impl Asked {
@@ -125,6 +173,7 @@ impl Asked {
             sql: Some(view.sql),
             display: Some(view.kind),
             rows: view.data,
+            evidence: view.evidence,
         }
     }
 }
@@ -135,6 +184,7 @@ struct View {
     kind: String,
     sql: String,
     data: Vec<Map<String, Value>>,
+    evidence: Option<Box<Evidence>>,
 }
 
 #[derive(Deserialize)]
@@ -238,6 +288,22 @@ mod tests {
         assert_eq!(asked.text, "Per city");
         assert_eq!(asked.sql.as_deref(), Some("SELECT 1 < 2"));
         assert_eq!(asked.rows[0]["city"], "Oslo");
+        assert_eq!(asked.evidence, None);
+    }
+
+    #[test]
+    fn reads_the_evidence_of_a_view_and_what_it_does_not_know_of_is_no_matter() {
+        let asked = Asked::read(
+            "Cut\n<chart-view content=\"{&quot;type&quot;:&quot;response_table&quot;,&quot;sql&quot;:&quot;SELECT 1&quot;,\
+             &quot;data&quot;:[],&quot;evidence&quot;:{&quot;tables_shown&quot;:[&quot;people&quot;],&quot;cut_at&quot;:2,\
+             &quot;verdict&quot;:{&quot;allowed&quot;:true,&quot;tables&quot;:[&quot;people&quot;],&quot;plan&quot;:null},\
+             &quot;elapsed_ms&quot;:{&quot;run&quot;:1.5}}}\" />",
+        );
+        let evidence = asked.evidence.expect("evidence");
+        assert_eq!((evidence.cut_at, evidence.rows_read), (Some(2), 0));
+        assert_eq!(evidence.tables_shown, ["people"]);
+        let verdict = evidence.verdict.expect("a verdict");
+        assert!(verdict.allowed && verdict.tables == ["people"]);
     }
 
     #[test]

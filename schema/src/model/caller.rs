@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Value, json};
+
 use super::{Grant, Message, Role};
 use crate::{Error, Result, ids::KeyId};
 
@@ -33,6 +35,9 @@ pub struct Caller {
     /// Whether it is the person at the machine, who needs no grant to change rows.
     pub local: bool,
 }
+
+/// Under which name the tables stand that a question was asked within.
+const ASKED_WITHIN: &str = "asked_within";
 
 /// The tables of a datasource on which there is no grant.
 static NO_TABLES: BTreeSet<String> = BTreeSet::new();
@@ -133,11 +138,25 @@ impl Caller {
         }
     }
 
+    /// Whether some tables of some datasource are granted and others are not, so that what may be seen of a
+    /// conversation is told by its messages alone.
+    pub fn is_limited_to_tables(&self) -> bool {
+        let mut grants = self.grants.iter().flatten();
+        grants.any(|grant| grant.tables.is_some())
+    }
+
+    /// What is kept with a question to a datasource of which the caller may use some tables alone: which ones, so that
+    /// the question is seen by whoever may use as many, answered or not.
+    pub fn asks_within(&self, datasource: &str) -> Option<Value> {
+        self.tables_of(datasource)
+            .map(|tables| json!({ASKED_WITHIN: tables}))
+    }
+
     /// Whether the caller may see all of these messages of one conversation.
     ///
-    /// Where some tables of a datasource are granted and others are not, an answer is seen if its evidence names
-    /// granted tables alone: another key may have asked more. An answer without evidence, of a turn that was cut,
-    /// is not.
+    /// Where some tables of a datasource are granted and others are not, a round is seen if its answer's evidence names
+    /// granted tables alone: another key may have asked more. A round without such an answer, that was cut or is being
+    /// answered, is seen if it was asked within no more tables.
     pub fn may_see_all(&self, messages: &[Message]) -> bool {
         messages.iter().all(|message| {
             let asked_of = message.detail.select_param.as_deref();
@@ -147,16 +166,20 @@ impl Caller {
             let granted = asked_of
                 .filter(|name| !name.is_empty())
                 .and_then(|name| self.tables_of(name));
-            let (Some(granted), Role::Ai | Role::View) = (granted, message.role) else {
+            let Some(granted) = granted else {
                 return true;
             };
-            let of_round =
-                |other: &&Message| other.round == message.round && other.detail.evidence.is_some();
-            let evidence = messages
-                .iter()
-                .find(of_round)
-                .and_then(|view| view.detail.evidence.as_ref());
-            evidence.is_some_and(|answer| names_only(&answer["evidence"], granted))
+            let said = |role: Role| {
+                messages
+                    .iter()
+                    .find(|other| other.round == message.round && other.role == role)
+                    .and_then(|other| other.detail.evidence.as_ref())
+            };
+            match (said(Role::View), said(Role::Human)) {
+                (Some(answer), _) => names_only(&answer["evidence"], granted),
+                (None, Some(asked)) => asked_within(asked, granted),
+                (None, None) => false,
+            }
         })
     }
 
@@ -169,11 +192,7 @@ impl Caller {
 }
 
 /// Whether the tables that were shown to the model and those that were read are all among the granted ones.
-fn names_only(evidence: &serde_json::Value, granted: &BTreeSet<String>) -> bool {
-    let names = |list: &serde_json::Value| -> Vec<String> {
-        let texts = list.as_array().into_iter().flatten();
-        texts.filter_map(|name| name.as_str().map(plain)).collect()
-    };
+fn names_only(evidence: &Value, granted: &BTreeSet<String>) -> bool {
     let granted: BTreeSet<String> = granted.iter().map(|name| plain(name)).collect();
     if !evidence.is_object() {
         return false;
@@ -191,6 +210,19 @@ fn names_only(evidence: &serde_json::Value, granted: &BTreeSet<String>) -> bool 
         .all(|name| granted.contains(&name))
 }
 
+/// Whether a question was asked within tables that are all among the granted ones.
+fn asked_within(asked: &Value, granted: &BTreeSet<String>) -> bool {
+    let tables = &asked[ASKED_WITHIN];
+    let granted: BTreeSet<String> = granted.iter().map(|name| plain(name)).collect();
+    tables.is_array() && names(tables).iter().all(|name| granted.contains(name))
+}
+
+/// The names in a list, as they are compared.
+fn names(list: &Value) -> Vec<String> {
+    let texts = list.as_array().into_iter().flatten();
+    texts.filter_map(|name| name.as_str().map(plain)).collect()
+}
+
 /// A table's name without its quotes, its case and its engine's default schema: a statement spells it as it likes.
 fn plain(name: &str) -> String {
     let mut name = name.to_lowercase();
@@ -206,7 +238,6 @@ fn plain(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
-    use serde_json::json;
 
     use super::*;
     use crate::model::MessageDetail;
@@ -315,12 +346,40 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_without_evidence_is_not_seen_under_a_grant_on_tables() {
-        let caller = keyed(vec![on("shop", &["orders"], false)]);
-        let asked = [message(Role::Human, 1, None)];
-        let cut = [message(Role::Human, 1, None), message(Role::Ai, 1, None)];
-        assert!(caller.may_see_all(&asked) && !caller.may_see_all(&cut));
+    fn a_round_without_an_answer_is_seen_by_whoever_may_use_the_tables_it_was_asked_within() {
+        let caller = keyed(vec![on("shop", &["orders", "sales.items"], false)]);
+        let asked = |asker: &Caller| {
+            let mut asked = message(Role::Human, 1, None);
+            asked.detail.evidence = asker.asks_within("shop");
+            asked
+        };
         let everything = keyed(vec![Grant::reading("shop")]);
-        assert!(everything.may_see_all(&cut));
+        let narrower = keyed(vec![on("shop", &["Orders"], false)]);
+        let wider = keyed(vec![on("shop", &["orders", "people"], false)]);
+        for (asker, seen) in [
+            (&caller, true),
+            (&narrower, true),
+            (&wider, false),
+            (&everything, false),
+            (&Caller::local("001"), false),
+        ] {
+            let alone = [asked(asker)];
+            assert_eq!(caller.may_see_all(&alone), seen, "{asker:?}");
+            let cut = [asked(asker), message(Role::Ai, 1, None)];
+            assert_eq!(caller.may_see_all(&cut), seen, "{asker:?}");
+            assert!(everything.may_see_all(&cut));
+        }
+        // What was answered is told by the answer, whoever asked.
+        let mut answered = turn(json!({"tables_shown": ["people"]}));
+        answered[0] = asked(&caller);
+        assert!(!caller.may_see_all(&answered));
+    }
+
+    #[test]
+    fn only_a_grant_on_tables_limits_to_tables() {
+        assert!(!Caller::local("001").is_limited_to_tables());
+        assert!(!keyed(vec![Grant::reading("shop")]).is_limited_to_tables());
+        assert!(keyed(vec![Grant::reading("a"), on("shop", &[], false)]).is_limited_to_tables());
+        assert_eq!(Caller::local("001").asks_within("shop"), None);
     }
 }

@@ -132,7 +132,8 @@ pub struct MessageDetail {
     pub model: Option<String>,
     /// Whether the turn was cut before its end.
     pub cut: bool,
-    /// The answer's evidence and result, as a document (`view` messages).
+    /// The answer's evidence and result, as a document (`view` messages); the tables that the question was asked
+    /// within, where its asker may use some alone (`human` messages).
     pub evidence: Option<serde_json::Value>,
 }
 

@@ -227,7 +227,7 @@ pub struct Datasource {
     /// Who added it, a display name.
     pub owner: Option<String>,
     /// Whether statements that change rows may run at all, each with a grant and a confirmation of its own. One
-    /// that is added is read only until it is marked.
+    /// that is added is read only until it is marked, and so is one whose connection leads to another database.
     pub writable: bool,
     /// When it was added.
     pub created_at: DateTime<Utc>,

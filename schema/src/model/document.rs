@@ -93,6 +93,8 @@ impl Verdict {
             "allowed": self.allowed,
             "reason": self.reason,
             "statement": self.statement,
+            "statements": self.statements,
+            "writes": self.writes,
             "tables": self.tables,
             "columns": self.columns,
             "functions": self.functions,
@@ -226,6 +228,26 @@ mod tests {
         );
         assert_eq!(cut_note(&document(&said, 10, 10, Some(10))), None);
         assert_eq!(cut_note(&json!({"text": "hello", "rows": null})), None);
+    }
+
+    #[test]
+    fn a_verdicts_document_has_every_part_of_it() {
+        let verdict = Verdict {
+            allowed: false,
+            reason: "no".to_owned(),
+            statement: "update".to_owned(),
+            statements: vec!["update".to_owned(), "select".to_owned()],
+            writes: true,
+            tables: vec!["t".to_owned()],
+            columns: vec!["t.a".to_owned()],
+            functions: vec!["sum".to_owned()],
+            plan: None,
+        };
+        let expected = json!({
+            "allowed": false, "reason": "no", "statement": "update", "statements": ["update", "select"],
+            "writes": true, "tables": ["t"], "columns": ["t.a"], "functions": ["sum"], "plan": null,
+        });
+        assert_eq!(verdict.document(), expected);
     }
 
     #[test]

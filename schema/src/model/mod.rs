@@ -11,6 +11,7 @@ mod datasource;
 mod document;
 mod event;
 mod example;
+mod hidden;
 mod key;
 mod result;
 mod verdict;
@@ -32,6 +33,7 @@ pub use event::{Answer, ChatEvent, Evidence, Stage, StageTime, Usage};
 pub use example::{
     Example, ExampleId, ExampleQuestion, ExampleSource, ExampleState, NewExample, RecalledExample,
 };
+pub use hidden::Hidden;
 pub use key::{ApiKey, Grant, NewApiKey};
 pub use result::{Cell, CellKind, ResultColumn, RowSet};
 pub use verdict::Verdict;

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncConnection as _, RunQueryDsl};
 
-use super::{Sealer, Store, columns::stored, error::or_exists, with_read, with_write};
+use super::{Sealer, Store, columns::stored, error::or_exists, with_read, with_tx, with_write};
 use crate::{
     Error, Result,
     ids::DatasourceId,
@@ -32,6 +32,16 @@ struct Row {
 }
 
 impl Row {
+    /// Whether a connection leads to the same database as this one's. Another password opens the same door.
+    fn leads_to(&self, other: &ConnectionColumns<'_>) -> bool {
+        self.engine == other.engine
+            && self.path == other.path
+            && self.host.eq_ignore_ascii_case(other.host)
+            && self.port == other.port
+            && self.user_name == other.user_name
+            && self.database_name == other.database_name
+    }
+
     fn open(self, sealer: &Sealer) -> Result<Datasource> {
         let engine = Engine::from_name(&self.engine).ok_or_else(|| {
             Error::internal(
@@ -157,7 +167,8 @@ impl Store {
         row.open(&self.sealer)
     }
 
-    /// Changes one; `None` if there is none of that name.
+    /// Changes one; `None` if there is none of that name. One that leads to another database than before is read only
+    /// again: it was the other one that was marked.
     pub async fn update_datasource(
         &self,
         name: &str,
@@ -169,23 +180,34 @@ impl Store {
             .as_ref()
             .map(|connection| ConnectionColumns::of(name, connection, &self.sealer))
             .transpose()?;
-        let changes = (
-            connection,
-            patch
-                .comment
+        let comment = patch.comment.as_deref();
+        let changed: Result<Option<Row>> = with_tx!(self, |conn| {
+            let known: Option<Row> = datasources::table
+                .filter(datasources::name.eq(name))
+                .select(Row::as_select())
+                .first(conn)
+                .await
+                .optional()?;
+            let Some(known) = known else {
+                return Ok(None);
+            };
+            let stays = connection
                 .as_ref()
-                .map(|comment| datasources::comment.eq(comment)),
-            datasources::modified_at.eq(stored(now)),
-        );
-        let row: Option<Row> = with_write!(self, |conn| {
-            diesel::update(datasources::table.filter(datasources::name.eq(name)))
+                .is_none_or(|connection| known.leads_to(connection));
+            let changes = (
+                connection.as_ref(),
+                comment.map(|comment| datasources::comment.eq(comment)),
+                datasources::writable.eq(known.writable && stays),
+                datasources::modified_at.eq(stored(now)),
+            );
+            let row: Row = diesel::update(datasources::table.find(known.id))
                 .set(changes)
                 .returning(Row::as_returning())
                 .get_result(conn)
-                .await
-                .optional()?
+                .await?;
+            Ok(Some(row))
         });
-        row.map(|row| row.open(&self.sealer)).transpose()
+        changed?.map(|row| row.open(&self.sealer)).transpose()
     }
 
     /// Lets statements that change rows through to one, or no longer; `None` if there is none of that name.

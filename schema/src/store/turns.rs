@@ -16,7 +16,7 @@ use super::{
 use crate::{
     Error, Result,
     ids::{ConversationId, MessageId},
-    model::{BegunTurn, MessageDetail, NewMessage, Role, TurnHead},
+    model::{BegunTurn, NewMessage, TurnHead},
     tables::{conversations, messages},
 };
 
@@ -200,28 +200,6 @@ impl Store {
             }
             Ok(())
         })
-    }
-
-    /// Keeps what was said of a turn that did not reach its end, marked as cut: the model's words so far, and the
-    /// same for the person to read. Follows the rules of [`Store::finish_turn`].
-    pub async fn cut_turn(
-        &self,
-        conversation: &ConversationId,
-        turn: &BegunTurn,
-        said: &str,
-        now: DateTime<Utc>,
-    ) -> Result<()> {
-        let detail = MessageDetail {
-            cut: true,
-            ..MessageDetail::default()
-        };
-        let messages = [Role::Ai, Role::View].map(|role| NewMessage {
-            role,
-            content: said.to_owned(),
-            detail: detail.clone(),
-        });
-        self.finish_turn(conversation, turn, messages.into(), now)
-            .await
     }
 }
 

@@ -12,7 +12,7 @@ pub struct Envelope<T> {
     pub err_code: Option<String>,
     /// Null on success.
     pub err_msg: Option<String>,
-    /// The payload; null on failure.
+    /// The payload; null on failure, unless the request asked for more about it.
     pub data: Option<T>,
 }
 
@@ -35,5 +35,11 @@ impl<T> Envelope<T> {
             err_msg: Some(message.into()),
             data: None,
         }
+    }
+
+    /// The same with something about it beside the message.
+    #[must_use]
+    pub fn with_data(self, data: Option<T>) -> Self {
+        Self { data, ..self }
     }
 }

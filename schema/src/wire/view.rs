@@ -51,11 +51,15 @@ impl<'a> View<'a> {
             };
         };
         let chart = text_of("chart").and_then(ChartKind::from_name);
-        let content = json!({
+        let mut content = json!({
             "type": display_name(chart.unwrap_or(ChartKind::Table)),
             "sql": sql,
             "data": rows_by_name(document),
         });
+        // Q-059: behind what the pages read stands what the answer can be believed by.
+        if let Some(evidence) = evidence(document) {
+            content["evidence"] = evidence;
+        }
         let mut tail = cut_note(document).map_or(String::new(), |note| format!("\n{note}"));
         _ = write!(
             tail,
@@ -91,6 +95,13 @@ impl<'a> View<'a> {
             Some(problem) => format!("\n{FAILED}{problem}{}", self.tail),
         }
     }
+}
+
+/// The evidence, without the SQL, which stands beside it.
+fn evidence(document: &Value) -> Option<Value> {
+    let mut evidence = document.get("evidence")?.as_object()?.clone();
+    evidence.shift_remove("sql");
+    Some(Value::Object(evidence))
 }
 
 /// The rows as objects keyed by column.
@@ -182,6 +193,20 @@ mod tests {
             view.starts_with("<span style=\"color:red\">ERROR!</span>broken\n<chart-view "),
             "{view}"
         );
+    }
+
+    #[test]
+    fn a_chart_carries_the_evidence_without_saying_the_sql_twice() {
+        let document = json!({
+            "text": "t", "sql": "SELECT 1", "columns": [{"name": "n"}], "rows": [[1]],
+            "evidence": {"sql": "SELECT 1", "tables_shown": ["t"], "cut_at": 1, "verdict": {"allowed": true}},
+        });
+        let view = view_markup(&document);
+        let expected = "&quot;data&quot;:[{&quot;n&quot;:1}],&quot;evidence&quot;:{&quot;tables_shown&quot;:\
+            [&quot;t&quot;],&quot;cut_at&quot;:1,&quot;verdict&quot;:{&quot;allowed&quot;:true}}}\" />";
+        assert!(view.ends_with(expected), "{view}");
+        let without = json!({"text": "t", "sql": "SELECT 1", "columns": [], "rows": []});
+        assert!(!view_markup(&without).contains("evidence"));
     }
 
     #[test]

@@ -137,6 +137,18 @@ async fn every_act(place: Place) {
         (changed.created_at, changed.modified_at),
         (kept(0), kept(5))
     );
+    assert!(changed.writable, "it is the same database");
+    let patch = DatasourcePatch {
+        connection: Some(server("", "other").connection),
+        comment: None,
+    };
+    let changed = store
+        .update_datasource("sales", patch, at(6))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(changed.connection.password.expose_secret(), "other");
+    assert!(changed.writable, "another password opens the same door");
     let patch = DatasourcePatch {
         connection: Some(file("").connection),
         comment: None,
@@ -153,6 +165,7 @@ async fn every_act(place: Place) {
         "the old password goes with its connection"
     );
     assert_eq!(changed.comment, "new");
+    assert!(!changed.writable, "another database was never marked");
     assert!(
         store
             .update_datasource("none", DatasourcePatch::default(), at(7))

@@ -199,8 +199,15 @@ async fn a_cut_turn_keeps_what_was_said(place: Place) {
         .begin_turn(head("a"), message(Role::Human, "?"), at(0))
         .await
         .unwrap();
+    let said = [Role::Ai, Role::View].map(|role| NewMessage {
+        detail: MessageDetail {
+            cut: true,
+            ..MessageDetail::default()
+        },
+        ..message(role, "So far")
+    });
     store
-        .cut_turn(&"a".into(), &begun, "So far", at(1))
+        .finish_turn(&"a".into(), &begun, said.into(), at(1))
         .await
         .unwrap();
     let messages = store.list_messages(&"a".into()).await.unwrap();

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use serde_json::Value;
 use tidegate_schema::{Error, wire::envelope::Envelope};
 
 /// What a handler answers with: the payload in the envelope, or a [`Problem`].
@@ -23,6 +24,8 @@ pub struct Problem {
     code: String,
     message: String,
     retry_after_seconds: Option<u64>,
+    /// Boxed, as few have one and every answer is as large as its error.
+    data: Option<Box<Value>>,
 }
 
 impl Problem {
@@ -33,6 +36,16 @@ impl Problem {
             code: code.to_owned(),
             message: message.into(),
             retry_after_seconds: None,
+            data: None,
+        }
+    }
+
+    /// The same with a payload, for a client that asked for one. Clients read it as the payload of a success.
+    #[must_use]
+    pub fn with_data(self, data: &impl Serialize) -> Self {
+        Self {
+            data: serde_json::to_value(data).ok().map(Box::new),
+            ..self
         }
     }
 }
@@ -83,6 +96,7 @@ impl From<Error> for Problem {
             code: code.to_owned(),
             message,
             retry_after_seconds,
+            data: None,
         }
     }
 }
@@ -91,7 +105,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (
             self.status,
-            Json(Envelope::<()>::failure(self.code, self.message)),
+            Json(Envelope::failure(self.code, self.message).with_data(self.data)),
         )
             .into_response();
         if let Some(seconds) = self.retry_after_seconds {

@@ -30,10 +30,10 @@ pub struct Health {
     pub status: &'static str,
 }
 
-/// What has to be ready, and whether it is.
+/// Whether questions can be answered, and what that takes.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Readiness {
-    /// Whether everything is.
+    /// Whether the store answers, nothing is loading, and the model asked by default did not fail.
     pub ready: bool,
     /// The store answers.
     pub store: bool,
@@ -58,7 +58,10 @@ pub(super) async fn get_health() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// Tell whether the store answers and every model is loaded; 503 until then.
+/// Tell whether questions can be answered; 503 until then.
+///
+/// They can when the store answers, no model is still loading, and the model that is asked by default did not fail.
+/// Another one that failed is told in `models` with the reason, beside status 200.
 #[utoipa::path(get, path = "/ready", tag = "health", responses((status = 200, body = Readiness)))]
 pub(super) async fn get_ready(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
     let models: Vec<ModelReadiness> = app
@@ -79,7 +82,7 @@ pub(super) async fn get_ready(State(app): State<App>) -> (StatusCode, Json<Readi
         })
         .collect();
     let store = app.store_answers().await;
-    let ready = store && models.iter().all(|model| model.state == "ready");
+    let ready = store && app.models().can_answer();
     let status = if ready {
         StatusCode::OK
     } else {

@@ -5,7 +5,7 @@ use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::json;
 use tidegate_schema::model::{Answer, ChatMode, RowSet};
 
-use super::{app, caller, print, print_json};
+use super::{app, caller, for_terminal, print, print_json};
 use crate::{config::Config, services::chat::TurnRequest};
 
 /// Rows printed before the rest is only counted.
@@ -50,7 +50,7 @@ impl Ask {
             }
             print_json(&document)?;
         } else {
-            print(&show(&answer))?;
+            print(&for_terminal(&show(&answer)))?;
         }
         unanswered(answer)
     }

@@ -73,7 +73,9 @@ impl Db {
         if let Self::Run(run) = &self {
             run.limit(&mut config);
         }
-        let app = app(config, false).await?;
+        // The encoder, for whoever waits until the tables of a large database are embedded.
+        let with_models = matches!(&self, Self::Add(add) if add.waits());
+        let app = app(config, with_models).await?;
         let done = self.act(&app).await;
         // What is still being written down, such as how a statement ended, is written down.
         app.stop().await;
@@ -122,35 +124,4 @@ fn writable(name: &str) -> String {
         "'{name}' lets changes through. Each waits to be confirmed, and a key needs a grant to write \
          (`tidegate key create --write {name}`).\n"
     )
-}
-
-/// Text from a database for a terminal: signs that would steer the terminal are spelled out.
-fn for_terminal(text: &str) -> String {
-    let steers = |sign: char| sign.is_control() && !matches!(sign, '\n' | '\t');
-    if !text.contains(steers) {
-        return text.to_owned();
-    }
-    text.chars()
-        .map(|sign| {
-            if steers(sign) {
-                sign.escape_default().to_string()
-            } else {
-                sign.to_string()
-            }
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_databases_text_cannot_steer_the_terminal() {
-        assert_eq!(for_terminal("Tromsø\n\tx"), "Tromsø\n\tx");
-        assert_eq!(
-            for_terminal("\u{1b}[2Jgone\r\u{7}"),
-            "\\u{1b}[2Jgone\\r\\u{7}"
-        );
-    }
 }

@@ -3,9 +3,12 @@
 use clap::Subcommand;
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::{Value, json};
-use tidegate_schema::model::{Example as Pair, ExampleId};
+use tidegate_schema::{
+    ids::ConversationId,
+    model::{Example as Pair, ExampleId},
+};
 
-use super::{caller, print, print_json};
+use super::{caller, for_terminal, print, print_json};
 use crate::app::App;
 
 /// Examples that a person is shown unless more are asked for.
@@ -25,6 +28,18 @@ pub enum Example {
         question: String,
         /// The query.
         sql: String,
+    },
+    /// Accept the answer to a round of a conversation: its question and query are kept, in the place of an example with
+    /// the same question.
+    Accept {
+        /// The conversation, as `tidegate ask --json` and the server's pages name it.
+        conversation: String,
+        /// The round, from 1.
+        #[arg(default_value_t = 1)]
+        round: i32,
+        /// A query to keep in the place of the answer's own.
+        #[arg(long)]
+        sql: Option<String>,
     },
     /// List the examples of a database, newest first.
     List {
@@ -56,6 +71,20 @@ impl Example {
             } => {
                 let kept = examples.add(&caller(), &name, &question, &sql).await?;
                 print(&format!("Kept as example {} of '{name}'.\n", kept.id))?;
+            }
+            Self::Accept {
+                conversation,
+                round,
+                sql,
+            } => {
+                let conversation = ConversationId(conversation);
+                let kept = examples
+                    .accept(&caller(), &conversation, round, sql.as_deref())
+                    .await?;
+                print(&for_terminal(&format!(
+                    "Kept as example {}: {}\n",
+                    kept.id, kept.question
+                )))?;
             }
             Self::List {
                 name,
@@ -89,7 +118,7 @@ impl Example {
                         pair.created_at.format("%Y-%m-%d %H:%M").to_string(),
                     ]);
                 }
-                print(&format!("{table}\n"))?;
+                print(&for_terminal(&format!("{table}\n")))?;
                 if more {
                     print("There are more; name a higher --limit.\n")?;
                 }

@@ -101,7 +101,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("error: {error:#}"));
+            complain(&for_terminal(&format!("error: {error:#}")));
             if error.is::<Usage>() {
                 ExitCode::from(2)
             } else {
@@ -181,6 +181,23 @@ fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Text that others wrote for a terminal: signs that would steer the terminal are spelled out.
+fn for_terminal(text: &str) -> String {
+    let steers = |sign: char| sign.is_control() && !matches!(sign, '\n' | '\t');
+    if !text.contains(steers) {
+        return text.to_owned();
+    }
+    text.chars()
+        .map(|sign| {
+            if steers(sign) {
+                sign.escape_default().to_string()
+            } else {
+                sign.to_string()
+            }
+        })
+        .collect()
+}
+
 /// Prints a document on standard output.
 fn print_json(document: &serde_json::Value) -> anyhow::Result<()> {
     print(&format!("{document:#}\n"))
@@ -190,4 +207,18 @@ fn print_json(document: &serde_json::Value) -> anyhow::Result<()> {
 fn complain(text: &str) {
     // When this fails nobody is left to be told.
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_databases_text_cannot_steer_the_terminal() {
+        assert_eq!(for_terminal("Tromsø\n\tx"), "Tromsø\n\tx");
+        assert_eq!(
+            for_terminal("\u{1b}[2Jgone\r\u{7}"),
+            "\\u{1b}[2Jgone\\r\\u{7}"
+        );
+    }
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use tidegate_schema::{
     Error, Result,
     model::{
-        Catalogue, Cell, ChatEvent, Evidence, Example, RecalledExample, RowSet, Stage, Verdict,
-        cut_words,
+        Catalogue, Cell, ChatEvent, Evidence, Example, Hidden, RecalledExample, RowSet, Stage,
+        Verdict, cut_words,
     },
 };
 
 use super::{
-    Emitter, Gathered, Ledger, Memory, Outcome, StageClock, extract, gather, prompt, show,
+    Emitter, Gathered, Ledger, Memory, Outcome, StageClock, extract, gather, hidden, prompt, show,
 };
 use crate::{
     drivers::Limits,
@@ -38,6 +38,8 @@ pub struct DataTurn {
     pub linker: Linker,
     /// What the caller may read.
     pub options: GuardOptions,
+    /// What the database's own words must not tell the caller, nor the model, which would tell it on.
+    pub hidden: Option<Hidden>,
     /// Questions like this one with the queries that answered them.
     pub examples: Vec<RecalledExample>,
     /// Its guarded connection.
@@ -281,8 +283,10 @@ async fn try_candidates(
         // Before it runs: of a statement that is cut off the log still says whether it was allowed.
         let judged = turn.database.judged(candidate, &turn.options);
         let number = ledger.begin(&turn.datasource, candidate, judged.verdict().clone());
-        let ran = turn.database.run_judged(judged, turn.limits).await;
+        let mut ran = turn.database.run_judged(judged, turn.limits).await;
+        hidden::refuse(turn.hidden.as_ref(), &mut ran);
         ledger.end(number, &ran);
+        hidden::veil(turn.hidden.as_ref(), &mut ran);
         clock.end(Stage::Run);
         let found = matches!(&ran, Ok((_, rows)) if finds_something(rows));
         let better = match (&best, &ran) {

@@ -5,6 +5,7 @@
 
 pub mod data;
 pub mod extract;
+pub(crate) mod hidden;
 mod ledger;
 pub mod normal;
 pub mod prompt;

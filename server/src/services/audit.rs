@@ -37,6 +37,34 @@ pub(crate) async fn record(app: &App, caller: &Caller, judged: &Judged<'_>) -> R
     Ok(())
 }
 
+/// Writes down a statement that was meant for a datasource on which its caller has no grant. Of one that is not there
+/// nothing is written down.
+pub(crate) async fn no_grant(
+    app: &App,
+    caller: &Caller,
+    datasource: &str,
+    sql: &str,
+    error: &Error,
+) -> Result<()> {
+    if !matches!(error, Error::Forbidden { .. }) {
+        return Ok(());
+    }
+    // A name that nobody looked up may be of any length.
+    let name = datasource.char_indices().nth(super::MOST_ID_CHARS);
+    let end = name.map_or(datasource.len(), |(end, _)| end);
+    // It is not judged: which engine would read it is not for this caller to learn.
+    let judged = Judged {
+        datasource: &datasource[..end],
+        sql,
+        verdict: &Verdict::default(),
+        error: Some(error),
+        rows: 0,
+        elapsed_ms: 0,
+        confirmed: false,
+    };
+    record(app, caller, &judged).await
+}
+
 /// Writes down a statement that is about to change rows, so that it leaves a trace however the process ends.
 pub(crate) async fn begin(app: &App, caller: &Caller, judged: &Judged<'_>) -> Result<AuditId> {
     let entry = entry(app, caller, judged, false);

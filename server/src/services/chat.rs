@@ -128,7 +128,14 @@ impl Chat<'_> {
         let human = NewMessage {
             role: Role::Human,
             content: request.text.clone(),
-            detail: detail.clone(),
+            detail: MessageDetail {
+                evidence: request
+                    .select_param
+                    .as_deref()
+                    .filter(|name| !name.is_empty())
+                    .and_then(|name| caller.asks_within(name)),
+                ..detail.clone()
+            },
         };
         let place = app.running.enter(&conversation);
         let begun = app.store.begin_turn(head, human, app.clock.now()).await?;
@@ -214,6 +221,7 @@ impl Chat<'_> {
                     linker: app.databases.linker(&datasource).await,
                     database: app.databases.get(&datasource).await?,
                     options: app.datasources().guard_options(caller, &datasource),
+                    hidden: app.datasources().hidden(caller, &datasource).await?,
                     examples: app
                         .examples()
                         .recall(caller, &datasource, &request.text, EXAMPLES)

@@ -11,6 +11,11 @@ use tidegate_schema::{
 
 use crate::app::App;
 
+/// Conversations looked at in one step while those are sought that a caller may see, and those of them whose messages
+/// are held at once: an answer comes with its rows.
+const AT_ONCE: u32 = 100;
+const HELD_AT_ONCE: usize = 10;
+
 /// Where a keyset page starts or ends: creation time and id of a conversation.
 pub type Key = (DateTime<Utc>, ConversationId);
 
@@ -33,7 +38,27 @@ impl Conversations<'_> {
             ));
         }
         let filter = within_grants(caller, filter);
-        self.0.store.list_conversations(&filter, page).await
+        if !caller.is_limited_to_tables() {
+            return self.0.store.list_conversations(&filter, page).await;
+        }
+        let (skip, size) = (
+            u64::from(page.number - 1) * u64::from(page.size),
+            page.size as usize,
+        );
+        let mut found = PageOf {
+            items: Vec::new(),
+            total: 0,
+        };
+        let mut walk = Walk::new(None, None, false);
+        while let Some(some) = self.visible(caller, &filter, &mut walk, AT_ONCE).await? {
+            for conversation in some {
+                if found.total >= skip && found.items.len() < size {
+                    found.items.push(conversation);
+                }
+                found.total += 1;
+            }
+        }
+        Ok(found)
     }
 
     /// Conversations after or before a key, newest first.
@@ -48,17 +73,86 @@ impl Conversations<'_> {
     ) -> Result<Vec<Conversation>> {
         caller.may(Act::Ask)?;
         let filter = within_grants(caller, filter);
-        self.0
-            .store
-            .scan_conversations(&filter, after, before, limit, backwards)
-            .await
+        if !caller.is_limited_to_tables() {
+            return self
+                .0
+                .store
+                .scan_conversations(&filter, after, before, limit, backwards)
+                .await;
+        }
+        let wanted = limit as usize;
+        let mut found: Vec<Conversation> = Vec::new();
+        let mut walk = Walk::new(after, before, backwards);
+        while found.len() < wanted
+            && let Some(some) = self
+                .visible(caller, &filter, &mut walk, limit.clamp(1, AT_ONCE))
+                .await?
+        {
+            if backwards {
+                // Further up the list each time.
+                found.splice(0..0, some);
+            } else {
+                found.extend(some);
+            }
+        }
+        if backwards {
+            found.drain(..found.len().saturating_sub(wanted));
+        } else {
+            found.truncate(wanted);
+        }
+        Ok(found)
     }
 
     /// How many there are.
     pub async fn count(&self, caller: &Caller, filter: &ConversationFilter) -> Result<u64> {
         caller.may(Act::Ask)?;
         let filter = within_grants(caller, filter);
-        self.0.store.count_conversations(&filter).await
+        if !caller.is_limited_to_tables() {
+            return self.0.store.count_conversations(&filter).await;
+        }
+        let mut count = 0;
+        let mut walk = Walk::new(None, None, false);
+        while let Some(some) = self.visible(caller, &filter, &mut walk, AT_ONCE).await? {
+            count += some.len() as u64;
+        }
+        Ok(count)
+    }
+
+    /// The next conversations of a walk that the caller may see, newest first; nothing once it is at its end. A grant
+    /// on tables is told by the answers' evidence, which no filter reads.
+    async fn visible(
+        &self,
+        caller: &Caller,
+        filter: &ConversationFilter,
+        walk: &mut Walk,
+        most: u32,
+    ) -> Result<Option<Vec<Conversation>>> {
+        if walk.ended {
+            return Ok(None);
+        }
+        let (after, before) = (walk.after.clone(), walk.before.clone());
+        let some = self
+            .0
+            .store
+            .scan_conversations(filter, after, before, most, walk.backwards)
+            .await?;
+        walk.pass(&some, most);
+        let mut seen = Vec::with_capacity(some.len());
+        let mut rest = some.into_iter();
+        loop {
+            let part: Vec<Conversation> = rest.by_ref().take(HELD_AT_ONCE).collect();
+            if part.is_empty() {
+                return Ok(Some(seen));
+            }
+            let ids: Vec<ConversationId> = part.iter().map(|one| one.id.clone()).collect();
+            let messages = self.messages_of(caller, &ids).await?;
+            // One without any message was cleared, title and all.
+            let cleared = |one: &Conversation| one.title.is_empty();
+            seen.extend(
+                part.into_iter()
+                    .filter(|one| messages.contains_key(&one.id) || cleared(one)),
+            );
+        }
     }
 
     /// One conversation, if it exists and nothing in it was asked beyond the caller's grants.
@@ -71,12 +165,7 @@ impl Conversations<'_> {
             id: Some(id.clone()),
             ..ConversationFilter::default()
         };
-        let found = self.scan(caller, &one, None, None, 1, false).await?.pop();
-        // A grant on tables is told by the answers' evidence, which no filter reads.
-        if found.is_some() && !may_see_all(caller, &self.0.store.list_messages(id).await?) {
-            return Ok(None);
-        }
-        Ok(found)
+        Ok(self.scan(caller, &one, None, None, 1, false).await?.pop())
     }
 
     /// A conversation's messages in order; none for an unknown one, as DB-GPT has it, and for one in which
@@ -119,6 +208,36 @@ impl Conversations<'_> {
         // After the store, so that a removal that fails ends nothing.
         self.0.running.remove(id);
         Ok(deleted)
+    }
+}
+
+/// A way through the conversations of a filter, step by step.
+struct Walk {
+    after: Option<Key>,
+    before: Option<Key>,
+    backwards: bool,
+    ended: bool,
+}
+
+impl Walk {
+    fn new(after: Option<Key>, before: Option<Key>, backwards: bool) -> Self {
+        Self {
+            after,
+            before,
+            backwards,
+            ended: false,
+        }
+    }
+
+    /// Goes on behind what was found when at most so many were asked for.
+    fn pass(&mut self, found: &[Conversation], most: u32) {
+        let key = |one: &Conversation| (one.created_at, one.id.clone());
+        self.ended = found.len() < most as usize;
+        if self.backwards {
+            self.before = found.first().map(key).or_else(|| self.before.take());
+        } else {
+            self.after = found.last().map(key).or_else(|| self.after.take());
+        }
     }
 }
 

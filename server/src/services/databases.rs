@@ -181,11 +181,21 @@ impl Databases {
         }
     }
 
-    /// Removes the private database that data files were read into. Another datasource over the same files reads them
-    /// again.
+    /// Removes the private database that data files were read into, unless a datasource is over the same files.
     pub async fn forget_files(&self, connection: Connection) {
         if connection.engine != Engine::File {
             return;
+        }
+        let is_over_them = |known: &Datasource| {
+            known.connection.engine == Engine::File && known.connection.path == connection.path
+        };
+        match self.keeper.store.list_datasources().await {
+            Ok(known) if known.iter().any(is_over_them) => return,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(%error, "what was read of data files stays behind");
+                return;
+            }
         }
         let cache = self.keeper.files.clone();
         let removing = tokio::task::spawn_blocking(move || {
@@ -194,6 +204,23 @@ impl Databases {
         if let Ok(Err(error)) = removing.await {
             tracing::warn!(%error, "what was read of data files could not be removed");
         }
+    }
+
+    /// Removes what was read of data files that no datasource is over: a caller who left, or a server that was killed,
+    /// may have left it behind.
+    pub async fn sweep_files(&self) -> Result<()> {
+        let known = self.keeper.store.list_datasources().await?.into_iter();
+        let known: Vec<PathBuf> = known
+            .filter(|known| known.connection.engine == Engine::File)
+            .map(|known| PathBuf::from(known.connection.path))
+            .collect();
+        let cache = self.keeper.files.clone();
+        let sweeping =
+            tokio::task::spawn_blocking(move || drivers::files::Files::sweep(&known, &cache));
+        let swept = sweeping
+            .await
+            .map_err(|error| Error::internal("sweeping data files", error))?;
+        swept.map_err(|error| Error::internal("sweeping data files", error))
     }
 
     /// Opens a connection that is not kept, to prove that it works.

@@ -7,10 +7,12 @@ use tidegate_schema::{
     Error, Result,
     ids::DatasourceId,
     model::{
-        Act, Caller, Catalogue, Connection, Datasource, DatasourcePatch, Engine, NewDatasource,
+        Act, Caller, Catalogue, Connection, Datasource, DatasourcePatch, Engine, Hidden,
+        NewDatasource,
     },
 };
 
+use super::databases::IndexProgress;
 use crate::{app::App, guard::GuardOptions, sample};
 
 /// Names listed where none is like the one asked for.
@@ -70,7 +72,8 @@ impl Datasources<'_> {
         Ok(found)
     }
 
-    /// Registers a database after proving that it answers, so that a bad password leaves no trace.
+    /// Registers a database after proving that it answers, so that a bad password leaves no trace. Its tables are read
+    /// and indexed in the background; [`Datasources::progress`] tells how far that is.
     pub async fn create(&self, caller: &Caller, new: NewDatasource) -> Result<Datasource> {
         caller.may(Act::ManageDatasources)?;
         check_name(&new.name)?;
@@ -81,13 +84,49 @@ impl Datasources<'_> {
             });
         }
         self.0.databases.probe(&new.name, &new.connection).await?;
-        self.0
+        let connection = new.connection.clone();
+        let added = self
+            .0
             .store
             .insert_datasource(new, self.0.clock.now())
-            .await
+            .await;
+        match &added {
+            Ok(added) => self.look_into(added.id),
+            // Nobody will ask what was read of them.
+            Err(_) => self.0.databases.forget_files(connection).await,
+        }
+        added
     }
 
-    /// Changes a datasource after proving that the changed connection answers.
+    /// Reads a datasource's tables in the background, so that they are known when somebody asks.
+    fn look_into(&self, id: DatasourceId) {
+        let app = self.0.clone();
+        self.0.tasks.spawn(async move {
+            // As it is now: it may have been changed since.
+            let Ok(Some(datasource)) = app.store.find_datasource_by_id(id).await else {
+                return;
+            };
+            let read = tokio::select! {
+                read = app.databases.catalogue(&datasource) => read,
+                () = app.stopping.cancelled() => return,
+            };
+            if let Err(error) = read {
+                tracing::debug!(
+                    datasource = datasource.name,
+                    %error,
+                    "its tables could not be read; that is tried again when it is asked"
+                );
+            }
+            // Removed or changed meanwhile, it has just been opened once more as it was.
+            if matches!(app.store.find_datasource_by_id(id).await, Ok(None)) {
+                app.databases.forget(&datasource.name).await;
+            }
+            app.databases.forget_files(datasource.connection).await;
+        });
+    }
+
+    /// Changes a datasource after proving that the changed connection answers. One that leads to another database than
+    /// before is read only again.
     pub async fn update(
         &self,
         caller: &Caller,
@@ -95,7 +134,7 @@ impl Datasources<'_> {
         patch: DatasourcePatch,
     ) -> Result<Datasource> {
         caller.may(Act::ManageDatasources)?;
-        self.get(caller, name).await?;
+        let before = self.get(caller, name).await?;
         if let Some(connection) = &patch.connection {
             self.0.databases.probe(name, connection).await?;
         }
@@ -106,6 +145,7 @@ impl Datasources<'_> {
             .await?
             .ok_or_else(|| Error::not_found("datasource", name))?;
         self.0.databases.forget(name).await;
+        self.0.databases.forget_files(before.connection).await;
         Ok(changed)
     }
 
@@ -139,10 +179,13 @@ impl Datasources<'_> {
         Ok(deleted)
     }
 
-    /// Proves that a connection works, storing nothing.
+    /// Proves that a connection works, storing nothing: what was read of data files goes again, unless a datasource is
+    /// over them.
     pub async fn test(&self, caller: &Caller, name: &str, connection: &Connection) -> Result<()> {
         caller.may(Act::ManageDatasources)?;
-        self.0.databases.probe(name, connection).await
+        let tested = self.0.databases.probe(name, connection).await;
+        self.0.databases.forget_files(connection.clone()).await;
+        tested
     }
 
     /// Tables and columns of a datasource, as far as the caller may use them: what is not granted is not shown.
@@ -162,6 +205,39 @@ impl Datasources<'_> {
             database: Some(datasource.connection.database.clone()).filter(|name| !name.is_empty()),
             ..GuardOptions::default()
         }
+    }
+
+    /// The names that the database's own words must not tell a caller who is granted some of its tables.
+    pub(crate) async fn hidden(
+        &self,
+        caller: &Caller,
+        datasource: &Datasource,
+    ) -> Result<Option<Hidden>> {
+        let Some(granted) = caller.tables_of(&datasource.name) else {
+            return Ok(None);
+        };
+        let whole = self.0.databases.catalogue(datasource).await?;
+        Ok(Some(Hidden::beyond(&whole, granted)))
+    }
+
+    /// How far a datasource's tables are known; nothing for a caller who is granted some of them, since it would count
+    /// the others.
+    pub async fn progress(&self, caller: &Caller, name: &str) -> Result<Option<IndexProgress>> {
+        let datasource = self.get(caller, name).await?;
+        if caller.tables_of(name).is_some() {
+            return Ok(None);
+        }
+        let now = self.0.databases.progress(name).await;
+        if now != IndexProgress::default() {
+            return Ok(Some(now));
+        }
+        // Not asked since this process began: as far as was written down.
+        let kept = self.0.store.find_catalogue(datasource.id).await?;
+        Ok(Some(kept.map_or(now, |kept| IndexProgress {
+            tables: kept.catalogue.tables.len(),
+            tables_sampled: kept.sampled_at.map_or(0, |_| kept.catalogue.tables.len()),
+            ..now
+        })))
     }
 
     /// How many tables and views a datasource had when they were last read; the database is not asked.

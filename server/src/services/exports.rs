@@ -18,12 +18,15 @@ use futures::{
 };
 use tidegate_schema::{
     Error, Result,
-    model::{Caller, Datasource, Dialect, ResultColumn, Verdict},
+    model::{Caller, Datasource, Dialect, Hidden, ResultColumn, Verdict},
 };
 use tokio::sync::{mpsc, oneshot};
 
 use self::transfer::{CHUNKS_AHEAD, Stop, Transfer};
-use super::audit::{self, Judged};
+use super::{
+    audit::{self, Judged},
+    sql::Reached,
+};
 pub use crate::export::{Format, Written, csv};
 use crate::{
     app::App,
@@ -80,7 +83,6 @@ impl Exports<'_> {
         if sql.trim().is_empty() {
             return Err(Error::invalid("sql", "must not be empty"));
         }
-        let datasource = app.datasources().get(caller, datasource).await?;
         let overloaded = || Error::Overloaded {
             retry_after: RETRY_AFTER,
         };
@@ -90,6 +92,12 @@ impl Exports<'_> {
         let permit = Arc::clone(&app.exports)
             .try_acquire_owned()
             .map_err(|_| overloaded())?;
+        let Reached {
+            datasource,
+            database,
+            options: guard,
+            hidden,
+        } = app.sql().reach(caller, datasource, sql).await?;
         let file_name = file_name(&datasource.name, app.clock.now(), options.format);
         let (body, pieces) = mpsc::channel(CHUNKS_AHEAD);
         let end = Arc::new(OnceLock::new());
@@ -98,8 +106,9 @@ impl Exports<'_> {
         let job = Job {
             app: app.clone(),
             caller: caller.clone(),
-            database: app.databases.get(&datasource).await?,
-            guard: app.datasources().guard_options(caller, &datasource),
+            database,
+            guard,
+            hidden,
             datasource,
             sql: sql.to_owned(),
             options,
@@ -140,6 +149,8 @@ struct Job {
     datasource: Datasource,
     database: Arc<GuardedDatabase>,
     guard: GuardOptions,
+    /// What the database's own words must not tell.
+    hidden: Option<Hidden>,
     sql: String,
     options: Options,
     body: mpsc::Sender<Bytes>,
@@ -189,6 +200,10 @@ impl Job {
                     .learn_from(&self.datasource.name, &error)
                     .await;
                 let noted = self.note(&verdict, Some(&error), 0, started).await;
+                let error = match &self.hidden {
+                    Some(hidden) => hidden.error(&verdict, error),
+                    None => error,
+                };
                 // Nobody hears it if the caller has left.
                 let _ = opened.send(Err(noted.err().unwrap_or(error)));
                 return;
@@ -233,6 +248,9 @@ impl Job {
         let limits = self.app.exports().limits();
         let GuardedStream { verdict, rows } =
             self.database.stream(&self.sql, &self.guard, limits).await?;
+        if let Some(refusal) = self.untold(&verdict) {
+            return Err(refusal);
+        }
         let RowStream { columns, batches } = rows;
         let plan = match self.plan(columns.clone()) {
             Ok(plan) => plan,
@@ -246,6 +264,26 @@ impl Job {
         };
         let batches = stream::iter(first).chain(batches).fuse().boxed();
         Ok((verdict, plan, RowStream { columns, batches }))
+    }
+
+    /// Why nothing of a result is exported to this caller, whatever its rows are. They are not looked at one by one:
+    /// what EXPLAIN and its like tell is short, and can be run.
+    fn untold(&self, verdict: &Verdict) -> Option<Refusal> {
+        if self.hidden.is_none() || verdict.statement == "select" {
+            return None;
+        }
+        let reason = format!(
+            "a key that is granted some tables alone exports what SELECT reads; run {} instead",
+            verdict.statement.to_uppercase()
+        );
+        Some(Refusal {
+            verdict: Verdict {
+                allowed: false,
+                reason: reason.clone(),
+                ..verdict.clone()
+            },
+            error: Error::Forbidden { reason },
+        })
     }
 
     fn plan(&self, columns: Vec<ResultColumn>) -> Result<Plan> {

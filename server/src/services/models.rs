@@ -37,6 +37,30 @@ impl Models<'_> {
         self.0.registry.states()
     }
 
+    /// Whether a question that names no model is answered: no model is being loaded any more, and the one it would be
+    /// put to did not fail. Where no model writes at all, one that embeds will do.
+    pub fn can_answer(&self) -> bool {
+        let states = self.states();
+        let is_ready = |state: &State| matches!(state, State::Ready);
+        if states.iter().all(|(_, state)| is_ready(state)) {
+            return true;
+        }
+        if states
+            .iter()
+            .any(|(_, state)| matches!(state, State::Loading))
+        {
+            return false;
+        }
+        if let Ok(name) = self.default_name() {
+            return states
+                .iter()
+                .any(|(metadata, state)| metadata.name == name && is_ready(state));
+        }
+        let writes = |metadata: &ModelMetadata| metadata.kind == ModelKind::Llm;
+        !states.iter().any(|(metadata, _)| writes(metadata))
+            && states.iter().any(|(_, state)| is_ready(state))
+    }
+
     /// The language model of a name, or the default one for no or an empty name.
     ///
     /// Waits for a model that is still loading.

@@ -1,62 +1,41 @@
 //! SQL written by a person or a program, run through the guard: queries, and changes where they are let through.
 
-use std::{sync::Arc, time::Instant};
+mod outcome;
+mod reach;
+
+use std::time::Instant;
 
 use tidegate_schema::{
     Error, Result,
-    model::{Caller, Datasource, RowSet, Verdict},
+    model::{Caller, RowSet, Verdict},
 };
 use tokio_util::sync::CancellationToken;
 
+pub use self::outcome::{Executed, Failed};
+pub(super) use self::reach::Reached;
 use super::audit::{self, Judged};
 use crate::{
     app::App,
     drivers::Limits,
-    guard::{GuardOptions, GuardedDatabase, Refusal},
+    guard::{GuardOptions, Refusal},
+    scenes::hidden,
 };
 
 /// The service.
 pub struct Sql<'a>(pub(crate) &'a App);
 
-/// What a statement came to.
-#[derive(Debug, Clone)]
-pub enum Executed {
-    /// It was a query.
-    Read {
-        /// What the guard found.
-        verdict: Verdict,
-        /// The rows, capped.
-        rows: RowSet,
-    },
-    /// It changed rows, and the change is kept.
-    Changed {
-        /// What the guard found.
-        verdict: Verdict,
-        /// How many.
-        rows: u64,
-        /// How long it took, milliseconds.
-        elapsed_ms: u64,
-    },
-    /// It would change rows, and waits for the caller's word. Nothing ran.
-    Unconfirmed {
-        /// What the guard found.
-        verdict: Verdict,
-        /// What would run, and how to confirm it.
-        reason: String,
-    },
-}
-
 impl Sql<'_> {
     /// Judges and runs one query; the verdict and the rows, capped.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when the guard refuses it; the database's own error as [`Error::Upstream`].
+    /// [`Error::Forbidden`] when the guard refuses it; the database's own error as [`Error::Upstream`]. What the guard
+    /// said stands beside it.
     pub async fn run(
         &self,
         caller: &Caller,
         datasource: &str,
         sql: &str,
-    ) -> Result<(Verdict, RowSet)> {
+    ) -> Result<(Verdict, RowSet), Failed> {
         let asked = self.asked(caller, datasource, sql).await?;
         self.read(asked, None).await
     }
@@ -76,12 +55,12 @@ impl Sql<'_> {
         datasource: &str,
         sql: &str,
         confirm: bool,
-    ) -> Result<Executed> {
+    ) -> Result<Executed, Failed> {
         let asked = self.asked(caller, datasource, sql).await?;
         let missing = asked.missing();
         // Judged as a change only where one could run: most databases are read only.
         if missing.is_none() {
-            let verdict = asked.database.judge(&asked.sql, &asked.writing());
+            let verdict = asked.reached.database.judge(&asked.sql, &asked.writing());
             if verdict.writes || !verdict.allowed {
                 let running = self.0.tasks.spawn(asked.change(verdict, confirm));
                 return running
@@ -104,23 +83,24 @@ impl Sql<'_> {
     }
 
     /// A statement with the database it is meant for, if the caller may use that.
-    async fn asked(&self, caller: &Caller, datasource: &str, sql: &str) -> Result<Asked> {
+    async fn asked(&self, caller: &Caller, datasource: &str, sql: &str) -> Result<Asked, Failed> {
         if sql.trim().is_empty() {
-            return Err(Error::invalid("sql", "must not be empty"));
+            return Err(Error::invalid("sql", "must not be empty").into());
         }
-        let datasource = self.0.datasources().get(caller, datasource).await?;
         Ok(Asked {
+            reached: self.reach(caller, datasource, sql).await?,
             app: self.0.clone(),
             caller: caller.clone(),
-            database: self.0.databases.get(&datasource).await?,
-            options: self.0.datasources().guard_options(caller, &datasource),
-            datasource,
             sql: sql.to_owned(),
         })
     }
 
     /// Runs a query in a task of its own: a caller who leaves ends it, and it is written down all the same.
-    async fn read(&self, asked: Asked, missing: Option<String>) -> Result<(Verdict, RowSet)> {
+    async fn read(
+        &self,
+        asked: Asked,
+        missing: Option<String>,
+    ) -> Result<(Verdict, RowSet), Failed> {
         let left = CancellationToken::new();
         let _leaving = left.clone().drop_guard();
         let running = self
@@ -137,10 +117,7 @@ impl Sql<'_> {
 struct Asked {
     app: App,
     caller: Caller,
-    datasource: Datasource,
-    database: Arc<GuardedDatabase>,
-    /// What the guard is to let through: reading.
-    options: GuardOptions,
+    reached: Reached,
     sql: String,
 }
 
@@ -149,14 +126,14 @@ impl Asked {
     fn writing(&self) -> GuardOptions {
         GuardOptions {
             writable: true,
-            ..self.options.clone()
+            ..self.reached.options.clone()
         }
     }
 
     /// Why no change may run here, whatever it is; nothing where one may.
     fn missing(&self) -> Option<String> {
-        let name = &self.datasource.name;
-        if !self.datasource.writable {
+        let name = &self.reached.datasource.name;
+        if !self.reached.datasource.writable {
             return Some(format!(
                 "the datasource '{name}' is read only; whoever manages datasources can let changes through with \
                  `tidegate db writable {name}`"
@@ -181,24 +158,25 @@ impl Asked {
         self,
         left: &CancellationToken,
         missing: Option<String>,
-    ) -> Result<(Verdict, RowSet)> {
+    ) -> Result<(Verdict, RowSet), Failed> {
         let started = Instant::now();
         let limits = self.app.sql().limits();
         let outcome = tokio::select! {
-            outcome = self.database.run(&self.sql, &self.options, limits) => outcome,
+            outcome = self.reached.database.run(&self.sql, &self.reached.options, limits) => outcome,
             () = left.cancelled() => Err(Refusal {
-                verdict: self.database.judge(&self.sql, &self.options),
+                verdict: self.reached.database.judge(&self.sql, &self.reached.options),
                 error: Error::Conflict {
                     reason: "the caller left before the query ended".to_owned(),
                 },
             }),
         };
-        let outcome = match (outcome, missing) {
+        let mut outcome = match (outcome, missing) {
             (Err(refusal), Some(missing)) if !refusal.verdict.allowed => {
                 Err(self.named(refusal, missing))
             }
             (outcome, _) => outcome,
         };
+        hidden::refuse(self.reached.hidden.as_ref(), &mut outcome);
         if let Err(refusal) = &outcome {
             self.learn_from(&refusal.error).await;
         }
@@ -210,12 +188,13 @@ impl Asked {
             Err(Refusal { verdict, error }) => self.judged(verdict, Some(error), 0, started, false),
         };
         audit::record(&self.app, &self.caller, &judged).await?;
-        outcome.map_err(Error::from)
+        hidden::veil(self.reached.hidden.as_ref(), &mut outcome);
+        outcome.map_err(Failed::from)
     }
 
     /// The refusal of a change in the words that say what it takes; that of anything else as it is.
     fn named(&self, refusal: Refusal, missing: String) -> Refusal {
-        let verdict = self.database.judge(&self.sql, &self.writing());
+        let verdict = self.reached.database.judge(&self.sql, &self.writing());
         if !verdict.writes {
             return refusal;
         }
@@ -230,7 +209,7 @@ impl Asked {
     }
 
     /// Runs a change to its end, if it is confirmed and the guard lets it through.
-    async fn change(self, verdict: Verdict, confirm: bool) -> Result<Executed> {
+    async fn change(self, verdict: Verdict, confirm: bool) -> Result<Executed, Failed> {
         let started = Instant::now();
         // Nothing else reaches the database, so nothing else needs a trace of having begun.
         let begun = if confirm && verdict.allowed {
@@ -241,6 +220,7 @@ impl Asked {
         };
         let time = self.app.sql().limits().time;
         let outcome = self
+            .reached
             .database
             .write(&self.sql, &self.writing(), confirm, time)
             .await;
@@ -259,24 +239,28 @@ impl Asked {
             None => audit::record(&self.app, &self.caller, &judged).await,
         };
         match (outcome, written) {
-            (Ok((verdict, rows)), Ok(())) => Ok(Executed::Changed {
-                verdict,
-                rows,
-                elapsed_ms,
-            }),
+            (Ok((mut verdict, rows)), Ok(())) => {
+                if let Some(hidden) = &self.reached.hidden {
+                    hidden.plan(&mut verdict);
+                }
+                Ok(Executed::Changed {
+                    verdict,
+                    rows,
+                    elapsed_ms,
+                })
+            }
             // Whoever sent it must not think that it failed and send it once more.
-            (Ok((_, rows)), Err(error)) => {
+            (Ok((verdict, rows)), Err(error)) => {
                 tracing::error!(
                     error = error.log_chain(),
                     "the audit log could not be told how a change ended"
                 );
-                Err(Error::Conflict {
-                    reason: format!(
-                        "the statement changed {rows} rows, and the audit log could not be told; do not send it again"
-                    ),
-                })
+                let reason = format!(
+                    "the statement changed {rows} rows, and the audit log could not be told; do not send it again"
+                );
+                Err(Failed::judged(verdict, Error::Conflict { reason }))
             }
-            (Err(_), Err(error)) => Err(error),
+            (Err(_), Err(error)) => Err(error.into()),
             (
                 Err(Refusal {
                     verdict,
@@ -284,14 +268,19 @@ impl Asked {
                 }),
                 Ok(()),
             ) if !confirm && verdict.allowed => Ok(Executed::Unconfirmed { verdict, reason }),
-            (Err(refusal), Ok(())) => Err(refusal.into()),
+            (Err(mut refusal), Ok(())) => {
+                if let Some(hidden) = &self.reached.hidden {
+                    hidden::veil_refusal(hidden, &mut refusal);
+                }
+                Err(refusal.into())
+            }
         }
     }
 
     async fn learn_from(&self, error: &Error) {
         self.app
             .databases
-            .learn_from(&self.datasource.name, error)
+            .learn_from(&self.reached.datasource.name, error)
             .await;
     }
 
@@ -304,7 +293,7 @@ impl Asked {
         confirmed: bool,
     ) -> Judged<'a> {
         Judged {
-            datasource: &self.datasource.name,
+            datasource: &self.reached.datasource.name,
             sql: &self.sql,
             verdict,
             error,

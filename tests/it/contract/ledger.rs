@@ -8,7 +8,7 @@ use serde_json::Value;
 use tidegate_server::api;
 use tidegate_tests::paths;
 
-use super::{own, replay};
+use super::{cases, replay};
 
 /// `GET /api/v1/models/{model} get_model`.
 struct Operation {
@@ -56,7 +56,7 @@ fn stands_for(template: &str, path: &str) -> bool {
 #[test]
 fn every_operation_has_a_contract_case_or_stands_in_the_ledger() -> Result<()> {
     let [rest, openai] = documents()?;
-    let mut cases: Vec<(bool, String, String)> = own::CASES
+    let mut known: Vec<(bool, String, String)> = cases::CASES
         .iter()
         .map(|case| {
             (
@@ -68,7 +68,7 @@ fn every_operation_has_a_contract_case_or_stands_in_the_ledger() -> Result<()> {
         .collect();
     for file in replay::FILES {
         for case in replay::cases(file) {
-            cases.push((
+            known.push((
                 case.server.starts_with("apiserver"),
                 case.request.method,
                 case.request.path,
@@ -78,7 +78,7 @@ fn every_operation_has_a_contract_case_or_stands_in_the_ledger() -> Result<()> {
     let mut uncovered = BTreeSet::new();
     for (is_openai, document) in [(false, &rest), (true, &openai)] {
         for operation in operations(document)? {
-            let covered = cases.iter().any(|(surface, method, path)| {
+            let covered = known.iter().any(|(surface, method, path)| {
                 *surface == is_openai
                     && *method == operation.method
                     && stands_for(&operation.path, path)
@@ -96,7 +96,7 @@ fn every_operation_has_a_contract_case_or_stands_in_the_ledger() -> Result<()> {
     let new: Vec<_> = uncovered.difference(&ledger).collect();
     assert!(
         new.is_empty(),
-        "no contract case for {new:?}: add one to it/contract/own.rs or a recorded one"
+        "no contract case for {new:?}: add one to it/contract/cases.rs or a recorded one"
     );
     let gone: Vec<_> = ledger.difference(&uncovered).collect();
     assert!(

@@ -1,5 +1,6 @@
 //! What clients were promised: recorded exchanges replayed, errors in every shape, nothing left uncovered.
 
+mod cases;
 mod differences;
 mod edges;
 mod errors;

@@ -37,6 +37,14 @@ async fn the_client_streams_typed_events_to_the_same_sql_and_rows() -> Result<()
     );
     assert_eq!(arrays(&asked.rows), rows());
     assert!(matches!(events[0], TurnEvent::Text(_)));
+    let evidence = asked.evidence.as_ref().context("evidence")?;
+    assert_eq!(evidence.tables_shown, ["people"]);
+    assert_eq!((evidence.rows_read, evidence.cut_at), (3, None));
+    let verdict = evidence.verdict.as_ref().context("a verdict")?;
+    assert!(
+        verdict.allowed && verdict.tables == ["people"],
+        "{verdict:?}"
+    );
 
     // The model by default is the only one there is.
     assert_eq!(client.ask("towns", QUESTION).await?, *asked);
@@ -121,6 +129,11 @@ async fn the_client_tells_a_failed_query_from_an_answer() -> Result<()> {
     assert!(
         failed.rows.is_empty() && !failed.text.contains("ERROR!"),
         "{failed:?}"
+    );
+    let verdict = failed.evidence.and_then(|evidence| evidence.verdict);
+    assert!(
+        verdict.is_some_and(|verdict| !verdict.allowed && !verdict.reason.is_empty()),
+        "a refusal says so"
     );
     assert!(!client.ask("towns", QUESTION).await?.failed);
     Ok(())

@@ -106,9 +106,7 @@ async fn ready(server: &Server) -> Result<Option<Duration>> {
     while started.elapsed() < Duration::from_mins(2) {
         let reply = server.anonymous().get("/ready").await?;
         let body = reply.json();
-        if body["ready"] == true {
-            return Ok(Some(started.elapsed()));
-        }
+        // First, as the server may be ready without it.
         let mut models = body["models"].as_array().into_iter().flatten();
         if let Some(model) = models.find(|model| model["state"] == "failed") {
             say(&format!(
@@ -116,6 +114,9 @@ async fn ready(server: &Server) -> Result<Option<Duration>> {
                 model["name"], model["reason"]
             ));
             return Ok(None);
+        }
+        if body["ready"] == true {
+            return Ok(Some(started.elapsed()));
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

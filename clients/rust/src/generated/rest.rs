@@ -6,6 +6,26 @@ use progenitor_client::{encode_path, ClientHooks, OperationInfo, RequestBuilderE
 /// Types used as operation parameters and responses.
 #[allow(clippy::all)]
 pub mod types {
+    ///An answer to be kept as an example.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct AcceptIn {
+        ///The same.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub con_uid: ::std::option::Option<::std::string::String>,
+        ///The round that was answered, from 1.
+        pub conv_round: i32,
+        ///Conversation.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub conv_uid: ::std::option::Option<::std::string::String>,
+        ///A query to keep in the place of the answer's own.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub sql: ::std::option::Option<::std::string::String>,
+    }
+    impl AcceptIn {
+        pub fn builder() -> builder::AcceptIn {
+            Default::default()
+        }
+    }
     ///A conversation.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct ConversationOut {
@@ -229,6 +249,25 @@ begins with PG.*/
     }
     ///The wrapper around every answer of the v1 and v2 routes.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeExampleOut {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<ExampleOut>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeExampleOut {
+        pub fn builder() -> builder::EnvelopeExampleOut {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct EnvelopeNothing {
         ///No payload: `data` is null.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -246,6 +285,25 @@ begins with PG.*/
     }
     impl EnvelopeNothing {
         pub fn builder() -> builder::EnvelopeNothing {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeProgressOut {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<ProgressOut>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeProgressOut {
+        pub fn builder() -> builder::EnvelopeProgressOut {
             Default::default()
         }
     }
@@ -346,6 +404,25 @@ begins with PG.*/
     }
     ///The wrapper around every answer of the v1 and v2 routes.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeVecExampleOut {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<::std::vec::Vec<ExampleOut>>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeVecExampleOut {
+        pub fn builder() -> builder::EnvelopeVecExampleOut {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct EnvelopeVecMessageOut {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub data: ::std::option::Option<::std::vec::Vec<MessageOut>>,
@@ -398,6 +475,45 @@ begins with PG.*/
     }
     impl EnvelopeVecString {
         pub fn builder() -> builder::EnvelopeVecString {
+            Default::default()
+        }
+    }
+    ///A question with the query that answers it, to be kept.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ExampleIn {
+        ///Datasource.
+        pub db_name: ::std::string::String,
+        ///The question, in plain words.
+        pub question: ::std::string::String,
+        ///The query.
+        pub sql: ::std::string::String,
+    }
+    impl ExampleIn {
+        pub fn builder() -> builder::ExampleIn {
+            Default::default()
+        }
+    }
+    /**A question with the query that answers it. Models are shown those that are like the question they are asked; the
+same question is answered by it.*/
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ExampleOut {
+        ///When it was kept, or last replaced.
+        pub gmt_created: ::std::string::String,
+        ///Number.
+        pub id: i64,
+        ///The question, as it was asked.
+        pub question: ::std::string::String,
+        ///How it came in: `accepted`, `edited` or `given`.
+        pub source: ::std::string::String,
+        ///The query.
+        pub sql: ::std::string::String,
+        ///Tables it reads.
+        pub tables: ::std::vec::Vec<::std::string::String>,
+        ///How often it was recalled for a question.
+        pub used: i64,
+    }
+    impl ExampleOut {
+        pub fn builder() -> builder::ExampleOut {
             Default::default()
         }
     }
@@ -502,12 +618,29 @@ begins with PG.*/
             Self(value)
         }
     }
-    ///What has to be ready, and whether it is.
+    ///How far a database's tables are known.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ProgressOut {
+        ///Whether nothing is left to be done until the structure changes.
+        pub done: bool,
+        ///Tables and views; 0 until they were read.
+        pub tables: u64,
+        ///Those whose descriptions have a vector. A small database needs none, nor is there one without the encoder.
+        pub tables_embedded: u64,
+        ///Those whose values were looked at.
+        pub tables_sampled: u64,
+    }
+    impl ProgressOut {
+        pub fn builder() -> builder::ProgressOut {
+            Default::default()
+        }
+    }
+    ///Whether questions can be answered, and what that takes.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct Readiness {
         ///Models.
         pub models: ::std::vec::Vec<ModelReadiness>,
-        ///Whether everything is.
+        ///Whether the store answers, nothing is loading, and the model asked by default did not fail.
         pub ready: bool,
         ///The store answers.
         pub store: bool,
@@ -549,7 +682,8 @@ begins with PG.*/
         pub format: ::std::option::Option<::std::string::String>,
         ///One query.
         pub sql: ::std::string::String,
-        ///Break the transfer off where a cap would cut the result, rather than end the file as if that were all.
+        /**Break the transfer off where a cap would cut the result, rather than end the file as if that were all. When not
+given it does so where neither the format nor a trailer can tell of the cut.*/
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub whole: ::std::option::Option<bool>,
     }
@@ -577,6 +711,9 @@ would run.*/
         ///One query; where the datasource and the caller's grant are writable, also one statement that changes rows.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub sql: ::std::option::Option<::std::string::String>,
+        ///Whether to answer with what the guard said of the statement, allowed or refused.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub verdict: ::std::option::Option<bool>,
     }
     impl SqlRunIn {
         pub fn builder() -> builder::SqlRunIn {
@@ -602,6 +739,8 @@ would run.*/
         pub values: ::std::vec::Vec<
             ::std::vec::Vec<::std::option::Option<::std::string::String>>,
         >,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub verdict: ::std::option::Option<VerdictOut>,
     }
     impl SqlRunOut {
         pub fn builder() -> builder::SqlRunOut {
@@ -634,8 +773,135 @@ would run.*/
             Default::default()
         }
     }
+    ///What the guard said of a statement.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct VerdictOut {
+        ///Whether it may run.
+        pub allowed: bool,
+        ///Columns named.
+        pub columns: ::std::vec::Vec<::std::string::String>,
+        ///Functions called.
+        pub functions: ::std::vec::Vec<::std::string::String>,
+        ///The engine's plan from the dry run, when one was made.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub plan: ::std::option::Option<::std::string::String>,
+        ///Why not; empty when allowed.
+        pub reason: ::std::string::String,
+        ///What was recognised: `select`, `explain`, …
+        pub statement: ::std::string::String,
+        ///Kinds of all the statements found, in order.
+        pub statements: ::std::vec::Vec<::std::string::String>,
+        ///Tables read or changed.
+        pub tables: ::std::vec::Vec<::std::string::String>,
+        ///Whether it would change rows.
+        pub writes: bool,
+    }
+    impl VerdictOut {
+        pub fn builder() -> builder::VerdictOut {
+            Default::default()
+        }
+    }
     /// Types for composing complex structures.
     pub mod builder {
+        #[derive(Clone, Debug)]
+        pub struct AcceptIn {
+            con_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            conv_round: ::std::result::Result<i32, ::std::string::String>,
+            conv_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            sql: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for AcceptIn {
+            fn default() -> Self {
+                Self {
+                    con_uid: Ok(Default::default()),
+                    conv_round: Err("no value supplied for conv_round".to_string()),
+                    conv_uid: Ok(Default::default()),
+                    sql: Ok(Default::default()),
+                }
+            }
+        }
+        impl AcceptIn {
+            pub fn con_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.con_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for con_uid: {e}")
+                    });
+                self
+            }
+            pub fn conv_round<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conv_round = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conv_round: {e}")
+                    });
+                self
+            }
+            pub fn conv_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conv_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conv_uid: {e}")
+                    });
+                self
+            }
+            pub fn sql<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.sql = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for sql: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<AcceptIn> for super::AcceptIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: AcceptIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    con_uid: value.con_uid?,
+                    conv_round: value.conv_round?,
+                    conv_uid: value.conv_uid?,
+                    sql: value.sql?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::AcceptIn> for AcceptIn {
+            fn from(value: super::AcceptIn) -> Self {
+                Self {
+                    con_uid: Ok(value.con_uid),
+                    conv_round: Ok(value.conv_round),
+                    conv_uid: Ok(value.conv_uid),
+                    sql: Ok(value.sql),
+                }
+            }
+        }
         #[derive(Clone, Debug)]
         pub struct ConversationOut {
             app_code: ::std::result::Result<
@@ -1886,6 +2152,105 @@ would run.*/
             }
         }
         #[derive(Clone, Debug)]
+        pub struct EnvelopeExampleOut {
+            data: ::std::result::Result<
+                ::std::option::Option<super::ExampleOut>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeExampleOut {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeExampleOut {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::ExampleOut>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeExampleOut> for super::EnvelopeExampleOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeExampleOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeExampleOut> for EnvelopeExampleOut {
+            fn from(value: super::EnvelopeExampleOut) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct EnvelopeNothing {
             data: ::std::result::Result<
                 ::std::option::Option<
@@ -1982,6 +2347,106 @@ would run.*/
         }
         impl ::std::convert::From<super::EnvelopeNothing> for EnvelopeNothing {
             fn from(value: super::EnvelopeNothing) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct EnvelopeProgressOut {
+            data: ::std::result::Result<
+                ::std::option::Option<super::ProgressOut>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeProgressOut {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeProgressOut {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::ProgressOut>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeProgressOut>
+        for super::EnvelopeProgressOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeProgressOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeProgressOut> for EnvelopeProgressOut {
+            fn from(value: super::EnvelopeProgressOut) -> Self {
                 Self {
                     data: Ok(value.data),
                     err_code: Ok(value.err_code),
@@ -2498,6 +2963,109 @@ would run.*/
             }
         }
         #[derive(Clone, Debug)]
+        pub struct EnvelopeVecExampleOut {
+            data: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<super::ExampleOut>>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeVecExampleOut {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeVecExampleOut {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<::std::vec::Vec<super::ExampleOut>>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeVecExampleOut>
+        for super::EnvelopeVecExampleOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeVecExampleOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeVecExampleOut>
+        for EnvelopeVecExampleOut {
+            fn from(value: super::EnvelopeVecExampleOut) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct EnvelopeVecMessageOut {
             data: ::std::result::Result<
                 ::std::option::Option<::std::vec::Vec<super::MessageOut>>,
@@ -2800,6 +3368,228 @@ would run.*/
                     err_code: Ok(value.err_code),
                     err_msg: Ok(value.err_msg),
                     success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ExampleIn {
+            db_name: ::std::result::Result<::std::string::String, ::std::string::String>,
+            question: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            sql: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for ExampleIn {
+            fn default() -> Self {
+                Self {
+                    db_name: Err("no value supplied for db_name".to_string()),
+                    question: Err("no value supplied for question".to_string()),
+                    sql: Err("no value supplied for sql".to_string()),
+                }
+            }
+        }
+        impl ExampleIn {
+            pub fn db_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.db_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for db_name: {e}")
+                    });
+                self
+            }
+            pub fn question<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.question = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for question: {e}")
+                    });
+                self
+            }
+            pub fn sql<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.sql = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for sql: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ExampleIn> for super::ExampleIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ExampleIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    db_name: value.db_name?,
+                    question: value.question?,
+                    sql: value.sql?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ExampleIn> for ExampleIn {
+            fn from(value: super::ExampleIn) -> Self {
+                Self {
+                    db_name: Ok(value.db_name),
+                    question: Ok(value.question),
+                    sql: Ok(value.sql),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ExampleOut {
+            gmt_created: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            question: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            source: ::std::result::Result<::std::string::String, ::std::string::String>,
+            sql: ::std::result::Result<::std::string::String, ::std::string::String>,
+            tables: ::std::result::Result<
+                ::std::vec::Vec<::std::string::String>,
+                ::std::string::String,
+            >,
+            used: ::std::result::Result<i64, ::std::string::String>,
+        }
+        impl ::std::default::Default for ExampleOut {
+            fn default() -> Self {
+                Self {
+                    gmt_created: Err("no value supplied for gmt_created".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    question: Err("no value supplied for question".to_string()),
+                    source: Err("no value supplied for source".to_string()),
+                    sql: Err("no value supplied for sql".to_string()),
+                    tables: Err("no value supplied for tables".to_string()),
+                    used: Err("no value supplied for used".to_string()),
+                }
+            }
+        }
+        impl ExampleOut {
+            pub fn gmt_created<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.gmt_created = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for gmt_created: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn question<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.question = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for question: {e}")
+                    });
+                self
+            }
+            pub fn source<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.source = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for source: {e}")
+                    });
+                self
+            }
+            pub fn sql<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.sql = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for sql: {e}")
+                    });
+                self
+            }
+            pub fn tables<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tables = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for tables: {e}")
+                    });
+                self
+            }
+            pub fn used<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.used = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for used: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ExampleOut> for super::ExampleOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ExampleOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    gmt_created: value.gmt_created?,
+                    id: value.id?,
+                    question: value.question?,
+                    source: value.source?,
+                    sql: value.sql?,
+                    tables: value.tables?,
+                    used: value.used?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ExampleOut> for ExampleOut {
+            fn from(value: super::ExampleOut) -> Self {
+                Self {
+                    gmt_created: Ok(value.gmt_created),
+                    id: Ok(value.id),
+                    question: Ok(value.question),
+                    source: Ok(value.source),
+                    sql: Ok(value.sql),
+                    tables: Ok(value.tables),
+                    used: Ok(value.used),
                 }
             }
         }
@@ -3157,6 +3947,104 @@ would run.*/
             }
         }
         #[derive(Clone, Debug)]
+        pub struct ProgressOut {
+            done: ::std::result::Result<bool, ::std::string::String>,
+            tables: ::std::result::Result<u64, ::std::string::String>,
+            tables_embedded: ::std::result::Result<u64, ::std::string::String>,
+            tables_sampled: ::std::result::Result<u64, ::std::string::String>,
+        }
+        impl ::std::default::Default for ProgressOut {
+            fn default() -> Self {
+                Self {
+                    done: Err("no value supplied for done".to_string()),
+                    tables: Err("no value supplied for tables".to_string()),
+                    tables_embedded: Err(
+                        "no value supplied for tables_embedded".to_string(),
+                    ),
+                    tables_sampled: Err(
+                        "no value supplied for tables_sampled".to_string(),
+                    ),
+                }
+            }
+        }
+        impl ProgressOut {
+            pub fn done<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.done = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for done: {e}")
+                    });
+                self
+            }
+            pub fn tables<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<u64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tables = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for tables: {e}")
+                    });
+                self
+            }
+            pub fn tables_embedded<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<u64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tables_embedded = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for tables_embedded: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn tables_sampled<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<u64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tables_sampled = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for tables_sampled: {e}"
+                        )
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ProgressOut> for super::ProgressOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ProgressOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    done: value.done?,
+                    tables: value.tables?,
+                    tables_embedded: value.tables_embedded?,
+                    tables_sampled: value.tables_sampled?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ProgressOut> for ProgressOut {
+            fn from(value: super::ProgressOut) -> Self {
+                Self {
+                    done: Ok(value.done),
+                    tables: Ok(value.tables),
+                    tables_embedded: Ok(value.tables_embedded),
+                    tables_sampled: Ok(value.tables_sampled),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct Readiness {
             models: ::std::result::Result<
                 ::std::vec::Vec<super::ModelReadiness>,
@@ -3492,6 +4380,10 @@ would run.*/
                 ::std::option::Option<::std::string::String>,
                 ::std::string::String,
             >,
+            verdict: ::std::result::Result<
+                ::std::option::Option<bool>,
+                ::std::string::String,
+            >,
         }
         impl ::std::default::Default for SqlRunIn {
             fn default() -> Self {
@@ -3501,6 +4393,7 @@ would run.*/
                     conv_uid: Ok(Default::default()),
                     db_name: Ok(Default::default()),
                     sql: Ok(Default::default()),
+                    verdict: Ok(Default::default()),
                 }
             }
         }
@@ -3565,6 +4458,18 @@ would run.*/
                     });
                 self
             }
+            pub fn verdict<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.verdict = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for verdict: {e}")
+                    });
+                self
+            }
         }
         impl ::std::convert::TryFrom<SqlRunIn> for super::SqlRunIn {
             type Error = super::error::ConversionError;
@@ -3577,6 +4482,7 @@ would run.*/
                     conv_uid: value.conv_uid?,
                     db_name: value.db_name?,
                     sql: value.sql?,
+                    verdict: value.verdict?,
                 })
             }
         }
@@ -3588,6 +4494,7 @@ would run.*/
                     conv_uid: Ok(value.conv_uid),
                     db_name: Ok(value.db_name),
                     sql: Ok(value.sql),
+                    verdict: Ok(value.verdict),
                 }
             }
         }
@@ -3616,6 +4523,10 @@ would run.*/
                 >,
                 ::std::string::String,
             >,
+            verdict: ::std::result::Result<
+                ::std::option::Option<super::VerdictOut>,
+                ::std::string::String,
+            >,
         }
         impl ::std::default::Default for SqlRunOut {
             fn default() -> Self {
@@ -3626,6 +4537,7 @@ would run.*/
                     result_info: Err("no value supplied for result_info".to_string()),
                     run_cost: Err("no value supplied for run_cost".to_string()),
                     values: Err("no value supplied for values".to_string()),
+                    verdict: Ok(Default::default()),
                 }
             }
         }
@@ -3706,6 +4618,18 @@ would run.*/
                     });
                 self
             }
+            pub fn verdict<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::VerdictOut>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.verdict = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for verdict: {e}")
+                    });
+                self
+            }
         }
         impl ::std::convert::TryFrom<SqlRunOut> for super::SqlRunOut {
             type Error = super::error::ConversionError;
@@ -3719,6 +4643,7 @@ would run.*/
                     result_info: value.result_info?,
                     run_cost: value.run_cost?,
                     values: value.values?,
+                    verdict: value.verdict?,
                 })
             }
         }
@@ -3731,6 +4656,7 @@ would run.*/
                     result_info: Ok(value.result_info),
                     run_cost: Ok(value.run_cost),
                     values: Ok(value.values),
+                    verdict: Ok(value.verdict),
                 }
             }
         }
@@ -3881,6 +4807,194 @@ would run.*/
                     key: Ok(value.key),
                     title: Ok(value.title),
                     type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct VerdictOut {
+            allowed: ::std::result::Result<bool, ::std::string::String>,
+            columns: ::std::result::Result<
+                ::std::vec::Vec<::std::string::String>,
+                ::std::string::String,
+            >,
+            functions: ::std::result::Result<
+                ::std::vec::Vec<::std::string::String>,
+                ::std::string::String,
+            >,
+            plan: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            reason: ::std::result::Result<::std::string::String, ::std::string::String>,
+            statement: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            statements: ::std::result::Result<
+                ::std::vec::Vec<::std::string::String>,
+                ::std::string::String,
+            >,
+            tables: ::std::result::Result<
+                ::std::vec::Vec<::std::string::String>,
+                ::std::string::String,
+            >,
+            writes: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for VerdictOut {
+            fn default() -> Self {
+                Self {
+                    allowed: Err("no value supplied for allowed".to_string()),
+                    columns: Err("no value supplied for columns".to_string()),
+                    functions: Err("no value supplied for functions".to_string()),
+                    plan: Ok(Default::default()),
+                    reason: Err("no value supplied for reason".to_string()),
+                    statement: Err("no value supplied for statement".to_string()),
+                    statements: Err("no value supplied for statements".to_string()),
+                    tables: Err("no value supplied for tables".to_string()),
+                    writes: Err("no value supplied for writes".to_string()),
+                }
+            }
+        }
+        impl VerdictOut {
+            pub fn allowed<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.allowed = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for allowed: {e}")
+                    });
+                self
+            }
+            pub fn columns<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.columns = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for columns: {e}")
+                    });
+                self
+            }
+            pub fn functions<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.functions = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for functions: {e}")
+                    });
+                self
+            }
+            pub fn plan<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.plan = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for plan: {e}")
+                    });
+                self
+            }
+            pub fn reason<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.reason = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for reason: {e}")
+                    });
+                self
+            }
+            pub fn statement<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.statement = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for statement: {e}")
+                    });
+                self
+            }
+            pub fn statements<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.statements = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for statements: {e}")
+                    });
+                self
+            }
+            pub fn tables<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tables = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for tables: {e}")
+                    });
+                self
+            }
+            pub fn writes<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.writes = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for writes: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<VerdictOut> for super::VerdictOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: VerdictOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    allowed: value.allowed?,
+                    columns: value.columns?,
+                    functions: value.functions?,
+                    plan: value.plan?,
+                    reason: value.reason?,
+                    statement: value.statement?,
+                    statements: value.statements?,
+                    tables: value.tables?,
+                    writes: value.writes?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::VerdictOut> for VerdictOut {
+            fn from(value: super::VerdictOut) -> Self {
+                Self {
+                    allowed: Ok(value.allowed),
+                    columns: Ok(value.columns),
+                    functions: Ok(value.functions),
+                    plan: Ok(value.plan),
+                    reason: Ok(value.reason),
+                    statement: Ok(value.statement),
+                    statements: Ok(value.statements),
+                    tables: Ok(value.tables),
+                    writes: Ok(value.writes),
                 }
             }
         }
@@ -4199,6 +5313,23 @@ let response = client.list_scenes_v1()
     pub fn list_scenes_v1(&self) -> builder::ListScenesV1<'_> {
         builder::ListScenesV1::new(self)
     }
+    /**Tell how far a datasource's tables are known beyond their structure; they are looked into in the background
+
+Null for a key that may use some of the tables alone.
+
+Sends a `GET` request to `/api/v1/editor/db/progress`
+
+Arguments:
+- `db_name`: Datasource.
+```ignore
+let response = client.get_progress_v1()
+    .db_name(db_name)
+    .send()
+    .await;
+```*/
+    pub fn get_progress_v1(&self) -> builder::GetProgressV1<'_> {
+        builder::GetProgressV1::new(self)
+    }
     /**Show a datasource's tables and columns as a tree
 
 Sends a `GET` request to `/api/v1/editor/db/tables`
@@ -4220,13 +5351,79 @@ let response = client.list_tables_v1()
     pub fn list_tables_v1(&self) -> builder::ListTablesV1<'_> {
         builder::ListTablesV1::new(self)
     }
+    /**Accept the answer to a round of a conversation, or another query in its place: it is kept as an example
+
+Whoever may ask may accept an answer as it is, if it is the first of its conversation. Another query, and an answer
+that earlier rounds may have steered, take the right to manage datasources.
+
+Sends a `POST` request to `/api/v1/editor/examples/accept`
+
+```ignore
+let response = client.accept_answer_v1()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn accept_answer_v1(&self) -> builder::AcceptAnswerV1<'_> {
+        builder::AcceptAnswerV1::new(self)
+    }
+    /**Keep a question with the query that answers it, in the place of one with the same question
+
+The query has to run: it is judged and planned first. It takes the right to manage datasources.
+
+Sends a `POST` request to `/api/v1/editor/examples/add`
+
+```ignore
+let response = client.create_example_v1()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn create_example_v1(&self) -> builder::CreateExampleV1<'_> {
+        builder::CreateExampleV1::new(self)
+    }
+    /**Remove an example. Answers whether there was one that the caller may see
+
+Sends a `POST` request to `/api/v1/editor/examples/delete`
+
+Arguments:
+- `id`: Its number.
+```ignore
+let response = client.delete_example_v1()
+    .id(id)
+    .send()
+    .await;
+```*/
+    pub fn delete_example_v1(&self) -> builder::DeleteExampleV1<'_> {
+        builder::DeleteExampleV1::new(self)
+    }
+    /**List the examples of a datasource whose tables the caller may read, newest first
+
+Sends a `GET` request to `/api/v1/editor/examples/list`
+
+Arguments:
+- `after`: Only those behind the one of this number, which is older.
+- `db_name`: Datasource.
+- `page_size`: At most so many: 20 when not given, never more than 200.
+```ignore
+let response = client.list_examples_v1()
+    .after(after)
+    .db_name(db_name)
+    .page_size(page_size)
+    .send()
+    .await;
+```*/
+    pub fn list_examples_v1(&self) -> builder::ListExamplesV1<'_> {
+        builder::ListExamplesV1::new(self)
+    }
     /**Export one query's result as a file
 
 The body is the file, streamed: `csv` (also with `bom`), `json`, `jsonl`, `arrow` (an IPC stream), `parquet` or
 `xlsx`, with the media type of each. An error in the middle breaks the transfer off, so that half a file never looks
-whole. A cap (`limits.export_rows`, `export_bytes`) ends the file early: with `whole` that breaks the transfer off
-too; without it a client that sends `TE: trailers` is told in the trailer `x-tidegate-cut`, a workbook has a sheet
-`Cut`, and a Parquet file the metadata key `tidegate.cut_at`. Errors before the first row are an envelope.
+whole. A cap (`limits.export_rows`, `export_bytes`) is never silent either: a Parquet file then has the metadata key
+`tidegate.cut_at`, a workbook a sheet `Cut`, and a client that sends `TE: trailers` is told in the trailer
+`x-tidegate-cut`. In the other formats, and with `whole` in every one, a cut breaks the transfer off; `whole: false`
+takes what there is without a word. Errors before the first row are an envelope.
 
 Sends a `POST` request to `/api/v1/editor/sql/export`
 
@@ -4243,7 +5440,8 @@ let response = client.export_sql_v1()
 
 The database's own error is a success with `result_info` set; a statement the guard refuses is a failure
 `Operation not allowed: …`. So is one that changes rows, unless the datasource is writable, the caller may write
-there, and `confirm` is true; what it changed is then in `changed`.
+there, and `confirm` is true; what it changed is then in `changed`. With `verdict` the answer, a refusal too, holds
+what the guard said.
 
 Sends a `POST` request to `/api/v1/editor/sql/run`
 
@@ -4268,7 +5466,10 @@ let response = client.list_model_types_v1()
     pub fn list_model_types_v1(&self) -> builder::ListModelTypesV1<'_> {
         builder::ListModelTypesV1::new(self)
     }
-    /**Tell whether the store answers and every model is loaded; 503 until then
+    /**Tell whether questions can be answered; 503 until then
+
+They can when the store answers, no model is still loading, and the model that is asked by default did not fail.
+Another one that failed is told in `models` with the reason, beside status 200.
 
 Sends a `GET` request to `/ready`
 
@@ -5618,6 +6819,86 @@ pub mod builder {
             }
         }
     }
+    /**Builder for [`Client::get_progress_v1`]
+
+[`Client::get_progress_v1`]: super::Client::get_progress_v1*/
+    #[derive(Debug, Clone)]
+    pub struct GetProgressV1<'a> {
+        client: &'a super::Client,
+        db_name: Result<::std::string::String, String>,
+    }
+    impl<'a> GetProgressV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                db_name: Err("db_name was not initialized".to_string()),
+            }
+        }
+        pub fn db_name<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.db_name = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for db_name failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/api/v1/editor/db/progress`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeProgressOut>, Error<types::Failure>> {
+            let Self { client, db_name } = self;
+            let db_name = db_name.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/editor/db/progress", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("db_name", &db_name))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "get_progress_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
     /**Builder for [`Client::list_tables_v1`]
 
 [`Client::list_tables_v1`]: super::Client::list_tables_v1*/
@@ -5716,6 +6997,369 @@ pub mod builder {
                 .build()?;
             let info = OperationInfo {
                 operation_id: "list_tables_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::accept_answer_v1`]
+
+[`Client::accept_answer_v1`]: super::Client::accept_answer_v1*/
+    #[derive(Debug, Clone)]
+    pub struct AcceptAnswerV1<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::AcceptIn, String>,
+    }
+    impl<'a> AcceptAnswerV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::AcceptIn>,
+            <V as std::convert::TryInto<types::AcceptIn>>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| format!("conversion to `AcceptIn` for body failed: {}", s));
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(types::builder::AcceptIn) -> types::builder::AcceptIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/editor/examples/accept`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeExampleOut>, Error<types::Failure>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| types::AcceptIn::try_from(v).map_err(|e| e.to_string()))
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/editor/examples/accept", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "accept_answer_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::create_example_v1`]
+
+[`Client::create_example_v1`]: super::Client::create_example_v1*/
+    #[derive(Debug, Clone)]
+    pub struct CreateExampleV1<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::ExampleIn, String>,
+    }
+    impl<'a> CreateExampleV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::ExampleIn>,
+            <V as std::convert::TryInto<types::ExampleIn>>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!("conversion to `ExampleIn` for body failed: {}", s)
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(types::builder::ExampleIn) -> types::builder::ExampleIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/editor/examples/add`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeExampleOut>, Error<types::Failure>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| types::ExampleIn::try_from(v).map_err(|e| e.to_string()))
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/editor/examples/add", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "create_example_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::delete_example_v1`]
+
+[`Client::delete_example_v1`]: super::Client::delete_example_v1*/
+    #[derive(Debug, Clone)]
+    pub struct DeleteExampleV1<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+    }
+    impl<'a> DeleteExampleV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/editor/examples/delete`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeBool>, Error<types::Failure>> {
+            let Self { client, id } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/editor/examples/delete", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("id", &id))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "delete_example_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_examples_v1`]
+
+[`Client::list_examples_v1`]: super::Client::list_examples_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ListExamplesV1<'a> {
+        client: &'a super::Client,
+        after: Result<Option<i64>, String>,
+        db_name: Result<::std::string::String, String>,
+        page_size: Result<Option<u64>, String>,
+    }
+    impl<'a> ListExamplesV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                after: Ok(None),
+                db_name: Err("db_name was not initialized".to_string()),
+                page_size: Ok(None),
+            }
+        }
+        pub fn after<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.after = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i64` for after failed".to_string());
+            self
+        }
+        pub fn db_name<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.db_name = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for db_name failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn page_size<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<u64>,
+        {
+            self.page_size = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `u64` for page_size failed".to_string());
+            self
+        }
+        ///Sends a `GET` request to `/api/v1/editor/examples/list`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeVecExampleOut>, Error<types::Failure>> {
+            let Self { client, after, db_name, page_size } = self;
+            let after = after.map_err(Error::InvalidRequest)?;
+            let db_name = db_name.map_err(Error::InvalidRequest)?;
+            let page_size = page_size.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/editor/examples/list", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("after", &after))
+                .query(&progenitor_client::QueryParam::new("db_name", &db_name))
+                .query(&progenitor_client::QueryParam::new("page_size", &page_size))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_examples_v1",
             };
             client.pre(&mut request, &info).await?;
             let result = client.exec(request, &info).await;

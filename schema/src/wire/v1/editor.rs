@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     Result,
     ids::ConversationId,
-    model::{Catalogue, CatalogueColumn, CatalogueTable, RowSet},
+    model::{self, Catalogue, CatalogueColumn, CatalogueTable, RowSet},
     wire::lenient::either,
 };
 
@@ -97,6 +97,13 @@ impl TreeNode {
     }
 }
 
+/// Which database.
+#[derive(Debug, Deserialize, IntoParams)]
+pub struct ProgressQuery {
+    /// Datasource.
+    pub db_name: String,
+}
+
 /// Which tables to show.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct TablesQuery {
@@ -123,6 +130,8 @@ pub struct SqlRunIn {
     /// Whether a statement that changes rows is to run. Without it such a one is refused in words that say what
     /// would run.
     pub confirm: Option<bool>,
+    /// Whether to answer with what the guard said of the statement, allowed or refused.
+    pub verdict: Option<bool>,
     /// Conversation, to find the datasource by.
     pub conv_uid: Option<String>,
     /// The same.
@@ -162,6 +171,61 @@ pub struct SqlRunOut {
     /// Set when the statement changed rows: how many.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed: Option<u64>,
+    /// What the guard said of the statement, if that was asked for; there in a refusal too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<VerdictOut>,
+}
+
+/// What the guard said of a statement.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct VerdictOut {
+    /// Whether it may run.
+    pub allowed: bool,
+    /// Why not; empty when allowed.
+    pub reason: String,
+    /// What was recognised: `select`, `explain`, …
+    pub statement: String,
+    /// Kinds of all the statements found, in order.
+    pub statements: Vec<String>,
+    /// Whether it would change rows.
+    pub writes: bool,
+    /// Tables read or changed.
+    pub tables: Vec<String>,
+    /// Columns named.
+    pub columns: Vec<String>,
+    /// Functions called.
+    pub functions: Vec<String>,
+    /// The engine's plan from the dry run, when one was made.
+    pub plan: Option<String>,
+}
+
+impl From<model::Verdict> for VerdictOut {
+    fn from(verdict: model::Verdict) -> Self {
+        Self {
+            allowed: verdict.allowed,
+            reason: verdict.reason,
+            statement: verdict.statement,
+            statements: verdict.statements,
+            writes: verdict.writes,
+            tables: verdict.tables,
+            columns: verdict.columns,
+            functions: verdict.functions,
+            plan: verdict.plan,
+        }
+    }
+}
+
+/// How far a database's tables are known.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ProgressOut {
+    /// Tables and views; 0 until they were read.
+    pub tables: usize,
+    /// Those whose values were looked at.
+    pub tables_sampled: usize,
+    /// Those whose descriptions have a vector. A small database needs none, nor is there one without the encoder.
+    pub tables_embedded: usize,
+    /// Whether nothing is left to be done until the structure changes.
+    pub done: bool,
 }
 
 impl From<&RowSet> for SqlRunOut {
@@ -185,6 +249,7 @@ impl From<&RowSet> for SqlRunOut {
                 .collect(),
             cut_at: rows.cut_at,
             changed: None,
+            verdict: None,
         }
     }
 }
@@ -199,6 +264,16 @@ impl SqlRunOut {
             values: Vec::new(),
             cut_at: None,
             changed: None,
+            verdict: None,
+        }
+    }
+
+    /// The same with what the guard said.
+    #[must_use]
+    pub fn with_verdict(self, verdict: Option<model::Verdict>) -> Self {
+        Self {
+            verdict: verdict.map(Into::into),
+            ..self
         }
     }
 
@@ -238,6 +313,6 @@ mod tests {
     fn a_client_that_knows_of_no_confirmation_confirms_nothing() {
         let body = json!({"db_name": "shop", "sql": "SELECT 1"});
         let body: SqlRunIn = serde_json::from_value(body).expect("a body");
-        assert_eq!(body.confirm, None);
+        assert_eq!((body.confirm, body.verdict), (None, None));
     }
 }

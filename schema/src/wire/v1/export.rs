@@ -14,7 +14,8 @@ pub struct SqlExportIn {
     /// `csv` (when not given), `json`, `jsonl`, `arrow`, `parquet` or `xlsx`.
     #[serde(default)]
     pub format: Option<String>,
-    /// Break the transfer off where a cap would cut the result, rather than end the file as if that were all.
+    /// Break the transfer off where a cap would cut the result, rather than end the file as if that were all. When not
+    /// given it does so where neither the format nor a trailer can tell of the cut.
     #[serde(default)]
     pub whole: Option<bool>,
     /// Begin a CSV with a byte order mark, which some spreadsheets need to take it for UTF-8.

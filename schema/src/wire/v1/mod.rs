@@ -5,6 +5,7 @@ pub mod chat;
 pub mod conversations;
 pub mod datasources;
 pub mod editor;
+pub mod examples;
 pub mod export;
 
 /// DB-GPT's time format, which has no zone and means the server's own.

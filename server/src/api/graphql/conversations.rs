@@ -197,7 +197,10 @@ impl Message {
 
     /// The answer's result and evidence, as a document.
     async fn answer(&self) -> Option<Json<Value>> {
-        self.0.detail.evidence.clone().map(Json)
+        // A question's own is for the grants alone.
+        let answer = self.0.detail.evidence.as_ref();
+        let answer = answer.filter(|_| self.0.role == model::Role::View);
+        answer.cloned().map(Json)
     }
 
     /// When it was stored.

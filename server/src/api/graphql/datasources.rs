@@ -58,6 +58,23 @@ impl Datasource {
         self.0.created_at
     }
 
+    /// How far its tables are known beyond their structure, which is looked into in the background; null for a key that
+    /// may use some of them alone.
+    async fn indexing(&self, context: &Context<'_>) -> Result<Option<Indexing>> {
+        let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
+        let now = app
+            .datasources()
+            .progress(caller, &self.0.name)
+            .await
+            .map_err(|e| to_graphql(&e))?;
+        Ok(now.map(|now| Indexing {
+            tables: now.tables,
+            tables_sampled: now.tables_sampled,
+            tables_embedded: now.tables_embedded,
+            done: now.done,
+        }))
+    }
+
     /// Whether statements that change rows may run at all; each needs a grant to write and a confirmation besides.
     async fn writable(&self) -> bool {
         self.0.writable
@@ -103,6 +120,19 @@ impl Datasource {
             .map(|table| Table(table.clone()))
             .collect())
     }
+}
+
+/// How far the tables of a datasource are known.
+#[derive(SimpleObject)]
+pub struct Indexing {
+    /// Tables and views; 0 until they were read.
+    tables: usize,
+    /// Those whose values were looked at.
+    tables_sampled: usize,
+    /// Those whose descriptions have a vector. A small database needs none, nor is there one without the encoder.
+    tables_embedded: usize,
+    /// Whether nothing is left to be done until the structure changes.
+    done: bool,
 }
 
 /// How long a list is in all.
@@ -213,6 +243,7 @@ impl Table {
             .iter()
             .map(|key| ForeignKey {
                 columns: key.columns.clone(),
+                references_namespace: key.references_schema.clone(),
                 references_table: key.references_table.clone(),
                 references_columns: key.references_columns.clone(),
             })
@@ -240,6 +271,8 @@ pub struct Column {
 pub struct ForeignKey {
     /// Referring columns.
     columns: Vec<String>,
+    /// Namespace of the table referred to, where it is not the engine's default one.
+    references_namespace: Option<String>,
     /// Table referred to.
     references_table: String,
     /// Columns referred to.

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use tidegate_schema::{
     Error,
+    model::Verdict,
     wire::{envelope::Envelope, v1::editor as wire},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -13,13 +14,14 @@ use crate::{
         extract::{Caller, Json, Query},
     },
     app::App,
-    services::sql::Executed,
+    services::sql::{Executed, Failed},
 };
 
 /// Routes of this file.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list_tables_v1))
+        .routes(routes!(get_progress_v1))
         .routes(routes!(run_sql_v1))
 }
 
@@ -42,11 +44,31 @@ pub(super) async fn list_tables_v1(
     ))
 }
 
+/// Tell how far a datasource's tables are known beyond their structure; they are looked into in the background.
+///
+/// Null for a key that may use some of the tables alone.
+#[utoipa::path(get, path = "/api/v1/editor/db/progress", tag = "editor", params(wire::ProgressQuery),
+    responses((status = 200, body = Envelope<wire::ProgressOut>)))]
+pub(super) async fn get_progress_v1(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Query(query): Query<wire::ProgressQuery>,
+) -> Reply<Option<wire::ProgressOut>> {
+    let now = app.datasources().progress(&caller, &query.db_name).await?;
+    reply(now.map(|now| wire::ProgressOut {
+        tables: now.tables,
+        tables_sampled: now.tables_sampled,
+        tables_embedded: now.tables_embedded,
+        done: now.done,
+    }))
+}
+
 /// Run one query, or one statement that changes rows.
 ///
 /// The database's own error is a success with `result_info` set; a statement the guard refuses is a failure
 /// `Operation not allowed: …`. So is one that changes rows, unless the datasource is writable, the caller may write
-/// there, and `confirm` is true; what it changed is then in `changed`.
+/// there, and `confirm` is true; what it changed is then in `changed`. With `verdict` the answer, a refusal too, holds
+/// what the guard said.
 #[utoipa::path(post, path = "/api/v1/editor/sql/run", tag = "editor", request_body = wire::SqlRunIn,
     responses((status = 200, body = Envelope<wire::SqlRunOut>)))]
 pub(super) async fn run_sql_v1(
@@ -72,21 +94,41 @@ pub(super) async fn run_sql_v1(
             "SQL run param error: db_name and sql are required",
         ));
     };
-    app.datasources().get(&caller, &name).await?;
     let confirm = body.confirm.unwrap_or(false);
-    let refused =
-        |reason: &str| Problem::handled("E000X", format!("Operation not allowed: {reason}"));
+    let told = body.verdict.unwrap_or(false);
+    let refused = |reason: &str, verdict: Verdict| {
+        let problem = Problem::handled("E000X", format!("Operation not allowed: {reason}"));
+        if !told {
+            return problem;
+        }
+        let out = wire::SqlRunOut::failed(reason.to_owned());
+        problem.with_data(&out.with_verdict(Some(verdict)))
+    };
+    let asked_for = |verdict: Verdict| Some(verdict).filter(|_| told);
     match app.sql().execute(&caller, &name, &sql, confirm).await {
-        Ok(Executed::Read { rows, .. }) => reply(wire::SqlRunOut::from(&rows)),
+        Ok(Executed::Read { verdict, rows }) => {
+            reply(wire::SqlRunOut::from(&rows).with_verdict(asked_for(verdict)))
+        }
         Ok(Executed::Changed {
-            rows, elapsed_ms, ..
-        }) => reply(wire::SqlRunOut::changed(rows, elapsed_ms)),
-        Ok(Executed::Unconfirmed { reason, .. }) | Err(Error::Forbidden { reason }) => {
-            Err(refused(&reason))
+            verdict,
+            rows,
+            elapsed_ms,
+        }) => {
+            let out = wire::SqlRunOut::changed(rows, elapsed_ms);
+            reply(out.with_verdict(asked_for(verdict)))
         }
-        Err(error @ (Error::Upstream { .. } | Error::Timeout { .. } | Error::Invalid { .. })) => {
-            reply(wire::SqlRunOut::failed(error.to_string()))
+        Ok(Executed::Unconfirmed { verdict, reason }) => Err(refused(&reason, verdict)),
+        Err(Failed {
+            verdict: Some(verdict),
+            error: Error::Forbidden { reason },
+        }) => Err(refused(&reason, *verdict)),
+        Err(Failed {
+            verdict,
+            error: error @ (Error::Upstream { .. } | Error::Timeout { .. } | Error::Invalid { .. }),
+        }) => {
+            let out = wire::SqlRunOut::failed(error.to_string());
+            reply(out.with_verdict(verdict.and_then(|verdict| asked_for(*verdict))))
         }
-        Err(error) => Err(error.into()),
+        Err(failed) => Err(Error::from(failed).into()),
     }
 }

@@ -6,7 +6,7 @@ use axum::{
     http::{
         HeaderMap, HeaderValue,
         header::{
-            CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, TRAILER, X_CONTENT_TYPE_OPTIONS,
+            CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, TE, TRAILER, X_CONTENT_TYPE_OPTIONS,
         },
     },
     response::{IntoResponse as _, Response},
@@ -39,22 +39,25 @@ pub fn routes() -> OpenApiRouter<App> {
 ///
 /// The body is the file, streamed: `csv` (also with `bom`), `json`, `jsonl`, `arrow` (an IPC stream), `parquet` or
 /// `xlsx`, with the media type of each. An error in the middle breaks the transfer off, so that half a file never looks
-/// whole. A cap (`limits.export_rows`, `export_bytes`) ends the file early: with `whole` that breaks the transfer off
-/// too; without it a client that sends `TE: trailers` is told in the trailer `x-tidegate-cut`, a workbook has a sheet
-/// `Cut`, and a Parquet file the metadata key `tidegate.cut_at`. Errors before the first row are an envelope.
+/// whole. A cap (`limits.export_rows`, `export_bytes`) is never silent either: a Parquet file then has the metadata key
+/// `tidegate.cut_at`, a workbook a sheet `Cut`, and a client that sends `TE: trailers` is told in the trailer
+/// `x-tidegate-cut`. In the other formats, and with `whole` in every one, a cut breaks the transfer off; `whole: false`
+/// takes what there is without a word. Errors before the first row are an envelope.
 #[utoipa::path(post, path = "/api/v1/editor/sql/export", tag = "editor", request_body = wire::SqlExportIn,
     responses((status = 200, content_type = "application/octet-stream", body = String)))]
 pub(super) async fn export_sql_v1(
     State(app): State<App>,
     Caller(caller): Caller,
+    headers: HeaderMap,
     Json(body): Json<wire::SqlExportIn>,
 ) -> Result<Response, Problem> {
     let format = body
         .format
         .map_or(Ok(Format::Csv), |name| name.parse::<Format>())?;
+    let is_told = format.tells_a_cut() || reads_trailers(&headers);
     let options = Options {
         format,
-        whole: body.whole.unwrap_or(false),
+        whole: body.whole.unwrap_or(!is_told),
         bom: body.bom.unwrap_or(false),
     };
     let export = app
@@ -62,6 +65,15 @@ pub(super) async fn export_sql_v1(
         .start(&caller, &body.db_name, &body.sql, options)
         .await?;
     Ok(file(export))
+}
+
+/// Whether the client says that it reads what stands behind a body.
+fn reads_trailers(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(TE).iter();
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|one| one.trim().eq_ignore_ascii_case("trailers"))
 }
 
 /// The response that carries a file.
@@ -105,5 +117,21 @@ fn broken_off(error: &Error) {
         tracing::error!(error = error.log_chain(), "an export broke off");
     } else {
         tracing::debug!(kind = error.kind(), %error, "an export broke off");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_reads_trailers_says_so() {
+        let sent = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(TE, HeaderValue::from_static(value));
+            reads_trailers(&headers)
+        };
+        assert!(sent("trailers") && sent("gzip;q=0.5, Trailers"));
+        assert!(!sent("gzip") && !reads_trailers(&HeaderMap::new()));
     }
 }

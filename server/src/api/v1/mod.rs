@@ -2,6 +2,7 @@
 
 pub mod chat;
 pub mod editor;
+pub mod examples;
 pub mod export;
 pub mod model;
 
@@ -14,6 +15,7 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(chat::routes())
         .merge(editor::routes())
+        .merge(examples::routes())
         .merge(export::routes())
         .merge(model::routes())
 }

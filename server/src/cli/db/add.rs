@@ -2,6 +2,8 @@
 
 mod place;
 
+use std::time::{Duration, Instant};
+
 use anyhow::Context as _;
 use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -11,7 +13,7 @@ use self::place::connection;
 use super::writable;
 use crate::{
     app::App,
-    cli::{caller, print, usage},
+    cli::{caller, complain, print, usage},
 };
 
 /// A database to add.
@@ -36,12 +38,25 @@ pub struct Add {
     /// Let statements that change rows through, each with a confirmation of its own (as `tidegate db writable`).
     #[arg(long)]
     writable: bool,
+    /// Wait until the values of its tables were looked at and, of a large database, the tables are indexed, and tell
+    /// how far that is. Without it the server does so in the background once it runs.
+    #[arg(long)]
+    wait: bool,
     /// Free text.
     #[arg(long, default_value = "")]
     comment: String,
 }
 
+/// How often it is looked how far the tables are known, and how often that is told.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+const TELL_EVERY: Duration = Duration::from_secs(2);
+
 impl Add {
+    /// Whether the tables are waited for.
+    pub(super) fn waits(&self) -> bool {
+        self.wait
+    }
+
     /// Proves that the database answers, adds it, and counts its tables.
     pub(super) async fn run(self, app: &App) -> anyhow::Result<()> {
         let mut connection = connection(&self.url)?;
@@ -74,7 +89,41 @@ impl Add {
         if self.writable {
             said.push_str(&writable(&added.name));
         }
-        print(&said)
+        print(&said)?;
+        if self.wait {
+            indexed(app, &added.name).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits until nothing is left to be done for the tables, and tells how far that is. An interruption leaves the rest
+/// to the server.
+async fn indexed(app: &App, name: &str) -> anyhow::Result<()> {
+    let interrupted = tokio::signal::ctrl_c();
+    tokio::pin!(interrupted);
+    let mut told = Instant::now();
+    loop {
+        let Some(now) = app.datasources().progress(&caller(), name).await? else {
+            return Ok(());
+        };
+        if now.done || told.elapsed() >= TELL_EVERY {
+            complain(&format!(
+                "{} tables, {} looked into, {} embedded",
+                now.tables, now.tables_sampled, now.tables_embedded
+            ));
+            told = Instant::now();
+        }
+        if now.done {
+            return Ok(());
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            _ = &mut interrupted => {
+                complain("The server does the rest in the background.");
+                return Ok(());
+            }
+        }
     }
 }
 

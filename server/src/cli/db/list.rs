@@ -6,7 +6,7 @@ use tidegate_schema::model::{Connection, Datasource};
 
 use crate::{
     app::App,
-    cli::{caller, print, print_json},
+    cli::{caller, for_terminal, print, print_json},
 };
 
 /// Prints the databases: name, engine, place, tables as far as they are known, whether changes are let through.
@@ -39,7 +39,7 @@ pub(super) async fn run(app: &App, json: bool) -> anyhow::Result<()> {
             datasource.comment,
         ]);
     }
-    print(&format!("{table}\n"))
+    print(&for_terminal(&format!("{table}\n")))
 }
 
 /// Where a database is, for a person.

@@ -8,12 +8,14 @@ use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::{Value, json};
 use tidegate_schema::model::{Cell, ResultColumn, RowSet, Verdict, cut_words};
 
-use super::for_terminal;
 use crate::{
     app::App,
-    cli::{caller, complain, print, print_json, usage},
+    cli::{caller, complain, for_terminal, print, print_json, usage},
     config::Config,
-    services::{exports, sql::Executed},
+    services::{
+        exports,
+        sql::{Executed, Failed},
+    },
 };
 
 /// Most bytes of a statement from standard input; the guard takes none of that size.
@@ -48,23 +50,40 @@ impl Run {
         }
     }
 
-    /// Runs and prints. What was refused, failed or waits for a confirmation is an error.
+    /// Runs and prints. What was refused, failed or waits for a confirmation is an error; as JSON it is printed too,
+    /// with what the guard said.
     pub(super) async fn run(self, app: &App) -> anyhow::Result<()> {
         let sql = statement(&self.sql)?;
         let executed = app
             .sql()
             .execute(&caller(), &self.name, &sql, self.confirm)
-            .await?;
+            .await;
         match executed {
-            Executed::Read { verdict, rows } => self.rows(&verdict, &rows),
-            Executed::Changed {
+            Ok(Executed::Read { verdict, rows }) => self.rows(&verdict, &rows),
+            Ok(Executed::Changed {
                 verdict,
                 rows,
                 elapsed_ms,
-            } => self.changed(&verdict, rows, elapsed_ms),
-            Executed::Unconfirmed { verdict, .. } => {
-                anyhow::bail!(unconfirmed(&self.name, &verdict))
+            }) => self.changed(&verdict, rows, elapsed_ms),
+            Ok(Executed::Unconfirmed { verdict, .. }) => {
+                let reason = unconfirmed(&self.name, &verdict);
+                self.nothing(&reason, Some(&verdict))?;
+                anyhow::bail!(reason)
             }
+            Err(Failed { verdict, error }) => {
+                self.nothing(&error.to_string(), verdict.as_deref())?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Prints as JSON why there is nothing, and what the guard said, as far as it was asked.
+    fn nothing(&self, reason: &str, verdict: Option<&Verdict>) -> anyhow::Result<()> {
+        match verdict {
+            Some(verdict) if self.json => {
+                print_json(&json!({"error": reason, "verdict": verdict.document()}))
+            }
+            _ => Ok(()),
         }
     }
 

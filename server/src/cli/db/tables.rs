@@ -7,10 +7,9 @@ use tidegate_schema::{
     model::{Catalogue, CatalogueColumn, CatalogueTable, ForeignKey},
 };
 
-use super::for_terminal;
 use crate::{
     app::App,
-    cli::{caller, print, print_json},
+    cli::{caller, for_terminal, print, print_json},
 };
 
 /// Sampled values of a column that a person is shown.

@@ -212,6 +212,46 @@ async fn after_a_restart_a_large_one_is_known_at_once_and_read_again_where_it_ch
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_large_one_that_changes_while_it_is_used_is_read_again_in_the_background() {
+    let place = Place::with(&many_tables()).await;
+    let databases = place.start();
+    databases.catalogue(&place.datasource).await.expect("read");
+    done(&databases).await;
+    execute(
+        &place.file(),
+        "DROP TABLE thing_0; CREATE TABLE brand_new (id INTEGER, kind TEXT)",
+    );
+    let known = databases.catalogue(&place.datasource).await.expect("known");
+    assert!(
+        table(&known, "brand_new").is_none(),
+        "not within the minute"
+    );
+    // A minute later.
+    let entry = databases.entry(&place.datasource).await;
+    let aged = entry.known.change(&known, |reading| {
+        reading.at = reading.at.and_then(|at| at.checked_sub(known::FRESH));
+    });
+    assert!(aged);
+    let meanwhile = databases.catalogue(&place.datasource).await.expect("known");
+    assert!(
+        table(&meanwhile, "thing_0").is_some(),
+        "nobody waits for it"
+    );
+    let deadline = Instant::now() + Duration::from_mins(1);
+    loop {
+        let now = databases.catalogue(&place.datasource).await.expect("known");
+        if table(&now, "brand_new").is_some() {
+            assert!(table(&now, "thing_0").is_none());
+            let thing = table(&now, "thing_7").expect("there");
+            assert_eq!(thing.columns[1].values, ["blue", "red"], "carried over");
+            break;
+        }
+        assert!(Instant::now() < deadline, "the change is not seen");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_read_over_another_connection_is_not_taken() {
     let place = Place::with(&many_tables()).await;
     let databases = place.start();

@@ -162,7 +162,8 @@ fn the_shipped_weights_count_and_filter() {
     let (Some(encoder), true) = (encoder(), shipped::weights().is_some()) else {
         return;
     };
-    let model = load_sql(&encoder, 1).expect("the weights fit this build");
+    let model =
+        load_sql(&encoder, &SharedEncoder::default(), 1).expect("the weights fit this build");
     let mut writer = Writer::new(model, 0.0);
     let mut asked = |question| {
         let written = writer
@@ -302,6 +303,17 @@ async fn the_encoder_knows_what_is_near() {
             .expect("nothing")
             .is_empty()
     );
+}
+
+#[test]
+fn the_encoder_is_read_once_for_both_models() {
+    let Some(directory) = encoder() else { return };
+    let nowhere = std::env::temp_dir().join("no-such-encoder");
+    let shared = SharedEncoder::default();
+    assert!(shared.take(&nowhere).is_err());
+    assert!(shared.take(&directory).is_ok(), "a failure is not kept");
+    // Nothing could be read there.
+    assert!(shared.clone().take(&nowhere).is_ok());
 }
 
 #[test]

@@ -9,7 +9,10 @@ use std::{
 use async_trait::async_trait;
 use tch::{Device, Kind, Tensor};
 use tidegate_schema::{Error, Result};
-use tidegate_sqlmodel::net::encoder::{Encoder, pool};
+use tidegate_sqlmodel::net::{
+    NetError,
+    encoder::{Encoder, pool},
+};
 use tokio::sync::oneshot;
 
 use super::{
@@ -59,6 +62,24 @@ impl BertEmbedder {
     ) -> error::Result<Self> {
         tch::set_num_threads(memory::threads(threads));
         let network = Network::load(directory, device, published_window)?;
+        Self::start(metadata, network, threads)
+    }
+
+    /// The same on the CPU, with the encoder that `read` gives: that of the directory, but it need not be read again
+    /// where another model has it.
+    pub(in crate::workers) fn load_with(
+        metadata: ModelMetadata,
+        directory: &Path,
+        threads: usize,
+        published_window: Option<i64>,
+        read: impl FnOnce() -> Result<Encoder, NetError>,
+    ) -> error::Result<Self> {
+        tch::set_num_threads(memory::threads(threads));
+        let network = Network::load_with(directory, Device::Cpu, published_window, read)?;
+        Self::start(metadata, network, threads)
+    }
+
+    fn start(metadata: ModelMetadata, network: Network, threads: usize) -> error::Result<Self> {
         let name = metadata.name.clone();
         let owner = Owner::start(
             &metadata.name,
@@ -129,6 +150,17 @@ impl Network {
         device: Device,
         published_window: Option<i64>,
     ) -> error::Result<Self> {
+        let read = || Encoder::load(directory, Kind::Float, device);
+        Self::load_with(directory, device, published_window, read)
+    }
+
+    /// The same with the encoder that `read` gives, which is on `device`.
+    fn load_with(
+        directory: &Path,
+        device: Device,
+        published_window: Option<i64>,
+        read: impl FnOnce() -> Result<Encoder, NetError>,
+    ) -> error::Result<Self> {
         let fields = Fields::read(&directory.join("config.json"))?;
         let architecture = fields.text("model_type")?.unwrap_or("bert");
         if architecture != "bert" {
@@ -154,8 +186,7 @@ impl Network {
             ));
         }
         let pooling = pooling(directory)?;
-        let encoder = Encoder::load(directory, Kind::Float, device)
-            .map_err(|error| ModelError::Text(error.to_string()))?;
+        let encoder = read().map_err(|error| ModelError::Text(error.to_string()))?;
         let (width, positions) = (
             encoder.shape().hidden_size,
             encoder.shape().max_position_embeddings,

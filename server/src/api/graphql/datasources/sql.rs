@@ -13,7 +13,7 @@ use crate::{
         turns::{Problem, Rows, Verdict},
     },
     app::App,
-    services::sql::Executed,
+    services::sql::{Executed, Failed},
 };
 
 /// What running SQL came to.
@@ -84,6 +84,12 @@ fn expected(error: &Error) -> Result<Problem> {
     }
 }
 
+/// The same for a statement, with what the guard said of it.
+fn expected_failure(failed: Failed) -> Result<Problem> {
+    let problem = expected(&failed.error)?;
+    Ok(problem.with_verdict(failed.verdict.map(|verdict| *verdict)))
+}
+
 /// What can be done with datasources.
 #[derive(Default)]
 pub struct DatasourceMutations;
@@ -100,7 +106,7 @@ impl DatasourceMutations {
         let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
         match app.sql().run(caller, &datasource, &sql).await {
             Ok((verdict, rows)) => Ok(RunSqlResult::Ran(ran(verdict, rows))),
-            Err(error) => expected(&error).map(RunSqlResult::Problem),
+            Err(failed) => expected_failure(failed).map(RunSqlResult::Problem),
         }
     }
 
@@ -132,7 +138,7 @@ impl DatasourceMutations {
                         verdict: Verdict(verdict),
                     })
                 }
-                Err(error) => ExecuteSqlResult::Problem(expected(&error)?),
+                Err(failed) => ExecuteSqlResult::Problem(expected_failure(failed)?),
             },
         )
     }

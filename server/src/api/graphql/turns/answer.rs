@@ -13,6 +13,18 @@ pub struct Problem {
     message: String,
     /// The field at fault, where there is one.
     field: Option<String>,
+    /// What the guard said of the statement, where it came before it.
+    verdict: Option<Verdict>,
+}
+
+impl Problem {
+    /// The same with what the guard said.
+    pub fn with_verdict(self, verdict: Option<model::Verdict>) -> Self {
+        Self {
+            verdict: verdict.map(Verdict),
+            ..self
+        }
+    }
 }
 
 impl From<&Error> for Problem {
@@ -25,6 +37,7 @@ impl From<&Error> for Problem {
             code: error.kind().to_owned(),
             message: error.to_string(),
             field,
+            verdict: None,
         }
     }
 }
@@ -146,6 +159,16 @@ impl Verdict {
     /// What was recognised: `select`, `explain`, …
     async fn statement(&self) -> &str {
         &self.0.statement
+    }
+
+    /// Kinds of all the statements found, in order; one, unless it was refused for being several.
+    async fn statements(&self) -> &[String] {
+        &self.0.statements
+    }
+
+    /// Whether it would change rows.
+    async fn writes(&self) -> bool {
+        self.0.writes
     }
 
     /// Tables read.
