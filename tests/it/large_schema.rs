@@ -221,8 +221,7 @@ mod builtin {
         let (score, misses) = scores.pop().context("two scores")?;
         let report = report(score, &misses, &tuning);
         tell(&report);
-        // The goal is 0.95; 0.947 is what the weights reached that were tuned on the other list alone.
-        assert!(score >= 0.94, "{report}");
+        assert!(score >= 0.95, "{report}");
         Ok(())
     }
 }

@@ -216,7 +216,7 @@ pub(super) const ABBREVIATIONS: &[(&str, &str)] = &[
 ];
 
 /// Words that stand for each other when people ask about a business. An encoder knows more of them, and better; these
-/// are for where there is none, and count for less than the word itself.
+/// are for where there is none, and count for less than the word itself. `who` asks for people, who are seldom named.
 pub(super) const ALIKE: &[&str] = &[
     "absence leave vacation",
     "agreement contract",
@@ -235,7 +235,7 @@ pub(super) const ALIKE: &[&str] = &[
     "department team division",
     "depot warehouse storehouse",
     "discount rebate",
-    "employee staff worker personnel",
+    "employee staff worker personnel colleague person who",
     "holiday vacation leave",
     "inventory stock",
     "maintenance repair servicing",
@@ -246,6 +246,37 @@ pub(super) const ALIKE: &[&str] = &[
     "supplier vendor",
     "tax vat duty",
     "ticket case incident",
+    "book journal posting entry",
+    "bonus incentive reward",
+    "building house premises",
+    "buy purchase",
+    "call phone telephone",
+    "carrier haulier forwarder",
+    "coupon voucher promotion",
+    "customer account",
+    "deduct deduction withhold",
+    "earn salary pay",
+    "expire expiry validity",
+    "firm company",
+    "grade rating score star",
+    "help support service",
+    "hire recruit vacancy",
+    "letter mail",
+    "licence license permit",
+    "login account user",
+    "money currency",
+    "qualification skill certificate",
+    "reminder dunning",
+    "resign termination leaver",
+    "ride journey trip tour route travel",
+    "rubbish waste scrap",
+    "sell sale",
+    "ship shipment",
+    "software application program",
+    "spend expense cost",
+    "territory area region",
+    "visit call",
+    "warranty guarantee",
     "town city",
 ];
 
@@ -259,14 +290,14 @@ pub(super) const STOP: &str = "\
     other others our ours out over own per please same shall she should show since so some somebody someone \
     something still such tell than that the their theirs them then there these they this those through to too \
     two three five ten under until up upon us versus very want was we were what whatever when where whether \
-    which while who whom whose why will with within without would yet you your yours";
+    which while why will with within without would yet you your yours";
 
 /// Words of questions that may name something but mostly only say how to count: they weigh little.
 pub(super) const WEAK: &str = "\
     amount annual average count current currently daily date day different first high higher highest largest \
     last late latest least less long low lower lowest made mean monthly month new next number past percent \
     percentage previous quarter rank share small smallest sum time today top total value week weekly year yearly \
-    yesterday biggest longest shortest best worst";
+    yesterday who biggest longest shortest best worst";
 
 /// Words of a table's name that say how it is built rather than what it is about.
 pub(super) const BUILD: &str =
@@ -293,4 +324,6 @@ pub(super) const IRREGULAR: &[(&str, &str)] = &[
     ("sold", "sell"),
     ("spent", "spend"),
     ("women", "woman"),
+    ("whose", "who"),
+    ("whom", "who"),
 ];

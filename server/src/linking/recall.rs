@@ -13,16 +13,16 @@ use super::{
 };
 
 /// What a word that means alike counts beside the word itself.
-const ALIKE: f32 = 0.5;
+const ALIKE: f32 = 0.6;
 /// What a word counts that mostly says how to count.
-const WEAK: f32 = 0.25;
+const WEAK: f32 = 0.4;
 /// How much more a name counts all of whose words are asked for. `customer` is more about customers than
 /// `customer_address_type` is.
 const WHOLE_NAME: f32 = 1.0;
 /// What a copy is worth beside its original, unless the question asks for the copy.
 const COPY: f32 = 0.4;
 /// What a table that stands beside another (`customer_note`) is worth, unless what it has beyond that is asked for.
-const BESIDE: f32 = 0.5;
+const BESIDE: f32 = 0.6;
 /// What a table lends of its worth to those it refers to and to those that hold its lines, once it is taken.
 const LENT: f32 = 0.5;
 /// The best match of words is taken for certain only if it covers this share of the question; else vectors count more.
@@ -30,11 +30,12 @@ const SURE: f32 = 0.4;
 /// What vectors count beside words.
 const VECTORS: f32 = 0.6;
 /// What a word still counts for further tables once a table was taken that has it as well as any.
-const COVERED: f32 = 0.6;
+const COVERED: f32 = 0.5;
 /// Tables taken by their own worth.
 const TAKEN: usize = 20;
 /// Tables that may be taken; the rest is not worth a look.
 const CONSIDERED: usize = 200;
+
 /// A table of the catalogue in hand.
 struct Candidate {
     /// Its number in the index.

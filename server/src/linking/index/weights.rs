@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 /// What a match in a place is worth beside the others.
 const IN_TABLE: f32 = 1.0;
 const IN_COLUMNS: f32 = 0.35;
-const IN_VALUES: f32 = 0.35;
+const IN_VALUES: f32 = 0.6;
 
 /// Where in a table's description a word stands. Each place is saturated by itself: a table that has a word in ten
 /// columns is not ten times as much about it, and a rare word in one column does not outweigh a table's name.
