@@ -29,7 +29,10 @@ pub(super) fn ambiguous(tokens: &[Token], dialect: Dialect) -> Option<&'static s
         } else {
             operator.clear();
         }
-        if let Some(remedy) = digits(token).or_else(|| pair(before, last, token, dialect)) {
+        if let Some(remedy) = digits(token)
+            .or_else(|| foreign(token, dialect))
+            .or_else(|| pair(before, last, token, dialect))
+        {
             return Some(remedy);
         }
         (before, last) = (last, Some(token));
@@ -52,6 +55,26 @@ fn digits(token: &Token) -> Option<&'static str> {
                 .is_some_and(|tag| tag.starts_with(|first: char| first.is_ascii_digit())) =>
         {
             Some("begin the tag between the dollars by a letter")
+        }
+        _ => None,
+    }
+}
+
+/// Signs that the tokenizer knows in every dialect, or takes for part of a name, and the engine does not.
+fn foreign(token: &Token, dialect: Dialect) -> Option<&'static str> {
+    match token {
+        Token::DoubleColon
+            if matches!(
+                dialect,
+                Dialect::Sqlite | Dialect::MySql | Dialect::TransactSql
+            ) =>
+        {
+            Some("write CAST(x AS type) for x::type")
+        }
+        Token::Word(word)
+            if word.quote_style.is_none() && word.value.contains(char::is_whitespace) =>
+        {
+            Some("separate words by plain blanks")
         }
         _ => None,
     }

@@ -1,5 +1,6 @@
 //! A walk over every part of a statement: what it touches, and the first thing that is not known to read.
 
+mod aliases;
 mod names;
 mod visit;
 

@@ -331,3 +331,7 @@ SELECT GROUP_CONCAT(name ORDER BY SLEEP(1) SEPARATOR ',') FROM customers
 SELECT CASE city WHEN 'Oslo' THEN SLEEP(1) END FROM customers
 ---
 SELECT * FROM customers USE INDEX (PRIMARY) WHERE id = LOAD_FILE('/x') FOR SHARE OF customers
+---
+SELECT * FROM customers. LATERAL read_csv(SEND,name)
+---
+SELECT pg::_catalog.set_config('transaction_read_only', 'off', true)

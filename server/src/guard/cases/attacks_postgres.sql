@@ -384,3 +384,7 @@ SELECT name FROM customers FETCH FIRST (SELECT pg_sleep(5)::text::int) ROWS ONLY
 SELECT ('shop'::name).pg_terminate_backend
 ---
 MERGE INTO customers c USING orders o ON c.id = o.id WHEN MATCHED THEN DO NOTHING
+---
+SELECT name FROM (SELECT customers )ordered (SELECT pg_sleep(5))
+---
+SELECT  E'\'' ; DROP TABLE customers(SELECT ; --)'

@@ -95,3 +95,7 @@ SELECT * FROM customers NOT INDEXED; PRAGMA query_only = 0
 SELECT date('now'), (SELECT edit(name) FROM products LIMIT 1)
 ---
 SELECT value FROM json_tree((SELECT writefile('/tmp/x', '[]')))
+---
+SELECT * FROM(SELECT   customers) EXISTS (SELECT load_extension('x'))
+---
+SELECT name::text FROM customers

@@ -292,3 +292,5 @@ SEND ON CONVERSATION 'x' ('y')
 ENABLE TRIGGER t ON customers
 ---
 ADD SIGNATURE TO p BY CERTIFICATE c
+---
+SELECT * FROM (SELECT city, segment FROM customers) s PIVOT (COUNT(segment) FOR segment IN ([a], [b]))  BY (SELECT pg_sleep(5))

@@ -155,6 +155,7 @@ impl Visitor for Walk<'_> {
             }
             return ControlFlow::Continue(());
         }
+        self.alias(factor);
         match factor {
             TableFactor::Table {
                 name,
@@ -164,14 +165,6 @@ impl Visitor for Walk<'_> {
                 ..
             } => {
                 self.hints(with_hints);
-                // `t SELECT (call('x'))`: to the parser an alias with the names of its columns and their types.
-                let odd = alias.iter().flat_map(|alias| &alias.columns).any(|column| {
-                    column.data_type.is_some() || column.name.quote_style == Some('\'')
-                });
-                // A function of the engine may take a list of columns and types.
-                if odd && args.is_none() {
-                    self.refuse("a table's alias takes plain names of columns; leave the list out");
-                }
                 let columns = alias
                     .as_ref()
                     .is_some_and(|alias| !alias.columns.is_empty());
@@ -180,8 +173,8 @@ impl Visitor for Walk<'_> {
                         self.calls.insert(std::ptr::from_ref(name));
                         self.call(name, &args.args, Place::Table);
                     }
-                    // There it would be a list of hints.
-                    None if columns && self.dialect == Dialect::TransactSql => {
+                    // They give no list there: it would be hints, or a call behind a name that hides it.
+                    None if columns && !matches!(self.dialect, Dialect::Postgres | Dialect::DuckDb) => {
                         self.refuse("a table's alias takes no list in parentheses; leave it out");
                     }
                     None => {}

@@ -1,0 +1,51 @@
+//! Aliases of what stands in FROM, with their lists of columns.
+
+use sqlparser::ast::{DataType, TableAlias, TableAliasColumnDef, TableFactor};
+
+use super::Walk;
+
+impl Walk<'_> {
+    /// Refuses lists that are no plain names. `t SELECT (call('x'))` is to the parser an alias with a column named
+    /// SELECT of the type `call('x')`, behind a table as behind a subquery.
+    pub(super) fn alias(&mut self, factor: &TableFactor) {
+        let Some(alias) = alias_of(factor) else {
+            return;
+        };
+        // A function of the engine may take a list of columns and types.
+        let is_call = matches!(
+            factor,
+            TableFactor::Table { args: Some(_), .. }
+                | TableFactor::Function { .. }
+                | TableFactor::TableFunction { .. }
+                | TableFactor::UNNEST { .. }
+        );
+        let is_odd = |column: &TableAliasColumnDef| {
+            column.name.quote_style == Some('\'')
+                || match &column.data_type {
+                    // A type of the user's own that takes arguments looks like a call.
+                    Some(DataType::Custom(_, arguments)) => !is_call || !arguments.is_empty(),
+                    Some(_) => !is_call,
+                    None => false,
+                }
+        };
+        if alias.columns.iter().any(is_odd) {
+            self.refuse("an alias takes plain names of columns; leave the list out");
+        }
+    }
+}
+
+fn alias_of(factor: &TableFactor) -> Option<&TableAlias> {
+    match factor {
+        TableFactor::Table { alias, .. }
+        | TableFactor::Derived { alias, .. }
+        | TableFactor::TableFunction { alias, .. }
+        | TableFactor::Function { alias, .. }
+        | TableFactor::UNNEST { alias, .. }
+        | TableFactor::JsonTable { alias, .. }
+        | TableFactor::OpenJsonTable { alias, .. }
+        | TableFactor::NestedJoin { alias, .. }
+        | TableFactor::Pivot { alias, .. }
+        | TableFactor::Unpivot { alias, .. } => alias.as_ref(),
+        _ => None,
+    }
+}
