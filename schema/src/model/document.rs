@@ -20,7 +20,7 @@ impl Cell {
             Self::Decimal(text) => {
                 exact_number(text).unwrap_or_else(|| Value::String(text.clone()))
             }
-            Self::Json(value) => value.clone(),
+            Self::Json(value) => (**value).clone(),
             _ => self.to_text().map_or(Value::Null, Value::String),
         }
     }

@@ -56,6 +56,9 @@ impl Filling {
         if !self.has_room(weight) {
             return Added::Over;
         }
+        if self.rows.is_empty() && self.count > 0 {
+            self.rows.reserve(ROWS_PER_BATCH);
+        }
         self.count += 1;
         self.bytes = self.bytes.saturating_add(weight);
         self.weight = self.weight.saturating_add(weight);

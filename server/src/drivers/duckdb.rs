@@ -28,6 +28,7 @@ mod cells;
 mod change;
 mod file;
 mod introspect;
+mod memory;
 mod nested;
 mod rows;
 mod said;
@@ -38,7 +39,7 @@ mod types;
 mod values;
 mod watch;
 
-use file::{File, Loan};
+use file::{File, Lent, Loan};
 use watch::Watch;
 
 /// For acts that come without limits of their own.
@@ -92,7 +93,7 @@ impl DuckDb {
     async fn with_connection<T: Send + 'static>(
         &self,
         limit: Duration,
-        act: impl FnOnce(&duckdb::Connection, &Source) -> Result<T> + Send + 'static,
+        act: impl FnOnce(&Lent<'_>, &Source) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let loan = Loan::borrow(&self.source, limit).await?;
         let watch = Watch::start(limit);
@@ -103,8 +104,8 @@ impl DuckDb {
             let mut loan = loan;
             let _ending = ending;
             let connection = loan.open()?;
-            clock.attach(connection);
-            act(connection, &source).map_err(|error| clock.explain(error))
+            clock.attach(&connection);
+            act(&connection, &source).map_err(|error| clock.explain(error))
         });
         let joined = wait(&watch, running).await?;
         joined.map_err(|_| self.source.stopped())?
@@ -162,6 +163,9 @@ impl Driver for DuckDb {
     }
 
     async fn dry_run(&self, sql: &str) -> Result<String> {
+        if let Some(plan) = rows::known_plan(&self.source, sql) {
+            return Ok(plan);
+        }
         let sql = sql.to_owned();
         self.with_connection(SMALL_ACT, move |connection, source| {
             rows::plan(connection, source, &sql)

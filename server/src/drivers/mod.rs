@@ -24,6 +24,7 @@ pub mod duckdb;
 #[cfg(feature = "duckdb")]
 mod duckdb_library;
 pub mod files;
+mod iso;
 pub mod mssql;
 pub mod mysql;
 mod place;

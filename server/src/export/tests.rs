@@ -58,7 +58,7 @@ fn rows() -> Vec<Vec<Cell>> {
             Cell::Time(time()),
             Cell::Timestamp(day().and_time(time())),
             Cell::TimestampTz(zoned),
-            Cell::Json(json!({"a": [1, null, "x"]})),
+            Cell::Json(json!({"a": [1, null, "x"]}).into()),
         ],
         vec![
             Cell::Bool(false),
@@ -73,7 +73,7 @@ fn rows() -> Vec<Vec<Cell>> {
             Cell::Time(NaiveTime::MIN),
             Cell::Timestamp(day().and_time(NaiveTime::MIN)),
             Cell::TimestampTz(DateTime::UNIX_EPOCH.fixed_offset()),
-            Cell::Json(json!("text")),
+            Cell::Json(json!("text").into()),
         ],
         vec![Cell::Null; COLUMNS.len()],
     ]

@@ -9,7 +9,7 @@ use super::{
     nested,
     types::{Shape, Type},
 };
-use crate::drivers::MAX_JSON_BYTES;
+use crate::drivers::{MAX_JSON_BYTES, iso};
 
 /// How NULL is written; a text of these two signs has its backslash doubled.
 const NULL: &[u8] = b"\\N";
@@ -27,20 +27,27 @@ pub(super) fn cell(kind: &Type, field: &[u8]) -> Cell {
         Shape::Array(_) | Shape::Tuple(_) | Shape::Map(..) => nested::read(kind, field)
             .map_or_else(
                 || Cell::Text(String::from_utf8_lossy(field).into_owned()),
-                Cell::Json,
+                |document| Cell::Json(document.into()),
             ),
         Shape::State => Cell::Bytes(unescape(field).into_owned()),
         Shape::FixedText => text(without_fill(unescape(field))),
-        _ => match String::from_utf8(unescape(field).into_owned()) {
-            Ok(words) => written(&kind.shape, words),
-            Err(error) => Cell::Bytes(error.into_bytes()),
+        _ => match unescape(field) {
+            Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
+                Ok(words) => written(&kind.shape, Cow::Borrowed(words)),
+                Err(_) => Cell::Bytes(bytes.to_vec()),
+            },
+            Cow::Owned(bytes) => match String::from_utf8(bytes) {
+                Ok(words) => written(&kind.shape, Cow::Owned(words)),
+                Err(error) => Cell::Bytes(error.into_bytes()),
+            },
         },
     }
 }
 
-fn written(shape: &Shape, words: String) -> Cell {
+/// Copies the words only where they are the cell.
+fn written(shape: &Shape, words: Cow<'_, str>) -> Cell {
     let read = match shape {
-        Shape::Bool => match words.as_str() {
+        Shape::Bool => match &*words {
             "true" | "1" => Some(Cell::Bool(true)),
             "false" | "0" => Some(Cell::Bool(false)),
             _ => None,
@@ -49,15 +56,15 @@ fn written(shape: &Shape, words: String) -> Cell {
             .parse()
             .ok()
             .map(Cell::Int)
-            .or_else(|| is_whole(&words).then(|| Cell::Decimal(words.clone()))),
-        Shape::WideInt => is_whole(&words).then(|| Cell::Decimal(words.clone())),
+            .or_else(|| is_whole(&words).then(|| Cell::Decimal(words.to_string()))),
+        Shape::WideInt => is_whole(&words).then(|| Cell::Decimal(words.to_string())),
         Shape::Float => words.parse().ok().map(Cell::Float),
         Shape::Decimal { scale } => decimal(&words, *scale).map(Cell::Decimal),
-        Shape::Date => NaiveDate::parse_from_str(&words, "%Y-%m-%d")
-            .ok()
+        Shape::Date => iso::date(&words)
+            .or_else(|| NaiveDate::parse_from_str(&words, "%Y-%m-%d").ok())
             .map(Cell::Date),
-        Shape::Time => NaiveTime::parse_from_str(&words, "%H:%M:%S%.f")
-            .ok()
+        Shape::Time => iso::time(&words)
+            .or_else(|| NaiveTime::parse_from_str(&words, "%H:%M:%S%.f").ok())
             .map(Cell::Time),
         Shape::Timestamp { utc } => timestamp(&words, *utc),
         Shape::Json if words.len() <= MAX_JSON_BYTES => {
@@ -65,11 +72,12 @@ fn written(shape: &Shape, words: String) -> Cell {
         }
         _ => None,
     };
-    read.unwrap_or(Cell::Text(words))
+    read.unwrap_or_else(|| Cell::Text(words.into_owned()))
 }
 
 fn timestamp(words: &str, utc: bool) -> Option<Cell> {
-    let at = NaiveDateTime::parse_from_str(words, "%Y-%m-%d %H:%M:%S%.f").ok()?;
+    let at = iso::timestamp(words)
+        .or_else(|| NaiveDateTime::parse_from_str(words, "%Y-%m-%d %H:%M:%S%.f").ok())?;
     Some(if utc {
         Cell::TimestampTz(at.and_utc().fixed_offset())
     } else {
@@ -88,7 +96,12 @@ pub(super) fn decimal(words: &str, scale: usize) -> Option<String> {
     Some(if filled == 0 {
         whole.to_owned()
     } else {
-        format!("{whole}.{part:0<filled$}")
+        let mut text = String::with_capacity(whole.len() + 1 + filled);
+        text.push_str(whole);
+        text.push('.');
+        text.push_str(part);
+        text.extend(std::iter::repeat_n('0', filled - part.len()));
+        text
     })
 }
 
@@ -254,7 +267,10 @@ mod tests {
     #[test]
     fn documents_are_read_unless_they_are_long() {
         let field = r#"{"a":[1,"it\'s"]}"#;
-        assert_eq!(read("JSON", field), Cell::Json(json!({"a": [1, "it's"]})));
+        assert_eq!(
+            read("JSON", field),
+            Cell::Json(json!({"a": [1, "it's"]}).into())
+        );
         let long = format!("[{}1]", "1,".repeat(MAX_JSON_BYTES / 2));
         assert_eq!(read("JSON", &long), Cell::Text(long.clone()));
         assert_eq!(read("Array(UInt8)", &long), Cell::Text(long.clone()));

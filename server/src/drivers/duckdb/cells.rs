@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use duckdb::arrow::{
     array::{Array, AsArray, OffsetSizeTrait},
+    buffer::NullBuffer,
     datatypes::{
         ArrowPrimitiveType, DataType, Date32Type, Decimal32Type, Decimal64Type, Decimal128Type,
         Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Time64MicrosecondType,
@@ -23,14 +24,17 @@ use super::{
 use crate::drivers::MAX_JSON_BYTES;
 
 pub(super) type Read<'a> = Box<dyn Fn(usize) -> Cell + 'a>;
-/// Bytes of a value beyond the cell itself.
-pub(super) type Weigh<'a> = Box<dyn Fn(usize) -> usize + 'a>;
+/// Bytes of the values of several rows beyond the cells themselves.
+pub(super) type Weigh<'a> = Box<dyn Fn(Range<usize>) -> usize + 'a>;
 /// How to read the values of an array, and how to weigh them where they are not all alike.
 pub(super) type Reader<'a> = (Read<'a>, Option<Weigh<'a>>);
 
+/// Most characters of a decimal: as many digits as the scale has, one before them, a sign and a point.
+const LONGEST_DECIMAL: usize = i8::MAX as usize + 3;
+
 /// One column of a chunk of rows.
 pub(super) struct Column<'a> {
-    array: &'a dyn Array,
+    nulls: Option<&'a NullBuffer>,
     read: Read<'a>,
     weigh: Option<Weigh<'a>>,
 }
@@ -42,12 +46,16 @@ impl<'a> Column<'a> {
             let read: Read<'a> = Box::new(move |row| as_arrow_writes(array, row));
             (read, None)
         });
-        Self { array, read, weigh }
+        Self {
+            nulls: array.nulls(),
+            read,
+            weigh,
+        }
     }
 
     /// The cell of a row.
     pub(super) fn cell(&self, row: usize) -> Cell {
-        if self.array.is_null(row) {
+        if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
             Cell::Null
         } else {
             (self.read)(row)
@@ -56,16 +64,12 @@ impl<'a> Column<'a> {
 
     /// What the cell of a row weighs at least, told without making it.
     pub(super) fn weight(&self, row: usize) -> usize {
-        size_of::<Cell>() + self.weigh.as_ref().map_or(0, |weigh| weigh(row))
+        self.weight_of(row..row + 1)
     }
 
     /// What the cells of several rows weigh.
     pub(super) fn weight_of(&self, rows: Range<usize>) -> usize {
-        if self.weigh.is_some() {
-            rows.map(|row| self.weight(row)).sum()
-        } else {
-            rows.len() * size_of::<Cell>()
-        }
+        rows.len() * size_of::<Cell>() + self.weigh.as_ref().map_or(0, |weigh| weigh(rows))
     }
 }
 
@@ -147,6 +151,7 @@ pub(super) fn weighed<'a>(
     read: impl Fn(usize) -> Cell + 'a,
     weigh: impl Fn(usize) -> usize + 'a,
 ) -> Reader<'a> {
+    let weigh = move |rows: Range<usize>| rows.map(&weigh).sum::<usize>();
     (Box::new(read), Some(Box::new(weigh)))
 }
 
@@ -205,18 +210,19 @@ fn labels(array: &dyn Array) -> Option<Read<'_>> {
 
 fn texts<'a, O: OffsetSizeTrait>(array: &'a dyn Array, kind: &'a Type) -> Option<Reader<'a>> {
     let array = array.as_string_opt::<O>()?;
-    Some(weighed(
-        move |row| text(kind, array.value(row)),
-        move |row| array.value_length(row).as_usize(),
-    ))
+    let read: Read<'a> = Box::new(move |row| text(kind, array.value(row)));
+    Some((read, Some(lengths(array.value_offsets()))))
 }
 
 fn bytes<O: OffsetSizeTrait>(array: &dyn Array) -> Option<Reader<'_>> {
     let array = array.as_binary_opt::<O>()?;
-    Some(weighed(
-        move |row| Cell::Bytes(array.value(row).to_vec()),
-        move |row| array.value_length(row).as_usize(),
-    ))
+    let read: Read<'_> = Box::new(move |row| Cell::Bytes(array.value(row).to_vec()));
+    Some((read, Some(lengths(array.value_offsets()))))
+}
+
+/// Values that lie one behind the other weigh what lies between the first and the last.
+fn lengths<O: OffsetSizeTrait>(offsets: &[O]) -> Weigh<'_> {
+    Box::new(move |rows| offsets[rows.end].as_usize() - offsets[rows.start].as_usize())
 }
 
 /// A whole number that may be larger than most.
@@ -232,14 +238,28 @@ fn float4(value: f32) -> Cell {
 
 fn decimal(value: i128, scale: i8) -> String {
     let scale = usize::try_from(scale).unwrap_or_default();
-    let sign = if value < 0 { "-" } else { "" };
-    let digits = format!("{:0>width$}", value.unsigned_abs(), width = scale + 1);
-    let (whole, fraction) = digits.split_at(digits.len() - scale);
-    if fraction.is_empty() {
-        format!("{sign}{whole}")
-    } else {
-        format!("{sign}{whole}.{fraction}")
+    // Written from its end, one digit at least before the point.
+    let mut text = [b'0'; LONGEST_DECIMAL];
+    let (mut start, mut digits, mut rest) = (text.len(), 0, value.unsigned_abs());
+    while rest > 0 || digits <= scale {
+        if digits == scale && scale > 0 {
+            start -= 1;
+            text[start] = b'.';
+        }
+        // Few values are so wide that they have to be divided as such, which takes long.
+        let (tenth, digit) = match u64::try_from(rest) {
+            Ok(rest) => (u128::from(rest / 10), (rest % 10) as u8),
+            Err(_) => (rest / 10, (rest % 10) as u8),
+        };
+        start -= 1;
+        text[start] = b'0' + digit;
+        (rest, digits) = (tenth, digits + 1);
     }
+    if value < 0 {
+        start -= 1;
+        text[start] = b'-';
+    }
+    String::from_utf8_lossy(&text[start..]).into_owned()
 }
 
 fn text(kind: &Type, text: &str) -> Cell {
@@ -315,6 +335,15 @@ mod tests {
         assert_eq!(decimal(-5, 2), "-0.05");
         assert_eq!(decimal(1_230, 2), "12.30");
         assert_eq!(decimal(-7, 0), "-7");
+        assert_eq!(decimal(0, 0), "0");
+        assert_eq!(decimal(0, 2), "0.00");
+        assert_eq!(decimal(i128::MIN, 0), i128::MIN.to_string());
+        assert_eq!(
+            decimal(i128::MAX, 38),
+            "1.70141183460469231731687303715884105727"
+        );
+        let deep = format!("-0.{}1", "0".repeat(126));
+        assert_eq!(decimal(-1, i8::MAX), deep);
     }
 
     #[test]
@@ -323,6 +352,8 @@ mod tests {
         let texts: ArrayRef = Arc::new(StringArray::from(vec!["abc", ""]));
         let column = Column::new(texts.as_ref(), &kind);
         assert_eq!(column.weight(0), size_of::<Cell>() + 3);
+        assert_eq!(column.weight(1), size_of::<Cell>());
+        assert_eq!(column.weight_of(0..2), 2 * size_of::<Cell>() + 3);
         let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
         let column = Column::new(numbers.as_ref(), &kind);
         assert_eq!(column.weight_of(0..3), 3 * size_of::<Cell>());

@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Deref,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
@@ -20,6 +21,7 @@ use tokio::{
 
 use super::{
     Source,
+    memory::{Memory, Names},
     session::{self, Mode},
 };
 use crate::drivers::slots::{Slot, Slots, soon};
@@ -48,6 +50,8 @@ struct Open {
     idle: Vec<Connection>,
     /// Which opening of the file this is.
     opening: u64,
+    /// What was said about queries since.
+    memory: Memory,
     /// When a connection was last given back.
     used: Option<Instant>,
 }
@@ -58,6 +62,13 @@ pub(super) struct Loan {
     connection: Option<(Connection, u64)>,
     _gate: OwnedRwLockReadGuard<()>,
     _slot: Slot,
+}
+
+/// The connection of a loan, with what is remembered of the opening of the file that it belongs to.
+pub(super) struct Lent<'a> {
+    connection: &'a Connection,
+    opening: u64,
+    file: &'a File,
 }
 
 impl File {
@@ -99,6 +110,11 @@ impl File {
         if let Ok(mut open) = self.open.try_lock() {
             open.close();
         }
+    }
+
+    /// The plan of a query, if it is remembered. Does not block.
+    pub(super) fn known_plan(&self, sql: &str) -> Option<String> {
+        self.open.try_lock().ok()?.memory.plan(sql)
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -148,6 +164,7 @@ impl Open {
     fn close(&mut self) {
         self.idle.clear();
         self.root = None;
+        self.memory.clear();
         // What is still on loan belongs to the opening before this.
         self.opening += 1;
     }
@@ -186,12 +203,51 @@ impl Loan {
     }
 
     /// The connection, opened when it is first asked for. Blocks.
-    pub(super) fn open(&mut self) -> Result<&Connection> {
+    pub(super) fn open(&mut self) -> Result<Lent<'_>> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.source.file.connect(&self.source)?,
         };
-        Ok(&self.connection.insert(connection).0)
+        let (connection, opening) = self.connection.insert(connection);
+        Ok(Lent {
+            connection,
+            opening: *opening,
+            file: &self.source.file,
+        })
+    }
+}
+
+impl Lent<'_> {
+    /// The columns of a query, if they are remembered.
+    pub(super) fn known_columns(&self, sql: &str) -> Option<Names> {
+        self.remembered()?.memory.columns(sql)
+    }
+
+    /// Remembers the columns that DuckDB told.
+    pub(super) fn keep_columns(&self, sql: &str, columns: &[(String, String)]) {
+        if let Some(mut open) = self.remembered() {
+            open.memory.keep_columns(sql, columns);
+        }
+    }
+
+    /// Remembers the plan that DuckDB told.
+    pub(super) fn keep_plan(&self, sql: &str, plan: &str) {
+        if let Some(mut open) = self.remembered() {
+            open.memory.keep_plan(sql, plan);
+        }
+    }
+
+    /// What is open, unless the file was opened anew since.
+    fn remembered(&self) -> Option<MutexGuard<'_, Open>> {
+        Some(self.file.open()).filter(|open| open.opening == self.opening)
+    }
+}
+
+impl Deref for Lent<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection
     }
 }
 

@@ -51,7 +51,7 @@ fn items_of<'a>(
     weighed(
         move |row| {
             let items = stretch(row).map(|at| json(items.cell(at)));
-            Cell::Json(Value::Array(items.collect()))
+            Cell::Json(Value::Array(items.collect()).into())
         },
         move |row| scales.weight_of(stretch(row)),
     )
@@ -72,7 +72,7 @@ fn fields<'a>(array: &'a dyn Array, kind: &'a Type) -> Option<Reader<'a>> {
         move |row| {
             let fields = fields.iter();
             let values = fields.map(|(name, column)| ((*name).to_owned(), json(column.cell(row))));
-            Cell::Json(Value::Object(values.collect()))
+            Cell::Json(Value::Object(values.collect()).into())
         },
         move |row| {
             let fields = scales.iter();
@@ -98,7 +98,7 @@ fn map<'a>(array: &'a dyn Array, kind: &'a Type) -> Option<Reader<'a>> {
                 let key = keys.cell(at).to_text().unwrap_or_default();
                 object.insert(key, json(values.cell(at)));
             }
-            Cell::Json(Value::Object(object))
+            Cell::Json(Value::Object(object).into())
         },
         move |row| key_scales.weight_of(stretch(row)) + value_scales.weight_of(stretch(row)),
     ))
@@ -127,7 +127,7 @@ fn union<'a>(array: &'a dyn Array, kind: &'a Type) -> Option<Reader<'a>> {
             if cell == Cell::Null {
                 Cell::Null
             } else {
-                Cell::Json(json(cell))
+                Cell::Json(json(cell).into())
             }
         },
         move |row| {
@@ -153,7 +153,7 @@ fn json(cell: Cell) -> Value {
         Cell::Float(value) => {
             Number::from_f64(value).map_or_else(|| value.to_string().into(), Value::Number)
         }
-        Cell::Json(value) => value,
+        Cell::Json(value) => *value,
         other => other.to_text().unwrap_or_default().into(),
     }
 }

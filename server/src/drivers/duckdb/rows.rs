@@ -1,7 +1,10 @@
 //! One run: the query described for its columns, then run for its rows, a chunk at a time.
 //!
 //! `DESCRIBE` takes a query and nothing else, so that DuckDB itself confirms that a text is one before it is run.
-//! It also names the types, of which Arrow tells less than DuckDB knows.
+//! It also names the types, of which Arrow tells less than DuckDB knows. What it said is remembered while the file is
+//! open, so that a query that was checked is not described again for its run.
+
+use std::ops::Range;
 
 use duckdb::{Connection, arrow::array::Array as _};
 use tidegate_schema::{
@@ -12,7 +15,8 @@ use tidegate_schema::{
 use super::{
     Source,
     cells::{self, Column},
-    file::Loan,
+    file::{Lent, Loan},
+    memory::Names,
     statement::{self, Reading},
     types::Type,
     watch::Watch,
@@ -41,21 +45,28 @@ pub(super) async fn stream(
             let mut loan = loan;
             let _ending = ending;
             let connection = loan.open()?;
-            clock.attach(connection);
-            rows(connection, &file, &clock, &sql, reader).map_err(|error| clock.explain(error))
+            clock.attach(&connection);
+            rows(&connection, &file, &clock, &sql, reader).map_err(|error| clock.explain(error))
         },
     )
     .await
 }
 
+/// The plan of a query that was planned before, if it is remembered. Does not block.
+pub(super) fn known_plan(source: &Source, sql: &str) -> Option<String> {
+    source.file.known_plan(statement::one(sql).ok()?)
+}
+
 /// The plan of a query; empty for what is no query (`SHOW`, `EXPLAIN`).
-pub(super) fn plan(connection: &Connection, source: &Source, sql: &str) -> Result<String> {
+pub(super) fn plan(connection: &Lent<'_>, source: &Source, sql: &str) -> Result<String> {
     let failed = |error: duckdb::Error| source.error(&error);
     let sql = statement::one(sql)?;
     match statement::reading(sql)? {
         Reading::Query => {
-            describe(connection, sql).map_err(failed)?;
-            explain(connection, sql).map_err(failed)
+            columns_of(connection, sql).map_err(failed)?;
+            let plan = explain(connection, sql).map_err(failed)?;
+            connection.keep_plan(sql, &plan);
+            Ok(plan)
         }
         Reading::Explain(query) => {
             describe(connection, query).map_err(failed)?;
@@ -78,15 +89,25 @@ fn explain(connection: &Connection, sql: &str) -> duckdb::Result<String> {
     Ok(parts.join("\n"))
 }
 
+/// As [`describe`], from memory if it was asked before.
+fn columns_of(connection: &Lent<'_>, sql: &str) -> duckdb::Result<Names> {
+    if let Some(columns) = connection.known_columns(sql) {
+        return Ok(columns);
+    }
+    let columns = describe(connection, sql)?;
+    connection.keep_columns(sql, &columns);
+    Ok(columns)
+}
+
 /// Names and types of a query's columns; an error for everything that is no query, without running it.
-fn describe(connection: &Connection, sql: &str) -> duckdb::Result<Vec<(String, String)>> {
+fn describe(connection: &Connection, sql: &str) -> duckdb::Result<Names> {
     described(connection, sql).map_err(|error| {
         // Without the word before it, what is wrong is found where it stands.
         connection.prepare(sql).err().unwrap_or(error)
     })
 }
 
-fn described(connection: &Connection, sql: &str) -> duckdb::Result<Vec<(String, String)>> {
+fn described(connection: &Connection, sql: &str) -> duckdb::Result<Names> {
     let mut statement = connection.prepare(&format!("DESCRIBE {sql}"))?;
     let mut rows = statement.query([])?;
     let mut columns = Vec::new();
@@ -129,11 +150,11 @@ struct Query {
 }
 
 impl Query {
-    fn read(connection: &Connection, sql: &str) -> Result<duckdb::Result<Self>> {
+    fn read(connection: &Lent<'_>, sql: &str) -> Result<duckdb::Result<Self>> {
         let sql = statement::one(sql)?;
         let proof = match statement::reading(sql)? {
             Reading::Query => {
-                return Ok(describe(connection, sql).map(|columns| Self::described(sql, columns)));
+                return Ok(columns_of(connection, sql).map(|columns| Self::described(sql, columns)));
             }
             Reading::Explain(query) => describe(connection, query).map(drop),
             Reading::About => Ok(()),
@@ -145,7 +166,7 @@ impl Query {
         }))
     }
 
-    fn described(sql: &str, columns: Vec<(String, String)>) -> Self {
+    fn described(sql: &str, columns: Names) -> Self {
         let types: Vec<Type> = columns.iter().map(|(_, name)| Type::parse(name)).collect();
         let columns = columns.into_iter().zip(&types);
         let columns = columns.map(|((name, data_type), kind)| ResultColumn {
@@ -167,7 +188,7 @@ impl Query {
 
 /// Runs the query on its blocking thread.
 fn rows(
-    connection: &Connection,
+    connection: &Lent<'_>,
     source: &Source,
     watch: &Watch,
     sql: &str,
@@ -211,12 +232,16 @@ fn rows(
 
 /// Hands on the rows of a chunk. Whether there is room for more.
 fn rows_of(columns: &[Column<'_>], rows: usize, reader: &mut Reader<Watch>) -> Result<bool> {
+    let weight = |rows: Range<usize>| {
+        columns.iter().fold(0_usize, |sum, column| {
+            sum.saturating_add(column.weight_of(rows.clone()))
+        })
+    };
+    // Where there is room for all of them, each is weighed only once it is copied.
+    let fits = reader.has_room(weight(0..rows));
     for row in 0..rows {
         // Weighed before it is copied: a row of many large values may be larger than our memory.
-        let weight = columns.iter().fold(0_usize, |sum, column| {
-            sum.saturating_add(column.weight(row))
-        });
-        if !reader.has_room(weight) {
+        if !fits && !reader.has_room(weight(row..row + 1)) {
             reader.cut()?;
             return Ok(false);
         }

@@ -340,7 +340,7 @@ mod tests {
         let document = ColumnData::String(Some("{\"a\": [1]}".into()));
         assert_eq!(
             reader.cell(document),
-            Cell::Json(serde_json::json!({"a": [1]}))
+            Cell::Json(serde_json::json!({"a": [1]}).into())
         );
         assert_eq!(
             reader.cell(ColumnData::String(Some("{".into()))),

@@ -11,7 +11,7 @@ use mysql_async::{
 use tidegate_schema::model::{Cell, CellKind, ResultColumn};
 
 use super::geometry;
-use crate::drivers::MAX_JSON_BYTES;
+use crate::drivers::{MAX_JSON_BYTES, iso};
 
 /// The character set of what is no text.
 const BINARY: u16 = 63;
@@ -277,15 +277,15 @@ fn written(shape: Shape, bytes: Vec<u8>) -> Cell {
             .ok(),
         Shape::Float => text.parse::<f64>().map(Cell::Float).ok(),
         Shape::Decimal => return Cell::Decimal(text),
-        Shape::Date => NaiveDate::parse_from_str(&text, "%Y-%m-%d")
-            .map(Cell::Date)
-            .ok(),
-        Shape::Timestamp(_) => NaiveDateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S%.f")
-            .map(Cell::Timestamp)
-            .ok(),
-        Shape::Time(_) => NaiveTime::parse_from_str(&text, "%H:%M:%S%.f")
-            .map(Cell::Time)
-            .ok(),
+        Shape::Date => iso::date(&text)
+            .or_else(|| NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok())
+            .map(Cell::Date),
+        Shape::Timestamp(_) => iso::timestamp(&text)
+            .or_else(|| NaiveDateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S%.f").ok())
+            .map(Cell::Timestamp),
+        Shape::Time(_) => iso::time(&text)
+            .or_else(|| NaiveTime::parse_from_str(&text, "%H:%M:%S%.f").ok())
+            .map(Cell::Time),
         Shape::Json if text.len() <= MAX_JSON_BYTES => {
             serde_json::from_str(&text).map(Cell::Json).ok()
         }

@@ -155,6 +155,15 @@ impl Answer<'_> {
         }
     }
 
+    /// The next row, nothing if it is late. Most have come already, and need no timer.
+    async fn next_by(&mut self, deadline: Instant) -> Option<mysql_async::Result<Option<Row>>> {
+        let mut next = pin!(self.next());
+        match poll!(next.as_mut()) {
+            Poll::Ready(next) => Some(next),
+            Poll::Pending => timeout_at(deadline, next).await.ok(),
+        }
+    }
+
     pub(super) fn affected_rows(&self) -> u64 {
         match self {
             Self::Binary(result) => result.affected_rows(),
@@ -278,7 +287,7 @@ fn run(
             let shapes: Vec<cells::Shape> = columns.iter().map(cells::shape).collect();
             let mut filling = Filling::new(limits);
             let end = loop {
-                let Ok(next) = timeout_at(deadline, answer.next()).await else {
+                let Some(next) = answer.next_by(deadline).await else {
                     break End::Failed(Failed::late("the query", limits.time));
                 };
                 let added = match next {

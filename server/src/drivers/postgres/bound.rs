@@ -12,6 +12,12 @@ use tokio_postgres::types::{Kind, Type};
 
 /// What a query may send beyond twice its limit, which is what bytes take in hexadecimal digits.
 const SLACK_BYTES: usize = 1_024;
+/// No server sends a larger row: it has no memory for one.
+const MESSAGE_BYTES: usize = 1 << 30;
+/// The longest number: 131,072 digits before the point and 16,383 behind it.
+const NUMBER_BYTES: usize = 131_072 + 16_383 + 2;
+/// What a length in a type's modifier is more than it says.
+const MODIFIER: i32 = 4;
 
 /// A single statement's first word, and its text without semicolons.
 pub(super) struct Statement {
@@ -59,13 +65,21 @@ impl Statement {
         matches!(self.word.as_str(), "insert" | "update" | "delete" | "merge")
     }
 
-    /// The query wrapped, with one more column that says whether the row fits; `None` if all columns are narrow.
-    pub(super) fn bounded(&self, types: &[&Type], bytes: usize) -> Option<String> {
-        let wide: Vec<bool> = types.iter().map(|kind| !is_narrow(kind)).collect();
-        if !self.is_query() || !wide.contains(&true) {
+    /// The query wrapped, with one more column that says whether the row fits; `None` if every row does by the types
+    /// of its columns, which come with their modifiers.
+    pub(super) fn bounded(&self, types: &[(&Type, i32)], bytes: usize) -> Option<String> {
+        let limit = bytes.saturating_mul(2).saturating_add(SLACK_BYTES);
+        let wide = types.iter().map(|(kind, _)| !is_narrow(kind));
+        let wide: Vec<bool> = wide.collect();
+        let most: Option<usize> = types
+            .iter()
+            .zip(&wide)
+            .filter(|(_, wide)| **wide)
+            .map(|((kind, modifier), _)| most_bytes(kind, *modifier))
+            .sum();
+        if !self.is_query() || limit >= MESSAGE_BYTES || most.is_some_and(|most| most <= limit) {
             return None;
         }
-        let limit = bytes.saturating_mul(2).saturating_add(SLACK_BYTES);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let (mut names, mut cells, mut texts) = (Vec::new(), String::new(), String::new());
         let mut sizes = Vec::new();
@@ -97,8 +111,22 @@ impl Statement {
     }
 }
 
+/// How many bytes a value of a wide type has at most, where its type says so. A letter has up to four.
+fn most_bytes(kind: &Type, modifier: i32) -> Option<usize> {
+    match *kind {
+        Type::NUMERIC => Some(NUMBER_BYTES),
+        Type::VARCHAR | Type::BPCHAR => {
+            let letters = modifier
+                .checked_sub(MODIFIER)
+                .filter(|length| *length > 0)?;
+            usize::try_from(letters).ok()?.checked_mul(4)
+        }
+        _ => None,
+    }
+}
+
 /// Types of at most a few dozen letters.
-fn is_narrow(kind: &Type) -> bool {
+pub(super) fn is_narrow(kind: &Type) -> bool {
     let base = match kind.kind() {
         Kind::Domain(base) => base,
         Kind::Enum(_) => return true,
@@ -248,14 +276,17 @@ mod tests {
 
     #[test]
     fn only_queries_with_wide_columns_are_wrapped() {
-        let wide: &[&Type] = &[&Type::INT4, &Type::TEXT];
-        fn wrapped(text: &str, types: &[&Type]) -> Option<String> {
+        let wide: &[(&Type, i32)] = &[(&Type::INT4, -1), (&Type::TEXT, -1)];
+        fn wrapped(text: &str, types: &[(&Type, i32)]) -> Option<String> {
             Statement::read(text).bounded(types, 1 << 20)
         }
         assert_eq!(wrapped("SHOW search_path", wide), None);
         assert_eq!(wrapped("EXPLAIN SELECT 1", wide), None);
         assert_eq!(
-            wrapped("SELECT 1, now()", &[&Type::INT4, &Type::TIMESTAMPTZ]),
+            wrapped(
+                "SELECT 1, now()",
+                &[(&Type::INT4, -1), (&Type::TIMESTAMPTZ, -1)]
+            ),
             None
         );
         let sql = wrapped("SELECT 1, 'a'; -- b", wide).expect("wrapped");
@@ -264,5 +295,25 @@ mod tests {
             "{sql}"
         );
         assert!(sql.contains("(SELECT 1, 'a'  -- b\n) AS s"), "{sql}");
+    }
+
+    #[test]
+    fn columns_that_cannot_be_too_large_are_not_wrapped() {
+        let wrapped = |types: &[(&Type, i32)], bytes: usize| {
+            Statement::read("SELECT a, b FROM t")
+                .bounded(types, bytes)
+                .is_some()
+        };
+        let short: &[(&Type, i32)] = &[(&Type::VARCHAR, 204), (&Type::BPCHAR, 14)];
+        assert!(!wrapped(short, 1 << 20));
+        assert!(wrapped(&[(&Type::VARCHAR, 10_004)], 1_000));
+        // Without a length, or beside a column without one.
+        assert!(wrapped(&[(&Type::VARCHAR, -1)], 1 << 20));
+        assert!(wrapped(&[short[0], (&Type::TEXT, -1)], 1 << 20));
+        // A number is long at most as the type allows.
+        assert!(!wrapped(&[(&Type::NUMERIC, -1)], 1 << 20));
+        assert!(wrapped(&[(&Type::NUMERIC, -1)], 1_000));
+        // The server cannot send more than the limit.
+        assert!(!wrapped(&[(&Type::TEXT, -1)], usize::MAX));
     }
 }

@@ -53,14 +53,14 @@ pub(super) struct Pool {
 }
 
 struct Idle {
-    client: Client,
+    client: Arc<Client>,
     since: Instant,
 }
 
 /// One connection on loan. Dropped, it is closed; [`Loan::give_back`] returns it.
 pub(super) struct Loan {
     pool: Arc<Pool>,
-    client: Client,
+    client: Arc<Client>,
     _slot: Slot,
 }
 
@@ -112,7 +112,7 @@ impl Pool {
             }
         }
         Ok(Loan {
-            client: pool.open().await?,
+            client: Arc::new(pool.open().await?),
             pool: pool.clone(),
             _slot: slot,
         })
@@ -203,6 +203,11 @@ impl Idle {
 impl Loan {
     pub(super) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The same client for a query that begins later. The connection is closed once both are gone.
+    pub(super) fn share(&self) -> Arc<Client> {
+        self.client.clone()
     }
 
     /// Keeps the connection for the next run. Only for one that is known to be between transactions.

@@ -1,26 +1,25 @@
 //! One run: a read-only transaction, the statement prepared for its columns, its rows streamed, all rolled back.
 //!
 //! Columns come from preparing, so they are known when there are no rows, and preparing proves that the text is
-//! one statement. Rows then come in the server's own text form: exact for every type there is, extensions'
-//! included, where the binary form would need a decoder for each.
+//! one statement. Rows then come in the server's binary form where all columns are of common types, which is quicker
+//! on both sides; else in its own text form: exact for every type there is, extensions' included, where the binary
+//! form would need a decoder for each.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+mod binary;
+mod wire;
+
+use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream};
-use tidegate_schema::{
-    Error, Result,
-    model::{Cell, ResultColumn},
-};
-use tokio_postgres::{CancelToken, Column, SimpleQueryMessage, SimpleQueryStream, types::Type};
+use tidegate_schema::{Error, Result, model::ResultColumn};
+use tokio::time::Instant;
+use tokio_postgres::{CancelToken, SimpleQueryMessage};
 
+use self::wire::{Sent, Wire};
 use super::{
     bound::Statement,
     pool::{Loan, Pool},
-    text::{self, Reader},
+    text,
 };
 use crate::drivers::{
     Batch, Limits, RowStream,
@@ -92,15 +91,10 @@ pub(super) async fn stream(
     let begun = async {
         begin(&pool, &loan, limits.time).await?;
         let prepared = prepare(&pool, &loan, sql, limits.time).await?;
-        let types: Vec<&Type> = prepared.columns().iter().map(Column::type_).collect();
-        let bounded = Statement::read(sql).bounded(&types, limits.bytes);
-        let rows = loan
-            .client()
-            .simple_query_raw(bounded.as_deref().unwrap_or(sql));
-        let rows = pool.within(limits.time, "sending the query", rows).await?;
-        Ok((describe(&prepared), bounded.is_some(), rows))
+        let wire = Wire::open(&pool, &loan, sql, &prepared, limits).await?;
+        Ok((describe(&prepared), wire))
     };
-    let ((columns, readers), bounded, rows) = match begun.await {
+    let (columns, wire) = match begun.await {
         Ok(begun) => begun,
         Err(error) => {
             // A failed transaction is ended by its rollback; one that timed out may be stuck, and is not waited for.
@@ -113,9 +107,7 @@ pub(super) async fn stream(
     let run = Run {
         cancel: Some((loan.client().cancel_token(), pool.clone())),
         loan: Some(loan),
-        rows: Some(Box::pin(rows)),
-        readers,
-        bounded,
+        wire: Some(wire),
         pool,
         limits,
         deadline: Instant::now() + limits.time + GRACE,
@@ -163,29 +155,30 @@ async fn prepare(
     Ok(statement)
 }
 
-/// Columns and how to read their cells.
-fn describe(prepared: &tokio_postgres::Statement) -> (Vec<ResultColumn>, Vec<Reader>) {
-    let described = prepared.columns().iter().map(|column| {
-        let (kind, reader) = text::reader(column.type_());
-        let data_type = column.type_().name().to_owned();
-        (
-            ResultColumn {
-                name: column.name().to_owned(),
-                kind,
-                data_type,
-            },
-            reader,
-        )
-    });
-    described.unzip()
+/// Columns as the server describes them.
+fn describe(prepared: &tokio_postgres::Statement) -> Vec<ResultColumn> {
+    let columns = prepared.columns().iter();
+    columns
+        .map(|column| ResultColumn {
+            name: column.name().to_owned(),
+            kind: text::reader(column.type_()).0,
+            data_type: column.type_().name().to_owned(),
+        })
+        .collect()
 }
 
-/// What the server sent.
-enum Sent {
-    Row(Vec<Cell>),
-    /// A row without its wide cells, as it is larger than the whole result may be.
-    TooLarge,
+/// Why no more rows are waited for just now.
+enum Filled {
+    /// The batch should travel.
+    Full,
+    /// A cap of the run is reached.
+    Over,
+    /// The statement has ended.
     End,
+    /// A value is not what its type says.
+    Unreadable,
+    /// The statement has failed.
+    Failed(tokio_postgres::Error),
 }
 
 /// A run whose rows are on their way.
@@ -194,10 +187,7 @@ struct Run {
     /// Taken when the statement has ended by itself and there is nothing to cancel.
     cancel: Option<(CancelToken, Arc<Pool>)>,
     /// Taken when the rest of them is drained behind the reader's back.
-    rows: Option<Pin<Box<SimpleQueryStream>>>,
-    readers: Vec<Reader>,
-    /// Whether one more column says that the row fits.
-    bounded: bool,
+    wire: Option<Wire>,
     pool: Arc<Pool>,
     limits: Limits,
     deadline: Instant,
@@ -215,21 +205,31 @@ impl Run {
         if self.loan.is_none() || self.cut {
             return Ok(None);
         }
-        let end = loop {
-            let added = match self.next_row().await {
-                Ok(Sent::Row(row)) => self.filling.add(row),
-                Ok(Sent::TooLarge) => Added::Over,
-                Ok(Sent::End) => break None,
-                Err(error) => break Some(Err(error)),
-            };
-            match added {
-                Added::Room => {}
-                Added::Full => break None,
-                Added::Over => {
-                    self.cut = true;
-                    break Some(Ok(self.filling.cut()));
-                }
+        // One clock for the whole batch: one for each row costs more than the row.
+        let filled = tokio::time::timeout_at(self.deadline, self.fill()).await;
+        let end = match filled {
+            Ok(Filled::Full) => None,
+            Ok(Filled::Over) => {
+                self.cut = true;
+                Some(Ok(self.filling.cut()))
             }
+            Ok(Filled::End) => {
+                self.end().await;
+                None
+            }
+            Ok(Filled::Unreadable) => Some(Err(Error::upstream(
+                self.pool.name(),
+                "the server sent a value that is not of its column's type; cast the column to text",
+            ))),
+            Ok(Filled::Failed(error)) => {
+                let error = self.pool.error(self.limits.time, &error);
+                self.end().await;
+                Some(Err(error))
+            }
+            Err(_) => Some(Err(Error::Timeout {
+                what: "the query".into(),
+                limit: self.limits.time,
+            })),
         };
         let Some(rows) = self.filling.take() else {
             return end.transpose();
@@ -238,40 +238,23 @@ impl Run {
         Ok(Some(rows))
     }
 
-    async fn next_row(&mut self) -> Result<Sent> {
+    /// Takes rows in until the batch should travel or none follow. What was taken in stays if it is dropped.
+    async fn fill(&mut self) -> Filled {
+        let Some(wire) = self.wire.as_mut() else {
+            return Filled::End;
+        };
         loop {
-            let left = self.deadline.saturating_duration_since(Instant::now());
-            let Some(rows) = self.rows.as_mut() else {
-                return Ok(Sent::End);
+            let added = match wire.next().await {
+                Ok(Sent::Row(row)) => self.filling.add(row),
+                Ok(Sent::TooLarge) => Added::Over,
+                Ok(Sent::Unreadable) => return Filled::Unreadable,
+                Ok(Sent::End) => return Filled::End,
+                Err(error) => return Filled::Failed(error),
             };
-            let Ok(message) = tokio::time::timeout(left, rows.next()).await else {
-                return Err(Error::Timeout {
-                    what: "the query".into(),
-                    limit: self.limits.time,
-                });
-            };
-            match message {
-                Some(Ok(SimpleQueryMessage::Row(row))) => {
-                    if self.bounded && row.get(self.readers.len()) != Some("t") {
-                        return Ok(Sent::TooLarge);
-                    }
-                    let cells = self.readers.iter().enumerate();
-                    return Ok(Sent::Row(
-                        cells
-                            .map(|(at, reader)| row.get(at).map_or(Cell::Null, reader))
-                            .collect(),
-                    ));
-                }
-                Some(Ok(_)) => {}
-                Some(Err(error)) => {
-                    let error = self.pool.error(self.limits.time, &error);
-                    self.end().await;
-                    return Err(error);
-                }
-                None => {
-                    self.end().await;
-                    return Ok(Sent::End);
-                }
+            match added {
+                Added::Room => {}
+                Added::Full => return Filled::Full,
+                Added::Over => return Filled::Over,
             }
         }
     }
@@ -290,7 +273,7 @@ impl Drop for Run {
         let (Some((token, pool)), Some(loan)) = (self.cancel.take(), self.loan.take()) else {
             return;
         };
-        let Some(mut rows) = self.rows.take() else {
+        let Some(mut wire) = self.wire.take() else {
             return;
         };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
@@ -306,8 +289,9 @@ impl Drop for Run {
                 if !matches!(asked, Ok(Ok(()))) {
                     tracing::debug!("a cancel request did not arrive");
                 }
-                let rest = async { while let Some(Ok(_)) = rows.next().await {} };
-                over = tokio::time::timeout(CANCEL_AGAIN, rest).await.is_ok();
+                over = tokio::time::timeout(CANCEL_AGAIN, wire.drain())
+                    .await
+                    .is_ok();
             }
             drop(loan);
         });

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 use tidegate_schema::model::{Cell, CellKind};
 use tokio_postgres::types::{Kind, Type};
 
-use crate::drivers::MAX_JSON_BYTES;
+use crate::drivers::{MAX_JSON_BYTES, iso};
 
 /// Reads one non-null cell.
 pub(super) type Reader = fn(&str) -> Cell;
@@ -26,20 +26,8 @@ pub(super) fn reader(kind: &Type) -> (CellKind, Reader) {
         Type::FLOAT4 => (CellKind::Float, float4),
         Type::FLOAT8 => (CellKind::Float, |text| parsed(text, Cell::Float)),
         Type::NUMERIC => (CellKind::Decimal, numeric),
-        Type::DATE => (CellKind::Date, |text| {
-            from(
-                text,
-                NaiveDate::parse_from_str(text, "%Y-%m-%d"),
-                Cell::Date,
-            )
-        }),
-        Type::TIME => (CellKind::Time, |text| {
-            from(
-                text,
-                NaiveTime::parse_from_str(text, "%H:%M:%S%.f"),
-                Cell::Time,
-            )
-        }),
+        Type::DATE => (CellKind::Date, date),
+        Type::TIME => (CellKind::Time, time),
         Type::TIMESTAMP => (CellKind::Timestamp, timestamp),
         Type::TIMESTAMPTZ => (CellKind::Timestamp, timestamp_with_zone),
         Type::BYTEA => (CellKind::Bytes, bytes),
@@ -72,7 +60,32 @@ fn numeric(text: &str) -> Cell {
     }
 }
 
+fn date(text: &str) -> Cell {
+    if let Some(date) = iso::date(text) {
+        return Cell::Date(date);
+    }
+    from(
+        text,
+        NaiveDate::parse_from_str(text, "%Y-%m-%d"),
+        Cell::Date,
+    )
+}
+
+fn time(text: &str) -> Cell {
+    if let Some(time) = iso::time(text) {
+        return Cell::Time(time);
+    }
+    from(
+        text,
+        NaiveTime::parse_from_str(text, "%H:%M:%S%.f"),
+        Cell::Time,
+    )
+}
+
 fn timestamp(text: &str) -> Cell {
+    if let Some(at) = iso::timestamp(text) {
+        return Cell::Timestamp(at);
+    }
     from(
         text,
         NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f"),
@@ -82,6 +95,9 @@ fn timestamp(text: &str) -> Cell {
 
 /// `2024-02-29 12:00:00.5+01`, in the session's zone; old ones have offsets with seconds and stay text.
 fn timestamp_with_zone(text: &str) -> Cell {
+    if let Some(at) = text.strip_suffix("+00").and_then(iso::timestamp) {
+        return Cell::TimestampTz(at.and_utc().fixed_offset());
+    }
     from(
         text,
         DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z"),
@@ -89,7 +105,7 @@ fn timestamp_with_zone(text: &str) -> Cell {
     )
 }
 
-fn document(text: &str) -> Cell {
+pub(super) fn document(text: &str) -> Cell {
     if text.len() > MAX_JSON_BYTES {
         return Cell::Text(text.to_owned());
     }
@@ -157,7 +173,7 @@ mod tests {
         assert_eq!(read(&Type::BYTEA, "\\x00ff"), Cell::Bytes(vec![0, 255]));
         assert_eq!(
             read(&Type::JSONB, "{\"a\": [1]}"),
-            Cell::Json(serde_json::json!({"a": [1]}))
+            Cell::Json(serde_json::json!({"a": [1]}).into())
         );
         assert_eq!(read(&Type::INT4_ARRAY, "{1,2}"), Cell::Text("{1,2}".into()));
         let long = format!("[{}1]", "1,".repeat(MAX_JSON_BYTES / 2));

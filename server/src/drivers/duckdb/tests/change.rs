@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tidegate_schema::Error;
 
-use super::{DuckDb, PEOPLE, at, opened, texts};
+use super::{DuckDb, PEOPLE, at, made, opened, texts};
 use crate::drivers::{Driver as _, Limits};
 
 const TIME: Duration = Duration::from_secs(10);
@@ -32,6 +32,27 @@ async fn a_change_is_counted_and_seen_by_everyone() {
     drop((driver, other));
     let again = DuckDb::open("people", &at(&path)).await.expect("opens");
     assert_eq!(count(&again, "places").await, "4");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_about_a_query_is_forgotten_once_the_file_is_closed() {
+    let (_folder, path, driver) = opened(PEOPLE).await;
+    let all = "SELECT * FROM shop.\"order\"";
+    for _ in 0..2 {
+        let plan = driver.dry_run(all).await.expect("plans");
+        assert!(!plan.is_empty());
+        let set = driver.run(all, Limits::default()).await.expect("runs");
+        assert_eq!((set.columns.len(), set.rows.len()), (2, 0));
+    }
+    let insert = "INSERT INTO shop.\"order\" VALUES ('here', 1)";
+    assert_eq!(driver.write(insert, TIME).await.expect("writes"), 1);
+    // Nobody has it open now.
+    made(
+        &path,
+        "ALTER TABLE shop.\"order\" ADD COLUMN spent DECIMAL(4, 1)",
+    );
+    let set = driver.run(all, Limits::default()).await.expect("runs");
+    assert_eq!((set.columns.len(), set.rows.len()), (3, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
