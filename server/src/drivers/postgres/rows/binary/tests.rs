@@ -1,3 +1,5 @@
+//! Values as the server sends them in binary, and what is read of them.
+
 use super::*;
 
 fn read(kind: &Type, bytes: &[u8]) -> Cell {
