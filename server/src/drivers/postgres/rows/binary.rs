@@ -86,7 +86,7 @@ fn widened(value: f32) -> f64 {
     }
     // The server takes no form that lies just in the middle to the next number, as 33554450 does for 33554448.
     let is_middle = |wide: f64| {
-        let middle = |next: f32| (exact + f64::from(next)) / 2.0;
+        let middle = |next: f32| f64::midpoint(exact, f64::from(next));
         wide.to_bits() != exact.to_bits()
             && [middle(value.next_up()), middle(value.next_down())].contains(&wide)
     };

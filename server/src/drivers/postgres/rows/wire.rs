@@ -73,28 +73,25 @@ impl Wire {
                 }
             })
             .collect();
-        let rows = match decoders {
-            Some(decoders) => {
-                let statement = match &bounded {
-                    Some(sql) => {
-                        let preparing = loan.client().prepare(sql);
-                        pool.within(limits.time + GRACE, "preparing the query", preparing)
-                            .await?
-                    }
-                    None => prepared.clone(),
-                };
-                Rows::Binary(send(pool, loan, statement, limits).await?, decoders)
-            }
-            None => {
-                let sending = loan
-                    .client()
-                    .simple_query_raw(bounded.as_deref().unwrap_or(sql));
-                let rows = pool
-                    .within(limits.time, "sending the query", sending)
-                    .await?;
-                let readers = types.iter().map(|(kind, _)| text::reader(kind).1);
-                Rows::Text(Box::pin(rows), readers.collect())
-            }
+        let rows = if let Some(decoders) = decoders {
+            let statement = match &bounded {
+                Some(sql) => {
+                    let preparing = loan.client().prepare(sql);
+                    pool.within(limits.time + GRACE, "preparing the query", preparing)
+                        .await?
+                }
+                None => prepared.clone(),
+            };
+            Rows::Binary(send(pool, loan, statement, limits).await?, decoders)
+        } else {
+            let sending = loan
+                .client()
+                .simple_query_raw(bounded.as_deref().unwrap_or(sql));
+            let rows = pool
+                .within(limits.time, "sending the query", sending)
+                .await?;
+            let readers = types.iter().map(|(kind, _)| text::reader(kind).1);
+            Rows::Text(Box::pin(rows), readers.collect())
         };
         Ok(Self {
             rows,
