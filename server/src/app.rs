@@ -72,14 +72,16 @@ impl App {
     pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Self> {
         let app = Self::open(config, clock).await?;
         app.load_models()?;
-        let sweeping = app.clone();
-        app.tasks.spawn(async move {
-            if let Err(error) = sweeping.databases.sweep_files().await {
-                let error = error.log_chain();
-                tracing::warn!(error, "what was read of data files may stay behind");
-            }
-        });
         Ok(app)
+    }
+
+    /// Removes what an earlier server left of data files. Only for the server itself, and before it listens: whatever
+    /// is being read just then has no datasource yet and would be taken for left over.
+    pub async fn sweep(&self) {
+        if let Err(error) = self.databases.sweep_files().await {
+            let error = error.log_chain();
+            tracing::warn!(error, "what was read of data files may stay behind");
+        }
     }
 
     /// Opens the store; there are no models until [`App::load_models`].

@@ -51,6 +51,7 @@ impl Serve {
         let openai_address = config.openai_address()?;
         let app = App::open(config, Clock::system()).await?;
         refuse_open_door(&app, web_address).await?;
+        app.sweep().await;
         let web = listen("server.port", web_address).await?;
         let openai = match openai_address {
             Some(address) => Some(listen("server.openai_port", address).await?),
