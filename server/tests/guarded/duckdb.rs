@@ -56,8 +56,7 @@ const HARMLESS: &[&str] = &[
     "EXPLAIN ANALYZE FROM customers",
 ];
 
-/// What a session and its catalogue say of themselves, the rows of the tables included, in one text. Left out are the
-/// types that a PIVOT without a list of values leaves in its session: no query can name what it has not seen.
+/// What a session and its catalogue say of themselves, the rows of the tables included, in one text.
 const TOLD: &str = "
     SELECT concat_ws(chr(10),
         (SELECT string_agg(CAST(t AS VARCHAR), ';' ORDER BY t.id) FROM customers t),
@@ -68,7 +67,7 @@ const TOLD: &str = "
         (SELECT string_agg(concat_ws(' ', database_name, view_name, sql), ';' ORDER BY database_name, view_name)
             FROM duckdb_views() WHERE NOT internal),
         (SELECT string_agg(concat_ws(' ', database_name, type_name), ';' ORDER BY database_name, type_name)
-            FROM duckdb_types() WHERE NOT internal AND NOT starts_with(type_name, '__pivot_enum_')),
+            FROM duckdb_types() WHERE NOT internal),
         (SELECT string_agg(concat_ws(' ', sequence_name, last_value), ';' ORDER BY sequence_name)
             FROM duckdb_sequences()),
         (SELECT string_agg(concat_ws(' ', database_name, path), ';' ORDER BY database_name) FROM duckdb_databases()),

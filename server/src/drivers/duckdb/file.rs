@@ -4,6 +4,7 @@
 //! locks. Every datasource on the same file therefore shares what stands here.
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     ops::Deref,
     path::{Path, PathBuf},
@@ -56,10 +57,12 @@ struct Open {
     used: Option<Instant>,
 }
 
-/// The right to use a connection, and the connection once it is needed. It goes back unless it is lost on the way.
+/// The right to use a connection, and the connection once it is needed. It goes back unless it is lost on the way, or
+/// what ran on it would be seen by those who get it next.
 pub(super) struct Loan {
     source: Source,
     connection: Option<(Connection, u64)>,
+    spent: Cell<bool>,
     _gate: OwnedRwLockReadGuard<()>,
     _slot: Slot,
 }
@@ -68,6 +71,7 @@ pub(super) struct Loan {
 pub(super) struct Lent<'a> {
     connection: &'a Connection,
     opening: u64,
+    spent: &'a Cell<bool>,
     file: &'a File,
 }
 
@@ -197,6 +201,7 @@ impl Loan {
         Ok(Self {
             source: source.clone(),
             connection: None,
+            spent: Cell::new(false),
             _gate: gate,
             _slot: slot,
         })
@@ -212,12 +217,18 @@ impl Loan {
         Ok(Lent {
             connection,
             opening: *opening,
+            spent: &self.spent,
             file: &self.source.file,
         })
     }
 }
 
 impl Lent<'_> {
+    /// Has the connection closed at the end of the loan, with all that its session keeps.
+    pub(super) fn spend(&self) {
+        self.spent.set(true);
+    }
+
     /// The columns of a query, if they are remembered.
     pub(super) fn known_columns(&self, sql: &str) -> Option<Names> {
         self.remembered()?.memory.columns(sql)
@@ -254,7 +265,8 @@ impl Deref for Lent<'_> {
 impl Drop for Loan {
     fn drop(&mut self) {
         // A thread that panicked may have left a statement behind: its connection is not lent again.
-        let lent = self.connection.take().filter(|_| !std::thread::panicking());
+        let is_whole = !self.spent.get() && !std::thread::panicking();
+        let lent = self.connection.take().filter(|_| is_whole);
         let mut open = self.source.file.open();
         open.used = Some(Instant::now());
         if let Some((connection, opening)) = lent

@@ -60,8 +60,8 @@ pub(super) fn known_plan(source: &Source, sql: &str) -> Option<String> {
 /// The plan of a query; empty for what is no query (`SHOW`, `EXPLAIN`).
 pub(super) fn plan(connection: &Lent<'_>, source: &Source, sql: &str) -> Result<String> {
     let failed = |error: duckdb::Error| source.error(&error);
-    let sql = statement::one(sql)?;
-    match statement::reading(sql)? {
+    let (sql, reading) = read(connection, sql)?;
+    match reading {
         Reading::Query => {
             columns_of(connection, sql).map_err(failed)?;
             let plan = explain(connection, sql).map_err(failed)?;
@@ -77,6 +77,16 @@ pub(super) fn plan(connection: &Lent<'_>, source: &Source, sql: &str) -> Result<
             Ok(String::new())
         }
     }
+}
+
+/// The one statement of a text, and how it reads. A session that it may mark is not lent again.
+fn read<'a>(connection: &Lent<'_>, text: &'a str) -> Result<(&'a str, Reading<'a>)> {
+    let sql = statement::one(text)?;
+    let reading = statement::reading(sql)?;
+    if statement::leaves_traces(sql) {
+        connection.spend();
+    }
+    Ok((sql, reading))
 }
 
 fn explain(connection: &Connection, sql: &str) -> duckdb::Result<String> {
@@ -151,8 +161,8 @@ struct Query {
 
 impl Query {
     fn read(connection: &Lent<'_>, sql: &str) -> Result<duckdb::Result<Self>> {
-        let sql = statement::one(sql)?;
-        let proof = match statement::reading(sql)? {
+        let (sql, reading) = read(connection, sql)?;
+        let proof = match reading {
             Reading::Query => {
                 return Ok(columns_of(connection, sql).map(|columns| Self::described(sql, columns)));
             }

@@ -12,6 +12,8 @@ const QUERIES: &[&str] = &["SELECT", "WITH", "FROM", "VALUES"];
 const ABOUT: &[&str] = &["SHOW", "DESCRIBE", "DESC", "SUMMARIZE"];
 /// Statements that change rows and nothing else.
 const CHANGES: &[&str] = &["INSERT", "UPDATE", "DELETE", "MERGE", "WITH"];
+/// Words that turn values into columns.
+const PIVOTS: &[&str] = &["PIVOT", "PIVOT_WIDER"];
 /// Functions that act from within a query: they set what a locked configuration leaves open, for everyone on the
 /// file, or read further SQL out of a text.
 const ACTS: &[&str] = &[
@@ -89,6 +91,16 @@ fn acting(sql: &str) -> Option<String> {
         (sign, name) = (name, text);
     }
     None
+}
+
+/// Whether a statement may leave something in its session: a PIVOT that lists no values makes a type of them first.
+pub(super) fn leaves_traces(sql: &str) -> bool {
+    pieces(sql).any(|piece| {
+        matches!(piece.kind, Kind::Word)
+            && PIVOTS
+                .iter()
+                .any(|word| sql[piece.start..piece.end].eq_ignore_ascii_case(word))
+    })
 }
 
 /// Whether DuckDB takes a character beyond ASCII for a blank.

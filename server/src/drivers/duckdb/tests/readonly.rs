@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
-use super::{File, PEOPLE, Source, made, opened};
+use super::{File, PEOPLE, Source, made, opened, texts};
 use crate::drivers::{
     Driver as _, Limits,
-    duckdb::session::{self, Mode},
+    duckdb::{
+        file::CONNECTIONS,
+        session::{self, Mode},
+    },
 };
 
 fn files_in(folder: &Path) -> usize {
@@ -98,4 +101,19 @@ async fn the_session_alone_changes_and_reaches_nothing() {
     }
     drop(session);
     assert_eq!(files_in(folder.path()), 1, "another file appeared");
+}
+
+#[tokio::test]
+async fn a_pivot_leaves_nothing_behind_for_the_next_query() {
+    let (_folder, _, driver) = opened(PEOPLE).await;
+    let pivot = "SELECT * FROM (PIVOT people ON place_id USING count(*))";
+    // Answered or not: it makes a type of its values before it is told what it is.
+    let _ = driver.dry_run(pivot).await;
+    let _ = driver.run(pivot, Limits::default()).await;
+    for _ in 0..CONNECTIONS {
+        let kept =
+            "SELECT count(*) FROM duckdb_types() WHERE NOT internal AND type_name LIKE '%pivot%'";
+        let kept = driver.run(kept, Limits::default()).await.expect("runs");
+        assert_eq!(texts(&kept.rows[0]), ["0"]);
+    }
 }
