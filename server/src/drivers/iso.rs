@@ -1,7 +1,7 @@
 //! Days and times in the one spelling that most engines write them in.
 //!
 //! chrono reads any spelling by a format that it interprets for each value, which takes longer than all else that is
-//! done to a row. These read one spelling by its places; what they do not know is for chrono to read.
+//! done to a row. So one spelling is read by its places, and only what is not in it by chrono.
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 
@@ -25,6 +25,21 @@ pub(super) fn timestamp(text: &str) -> Option<NaiveDateTime> {
     let (between, time) = rest.split_first()?;
     matches!(between, b' ' | b'T').then_some(())?;
     Some(day(date)?.and_time(clock(time)?))
+}
+
+/// As [`date`], and in whatever else chrono takes for a year, a month and a day.
+pub(super) fn any_date(text: &str) -> Option<NaiveDate> {
+    date(text).or_else(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok())
+}
+
+/// As [`time`], and in whatever else chrono takes for hours, minutes and seconds.
+pub(super) fn any_time(text: &str) -> Option<NaiveTime> {
+    time(text).or_else(|| NaiveTime::parse_from_str(text, "%H:%M:%S%.f").ok())
+}
+
+/// As [`timestamp`], and in whatever else chrono takes for both with a blank between them.
+pub(super) fn any_timestamp(text: &str) -> Option<NaiveDateTime> {
+    timestamp(text).or_else(|| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").ok())
 }
 
 fn day(text: &[u8]) -> Option<NaiveDate> {
@@ -96,6 +111,27 @@ mod tests {
             };
             let expected = NaiveDateTime::parse_from_str(text, form).ok();
             assert!(expected.is_some() && timestamp(text) == expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn other_spellings_are_for_chrono_to_read() {
+        for (text, same) in [("2024-2-9", "2024-02-09"), ("2024-02-29", "2024-02-29")] {
+            assert!(date(same).is_some() && any_date(text) == date(same));
+        }
+        for (text, same) in [("1:2:3", "01:02:03"), ("12:00:00.5", "12:00:00.5")] {
+            assert!(time(same).is_some() && any_time(text) == time(same));
+        }
+        for (text, same) in [
+            ("2024-2-9 1:2:3", "2024-02-09 01:02:03"),
+            ("2024-02-29T12:00:00", "2024-02-29 12:00:00"),
+        ] {
+            assert!(timestamp(same).is_some() && any_timestamp(text) == timestamp(same));
+        }
+        for text in ["", "soon", "0000-00-00 00:00:00"] {
+            assert_eq!(any_date(text), None);
+            assert_eq!(any_time(text), None);
+            assert_eq!(any_timestamp(text), None);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The user's databases: one trait over plain data, one file per engine.
+//! The user's databases: one trait over plain data, one file per wire or kind of file.
 //!
 //! A driver knows nothing of grants, conversations or the store; it connects, introspects, describes, runs
 //! and cancels. Whatever it is handed to run has passed the guard first; the session is read-only all the same.
@@ -17,6 +17,7 @@ use tidegate_schema::{
 };
 
 mod batch;
+mod causes;
 pub mod clickhouse;
 mod clock;
 #[cfg(feature = "duckdb")]
@@ -24,7 +25,9 @@ pub mod duckdb;
 #[cfg(feature = "duckdb")]
 mod duckdb_library;
 pub mod files;
+mod floats;
 mod iso;
+mod lexis;
 pub mod mssql;
 pub mod mysql;
 mod place;

@@ -1,6 +1,6 @@
 //! PostgreSQL over its own wire: a small pool, read-only sessions, one transaction per run that is rolled back.
 
-use std::{error::Error as _, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tidegate_schema::{
@@ -12,7 +12,7 @@ use tokio_postgres::{
     types::ToSql,
 };
 
-use super::{Driver, DryRun, FieldCheck, Limits, RowStream, secret};
+use super::{Driver, DryRun, FieldCheck, Limits, RowStream, causes::with_causes, secret};
 
 mod bound;
 mod introspect;
@@ -195,7 +195,8 @@ fn explain(
             };
         }
         Some(said) => server_message(said),
-        None => chain(error),
+        // "error connecting to server" alone helps nobody: the reason is in the causes.
+        None => with_causes(error.to_string(), error),
     };
     Error::upstream(provider, secret::without(&message, password))
 }
@@ -209,21 +210,6 @@ fn server_message(said: &DbError) -> String {
         if let Some(text) = text {
             message.extend(["; ", label, ": ", text]);
         }
-    }
-    message
-}
-
-/// "error connecting to server" alone helps nobody: the reason is in the causes.
-fn chain(error: &tokio_postgres::Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let text = next.to_string();
-        if !message.contains(&text) {
-            message.push_str(": ");
-            message.push_str(&text);
-        }
-        cause = next.source();
     }
     message
 }

@@ -1,6 +1,9 @@
-//! The right to use a connection: so many at a time, and a short wait for one.
+//! The right to use a connection: so many at a time, and a short wait for one; and connections that wait for work.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use tidegate_schema::{Error, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -33,6 +36,35 @@ impl Slots {
     }
 }
 
+/// Connections that wait for work. The one that came last goes first, as it is the least likely to be gone.
+pub(super) struct Idle<T>(Mutex<Vec<T>>);
+
+impl<T> Idle<T> {
+    /// None yet.
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    /// The one that came last.
+    pub(super) fn take(&self) -> Option<T> {
+        self.all().pop()
+    }
+
+    /// One more.
+    pub(super) fn keep(&self, connection: T) {
+        self.all().push(connection);
+    }
+
+    /// Lets go of those that are of no use any more.
+    pub(super) fn retain(&self, is_useful: impl Fn(&T) -> bool) {
+        self.all().retain(is_useful);
+    }
+
+    fn all(&self) -> MutexGuard<'_, Vec<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Waits for others to make room, but neither for long nor longer than so.
 pub(super) async fn soon<T>(patience: Duration, act: impl Future<Output = T>) -> Result<T> {
     let waited = tokio::time::timeout(patience.min(PATIENCE), act).await;
@@ -56,5 +88,16 @@ mod tests {
         );
         drop(held);
         drop(slots.take(Duration::from_secs(1)).await.expect("is free"));
+    }
+
+    #[test]
+    fn the_connection_that_came_last_goes_first() {
+        let idle = Idle::new();
+        for connection in 1..=4 {
+            idle.keep(connection);
+        }
+        idle.retain(|connection| *connection != 3);
+        let taken = [(); 4].map(|()| idle.take());
+        assert_eq!(taken, [Some(4), Some(2), Some(1), None]);
     }
 }

@@ -3,11 +3,7 @@
 //! The file is never created, never written and never locked for longer than a read. Whatever the guard lets
 //! through, this session cannot attach, set a pragma, load an extension or change a row.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use rusqlite::ErrorCode;
@@ -21,7 +17,7 @@ use super::{
     Driver, Limits, RowStream,
     clock::{Clock as _, wait},
     place,
-    slots::{Slot, Slots},
+    slots::{Idle, Slot, Slots},
 };
 
 mod functions;
@@ -48,7 +44,7 @@ struct Pool {
     /// The datasource's name, for messages.
     name: String,
     path: PathBuf,
-    idle: Mutex<Vec<rusqlite::Connection>>,
+    idle: Idle<rusqlite::Connection>,
     slots: Slots,
 }
 
@@ -66,7 +62,7 @@ impl Sqlite {
         let pool = Arc::new(Pool {
             name: name.to_owned(),
             path,
-            idle: Mutex::new(Vec::new()),
+            idle: Idle::new(),
             slots: Slots::new(CONNECTIONS),
         });
         let driver = Self { pool };
@@ -171,14 +167,9 @@ impl Pool {
     /// Waits for the right to use a connection. It is opened later, on the thread that will use it.
     async fn borrow(pool: &Arc<Self>, patience: Duration) -> Result<Loan> {
         let slot = pool.slots.take(patience).await?;
-        let connection = pool
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
         Ok(Loan {
             pool: pool.clone(),
-            connection,
+            connection: pool.idle.take(),
             _slot: slot,
         })
     }
@@ -252,11 +243,7 @@ impl Drop for Loan {
     fn drop(&mut self) {
         // A thread that panicked may have left a statement behind: its connection is not lent again.
         if let Some(connection) = self.connection.take().filter(|_| !std::thread::panicking()) {
-            self.pool
-                .idle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(connection);
+            self.pool.idle.keep(connection);
         }
     }
 }

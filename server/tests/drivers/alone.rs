@@ -27,8 +27,17 @@ pub(crate) async fn run(test: &str) {
 
 /// Bytes of memory this process has; nothing where the system does not tell.
 pub(crate) fn resident() -> Option<usize> {
+    memory("VmRSS:")
+}
+
+/// The most memory this process has ever had; nothing where the system does not tell.
+pub(crate) fn peak() -> Option<usize> {
+    memory("VmHWM:")
+}
+
+fn memory(label: &str) -> Option<usize> {
     let text = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = text.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let line = text.lines().find(|line| line.starts_with(label))?;
     let kilobytes: usize = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kilobytes * 1024)
 }

@@ -88,14 +88,6 @@ async fn one(driver: &dyn Driver, sql: &str) -> Option<String> {
     set.rows.first()?.first().and_then(Cell::to_text)
 }
 
-/// The most memory this process has ever had; nothing where the system does not tell.
-fn peak() -> Option<usize> {
-    let text = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = text.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kilobytes: usize = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes * 1024)
-}
-
 /// Writes a file of [`ROWS`] rows: what comes before them, a row by its number, what parts two, what comes after.
 fn large(path: &Path, [before, between, after]: [&str; 3], row: impl Fn(i64, &str) -> String) {
     let word = "x".repeat(1_000);
@@ -123,7 +115,7 @@ async fn takes_little_memory(name: &str, write: impl FnOnce(&Path)) {
     let started = Instant::now();
     let driver = place.open(&path).await.expect("opens");
     let took = started.elapsed();
-    let most = peak().unwrap_or_default().saturating_sub(before);
+    let most = alone::peak().unwrap_or_default().saturating_sub(before);
     alone::say(&format!(
         "{name}: {:.0} MB took {:.1} MB of memory and {took:.1?}",
         bytes as f64 / 1e6,

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use tidegate_schema::model::Cell;
 
 use super::{
@@ -60,12 +59,8 @@ fn written(shape: &Shape, words: Cow<'_, str>) -> Cell {
         Shape::WideInt => is_whole(&words).then(|| Cell::Decimal(words.to_string())),
         Shape::Float => words.parse().ok().map(Cell::Float),
         Shape::Decimal { scale } => decimal(&words, *scale).map(Cell::Decimal),
-        Shape::Date => iso::date(&words)
-            .or_else(|| NaiveDate::parse_from_str(&words, "%Y-%m-%d").ok())
-            .map(Cell::Date),
-        Shape::Time => iso::time(&words)
-            .or_else(|| NaiveTime::parse_from_str(&words, "%H:%M:%S%.f").ok())
-            .map(Cell::Time),
+        Shape::Date => iso::any_date(&words).map(Cell::Date),
+        Shape::Time => iso::any_time(&words).map(Cell::Time),
         Shape::Timestamp { utc } => timestamp(&words, *utc),
         Shape::Json if words.len() <= MAX_JSON_BYTES => {
             serde_json::from_str(&words).ok().map(Cell::Json)
@@ -76,8 +71,7 @@ fn written(shape: &Shape, words: Cow<'_, str>) -> Cell {
 }
 
 fn timestamp(words: &str, utc: bool) -> Option<Cell> {
-    let at = iso::timestamp(words)
-        .or_else(|| NaiveDateTime::parse_from_str(words, "%Y-%m-%d %H:%M:%S%.f").ok())?;
+    let at = iso::any_timestamp(words)?;
     Some(if utc {
         Cell::TimestampTz(at.and_utc().fixed_offset())
     } else {

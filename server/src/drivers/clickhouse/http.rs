@@ -18,6 +18,7 @@ use super::{
     fault::{Exception, Told},
 };
 use crate::drivers::{
+    causes::with_causes,
     secret,
     slots::{Slot, Slots},
 };
@@ -210,20 +211,12 @@ impl Server {
         if error.is_connect() && error.is_timeout() {
             return self.late_connecting(self.connect_timeout);
         }
-        let mut message = if error.is_connect() {
+        let message = if error.is_connect() {
             format!("{} cannot be reached", self.at())
         } else {
             "the connection broke".to_owned()
         };
-        let mut cause = std::error::Error::source(&error);
-        while let Some(next) = cause {
-            let text = next.to_string();
-            if !message.contains(&text) {
-                message.push_str(": ");
-                message.push_str(&text);
-            }
-            cause = next.source();
-        }
+        let mut message = with_causes(message, &error);
         message.push_str(remedy(&message, self.url.scheme() == "https"));
         self.error(&message)
     }

@@ -1,5 +1,7 @@
 //! As much of a statement's text as is needed to have it explained: its first word, and no semicolons at its end.
 
+use crate::drivers::lexis::quoted_end;
+
 /// A statement's text, looked through once.
 #[derive(Debug)]
 pub(super) struct Statement {
@@ -58,28 +60,11 @@ fn opaque_end(sql: &[u8], at: usize) -> Option<usize> {
         found.map_or(sql.len(), |length| at + length + end.len())
     };
     match rest {
-        [quote @ (b'\'' | b'"' | b'`'), ..] => Some(quoted_end(sql, at, *quote)),
+        [quote @ (b'\'' | b'"' | b'`'), ..] => Some(quoted_end(sql, at, *quote, true)),
         [b'-', b'-', ..] | [b'#', b' ' | b'!', ..] => Some(until(b"\n")),
         [b'/', b'*', ..] => Some(until(b"*/")),
         _ => None,
     }
-}
-
-/// A quote inside is escaped by a backslash, or by being written twice.
-fn quoted_end(sql: &[u8], at: usize, quote: u8) -> usize {
-    let mut end = at + 1;
-    while end < sql.len() {
-        if sql[end] == b'\\' {
-            end += 2;
-        } else if sql[end] != quote {
-            end += 1;
-        } else if sql.get(end + 1) == Some(&quote) {
-            end += 2;
-        } else {
-            return end + 1;
-        }
-    }
-    sql.len()
 }
 
 fn is_of_word(sign: u8) -> bool {

@@ -21,7 +21,7 @@ use super::{
     times::{date, time, timestamp},
     types::Type,
 };
-use crate::drivers::MAX_JSON_BYTES;
+use crate::drivers::{MAX_JSON_BYTES, floats::widened};
 
 pub(super) type Read<'a> = Box<dyn Fn(usize) -> Cell + 'a>;
 /// Bytes of the values of several rows beyond the cells themselves.
@@ -112,7 +112,7 @@ fn reader<'a>(array: &'a dyn Array, kind: &'a Type) -> Option<Reader<'a>> {
         DataType::UInt16 => ints::<UInt16Type>(array)?,
         DataType::UInt32 => ints::<UInt32Type>(array)?,
         DataType::UInt64 => values::<UInt64Type>(array, |value| whole(value.into()))?,
-        DataType::Float32 => values::<Float32Type>(array, float4)?,
+        DataType::Float32 => values::<Float32Type>(array, |value| Cell::Float(widened(value)))?,
         DataType::Float64 => values::<Float64Type>(array, Cell::Float)?,
         // HUGEINT and DECIMAL(38,0) look the same here: only the type's name tells them apart.
         DataType::Decimal128(38, 0) if *kind != Type::Decimal => {
@@ -228,12 +228,6 @@ fn lengths<O: OffsetSizeTrait>(offsets: &[O]) -> Weigh<'_> {
 /// A whole number that may be larger than most.
 fn whole(value: i128) -> Cell {
     i64::try_from(value).map_or_else(|_| Cell::Decimal(value.to_string()), Cell::Int)
-}
-
-/// Widened by its shortest decimal form: 0.1 stays 0.1 and does not become 0.10000000149011612.
-fn float4(value: f32) -> Cell {
-    let widened = value.to_string().parse();
-    Cell::Float(widened.unwrap_or_else(|_| value.into()))
 }
 
 fn decimal(value: i128, scale: i8) -> String {

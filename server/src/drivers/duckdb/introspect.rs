@@ -6,7 +6,10 @@ use duckdb::{Connection, Result, Row};
 use tidegate_schema::model::{Catalogue, CatalogueColumn, CatalogueTable, ForeignKey};
 
 use super::types::Type;
-use crate::drivers::values::{MAX_VALUE_CHARS, MAX_VALUES};
+use crate::drivers::{
+    lexis::quoted,
+    values::{MAX_VALUE_CHARS, MAX_VALUES},
+};
 
 /// The schema of what is named without one.
 const DEFAULT_SCHEMA: &str = "main";
@@ -71,10 +74,6 @@ pub(super) fn fingerprint(connection: &Connection) -> Result<String> {
 pub(super) fn full_name(table: &CatalogueTable) -> String {
     let schema = table.schema.as_deref().unwrap_or(DEFAULT_SCHEMA);
     format!("{}.{}", quoted(schema), quoted(&table.name))
-}
-
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 #[derive(Default)]

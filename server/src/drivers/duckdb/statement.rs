@@ -6,6 +6,8 @@
 
 use tidegate_schema::{Error, Result};
 
+use crate::drivers::lexis::{dollar_end, is_of_word, line_end, nested_comment_end, quoted_end};
+
 /// Words a query begins with; so does a parenthesis.
 const QUERIES: &[&str] = &["SELECT", "WITH", "FROM", "VALUES"];
 /// Statements that tell about the database and change nothing.
@@ -213,16 +215,16 @@ fn piece(rest: &[u8]) -> (Kind, usize) {
     if first.is_ascii_whitespace() {
         (Kind::Blank, 1)
     } else if rest.starts_with(b"--") {
-        (Kind::Blank, line(rest))
+        (Kind::Blank, line_end(rest, 0))
     } else if rest.starts_with(b"/*") {
-        (Kind::Blank, comment(rest))
+        (Kind::Blank, nested_comment_end(rest, 0))
     } else if first == b';' {
         (Kind::Semicolon, 1)
     } else if first == b'\'' || first == b'"' {
-        (Kind::Other, quoted(rest, first, false))
+        (Kind::Other, quoted_end(rest, 0, first, false))
     } else if first == b'$' {
-        (Kind::Other, dollar_quoted(rest))
-    } else if is_name(first) && !first.is_ascii_digit() && first != b'$' {
+        (Kind::Other, dollar_end(rest, 0).unwrap_or(1))
+    } else if is_of_word(first) && !first.is_ascii_digit() {
         let length = name(rest);
         // Only here a backslash takes the quote after it for a letter.
         if length == 1 && first.eq_ignore_ascii_case(&b'e') && rest.get(1) == Some(&b'\'') {
@@ -237,31 +239,20 @@ fn piece(rest: &[u8]) -> (Kind, usize) {
 /// The length of the name at the beginning. Every character that is not ASCII may stand in one.
 fn name(rest: &[u8]) -> usize {
     rest.iter()
-        .position(|&byte| !is_name(byte))
-        .unwrap_or(rest.len())
-}
-
-fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..)
-}
-
-/// The rest of a line. A carriage return ends one, too.
-fn line(rest: &[u8]) -> usize {
-    rest.iter()
-        .position(|&byte| matches!(byte, b'\n' | b'\r'))
+        .position(|&byte| !is_of_word(byte))
         .unwrap_or(rest.len())
 }
 
 /// A text with escapes. It goes on, escapes and all, in the quotes after a line break.
 fn escaped(rest: &[u8]) -> usize {
-    let mut end = quoted(rest, b'\'', true);
+    let mut end = quoted_end(rest, 0, b'\'', true);
     loop {
         let mut next = end;
         while next < rest.len() {
             if rest[next].is_ascii_whitespace() {
                 next += 1;
             } else if rest[next..].starts_with(b"--") {
-                next += line(&rest[next..]);
+                next = line_end(rest, next);
             } else {
                 break;
             }
@@ -272,63 +263,8 @@ fn escaped(rest: &[u8]) -> usize {
         if !broken || rest.get(next) != Some(&b'\'') {
             return end;
         }
-        end = next + quoted(&rest[next..], b'\'', true);
+        end = quoted_end(rest, next, b'\'', true);
     }
-}
-
-/// Comments stand in comments, as in PostgreSQL.
-fn comment(rest: &[u8]) -> usize {
-    let (mut depth, mut at) = (0_usize, 0);
-    while at < rest.len() {
-        if rest[at..].starts_with(b"/*") {
-            depth += 1;
-            at += 2;
-        } else if rest[at..].starts_with(b"*/") {
-            depth -= 1;
-            at += 2;
-            if depth == 0 {
-                return at;
-            }
-        } else {
-            at += 1;
-        }
-    }
-    at
-}
-
-/// A quote in the text is written twice.
-fn quoted(rest: &[u8], quote: u8, escapes: bool) -> usize {
-    let mut at = 1;
-    while at < rest.len() {
-        if escapes && rest[at] == b'\\' {
-            at += 2;
-        } else if rest[at] != quote {
-            at += 1;
-        } else if rest.get(at + 1) == Some(&quote) {
-            at += 2;
-        } else {
-            return at + 1;
-        }
-    }
-    rest.len()
-}
-
-/// `$$text$$` or `$tag$text$tag$`; a dollar of any other use is a character by itself.
-fn dollar_quoted(rest: &[u8]) -> usize {
-    let tag = &rest[1..];
-    let length = tag
-        .iter()
-        .position(|&byte| byte == b'$' || !is_name(byte))
-        .unwrap_or(tag.len());
-    if tag.get(length) != Some(&b'$') || tag[0].is_ascii_digit() {
-        return 1;
-    }
-    let mark = &rest[..length + 2];
-    let inner = &rest[mark.len()..];
-    inner
-        .windows(mark.len())
-        .position(|window| window == mark)
-        .map_or(rest.len(), |at| mark.len() + at + mark.len())
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ struct Text<'a> {
     rest: &'a str,
 }
 
-impl<'a> Text<'a> {
+impl Text<'_> {
     /// A type with the brackets of the lists and arrays it is the element of.
     fn whole(&mut self, depth: usize) -> Option<Type> {
         if depth > MAX_DEPTH {

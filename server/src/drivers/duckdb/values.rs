@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use duckdb::{Connection, Result};
 use tidegate_schema::model::CatalogueTable;
 
-use super::introspect::{full_name, quoted};
-use crate::drivers::values::{MAX_VALUE_CHARS, MAX_VALUES, ROWS_LOOKED_AT};
+use super::introspect::full_name;
+use crate::drivers::{
+    lexis::quoted,
+    values::{self, MAX_VALUE_CHARS, MAX_VALUES, ROWS_LOOKED_AT},
+};
 
 /// Columns looked at in one query.
 pub(super) const COLUMNS_PER_QUERY: usize = 24;
@@ -77,15 +80,6 @@ pub(super) fn keep(tables: &mut [CatalogueTable], chunk: &[(usize, usize)], seen
         if is_whole {
             tables[table].row_estimate = u64::try_from(count).ok();
         }
-        let is_prose = values
-            .iter()
-            .any(|value| value.chars().count() > MAX_VALUE_CHARS);
-        let column = &mut tables[table].columns[column];
-        column.values_complete = is_whole && !is_prose && values.len() <= MAX_VALUES;
-        column.values = if is_prose {
-            Vec::new()
-        } else {
-            values.into_iter().take(MAX_VALUES).collect()
-        };
+        values::keep(&mut tables[table].columns[column], values, is_whole);
     }
 }

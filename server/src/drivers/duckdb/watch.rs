@@ -197,7 +197,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_cancelled_is_not_committed() {
-        let watch = Watch::start(Duration::from_secs(60));
+        let watch = Watch::start(Duration::from_mins(1));
         let _ending = watch.ending();
         drop(watch.leash());
         assert!(watch.begin_commit().is_err());

@@ -102,11 +102,7 @@ impl Cache {
         };
         for entry in entries {
             let entry = entry?;
-            let finished = entry
-                .path()
-                .extension()
-                .is_some_and(|ending| ending == "db");
-            if finished && !known.iter().any(|cache| cache.is_ours(&entry)) {
+            if has_ending(&entry, "db") && !known.iter().any(|cache| cache.is_ours(&entry)) {
                 remove(&entry.path())?;
             }
         }
@@ -115,11 +111,7 @@ impl Cache {
 
     /// A finished database of this path.
     fn is_ours(&self, entry: &DirEntry) -> bool {
-        let finished = entry
-            .path()
-            .extension()
-            .is_some_and(|ending| ending == "db");
-        finished && entry.file_name().to_string_lossy().starts_with(&self.key)
+        has_ending(entry, "db") && entry.file_name().to_string_lossy().starts_with(&self.key)
     }
 }
 
@@ -152,12 +144,13 @@ impl Drop for Part {
 
 /// The time is that of a file written just now: the file system's clock, which the other files' times are by too.
 fn is_abandoned(entry: &DirEntry, now: SystemTime) -> bool {
-    let unfinished = entry
-        .path()
-        .extension()
-        .is_some_and(|ending| ending == "part");
+    let unfinished = has_ending(entry, "part");
     let modified = entry.metadata().and_then(|meta| meta.modified());
     unfinished && modified.is_ok_and(|at| now.duration_since(at).is_ok_and(|idle| idle > ABANDONED))
+}
+
+fn has_ending(entry: &DirEntry, ending: &str) -> bool {
+    entry.path().extension().is_some_and(|end| end == ending)
 }
 
 fn remove(path: &Path) -> io::Result<()> {

@@ -17,6 +17,7 @@ use super::{
     names::{self, Taken},
     notes::Notes,
 };
+use crate::drivers::lexis::quoted;
 
 /// Columns of one table; SQLite has no more.
 pub(super) const MAX_COLUMNS: usize = 2_000;
@@ -186,8 +187,4 @@ pub(super) fn check_width(
              columns into rows"
         ))),
     }
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
 use tiberius::{ColumnData, ColumnType, numeric::Numeric, time};
 use tidegate_schema::model::{Cell, CellKind};
 
-use crate::drivers::MAX_JSON_BYTES;
+use crate::drivers::{MAX_JSON_BYTES, floats::widened};
 
 /// Days from the first day of year 1 to the first of 1900, from which the older types count, plus one.
 const DAYS_TO_1900: i32 = 693_596;
@@ -123,7 +123,7 @@ fn cell(data: ColumnData<'static>, column: ColumnType, is_json: bool) -> Option<
         ColumnData::I16(value) => Cell::Int(value?.into()),
         ColumnData::I32(value) => Cell::Int(value?.into()),
         ColumnData::I64(value) => Cell::Int(value?),
-        ColumnData::F32(value) => float4(value?),
+        ColumnData::F32(value) => Cell::Float(widened(value?)),
         ColumnData::F64(value) if matches!(column, ColumnType::Money | ColumnType::Money4) => {
             money(value?)
         }
@@ -170,11 +170,6 @@ fn text(text: String, is_json: bool) -> Cell {
         return Cell::Json(document);
     }
     Cell::Text(text)
-}
-
-/// Widened by its shortest decimal form: 0.1 stays 0.1 and does not become 0.10000000149011612.
-fn float4(value: f32) -> Cell {
-    Cell::Float(value.to_string().parse().unwrap_or(f64::from(value)))
 }
 
 /// The library reads money as a float. Where that is too coarse for all its digits, it stays one and does not pretend

@@ -3,7 +3,7 @@
 use std::{
     io,
     net::TcpStream,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::drivers::{
     place, secret,
-    slots::{Slot, Slots},
+    slots::{Idle, Slot, Slots},
 };
 
 /// Connections to one database at a time.
@@ -54,7 +54,7 @@ pub(super) struct Pool {
     password: String,
     tls: TlsConnector,
     connect_timeout: Duration,
-    idle: Mutex<Vec<Idle>>,
+    idle: Idle<Waiting>,
     slots: Slots,
 }
 
@@ -64,7 +64,8 @@ struct Session {
     socket: TcpStream,
 }
 
-struct Idle {
+/// One that waits for work.
+struct Waiting {
     session: Session,
     since: Instant,
 }
@@ -124,7 +125,7 @@ impl Pool {
             password,
             tls: tls::connector()?,
             connect_timeout,
-            idle: Mutex::new(Vec::new()),
+            idle: Idle::new(),
             slots: Slots::new(CONNECTIONS),
         })
     }
@@ -132,7 +133,7 @@ impl Pool {
     /// An idle connection that still lives, or a new one.
     pub(super) async fn borrow(pool: &Arc<Self>, patience: Duration) -> Result<Loan> {
         let slot = pool.slots.take(patience).await?;
-        while let Some(idle) = pool.take_idle() {
+        while let Some(idle) = pool.idle.take() {
             if let Some(session) = idle.proved().await {
                 return Ok(pool.lend(session, slot));
             }
@@ -154,13 +155,6 @@ impl Pool {
             session,
             _slot: slot,
         }
-    }
-
-    fn take_idle(&self) -> Option<Idle> {
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop()
     }
 
     async fn open(&self, readonly: bool) -> Result<Session> {
@@ -248,7 +242,7 @@ impl Session {
     }
 }
 
-impl Idle {
+impl Waiting {
     async fn proved(mut self) -> Option<Session> {
         if !self.session.is_open() {
             return None;
@@ -276,8 +270,7 @@ impl Loan {
             session,
             _slot,
         } = self;
-        let mut idle = pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.push(Idle {
+        pool.idle.keep(Waiting {
             session,
             since: Instant::now(),
         });

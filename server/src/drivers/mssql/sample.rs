@@ -14,7 +14,7 @@ use super::{
     pool::{self, Pool},
     wire::Wire,
 };
-use crate::drivers::values::{MAX_VALUE_CHARS, MAX_VALUES, ROWS_LOOKED_AT};
+use crate::drivers::values::{self, MAX_VALUE_CHARS, MAX_VALUES, ROWS_LOOKED_AT};
 
 /// For all tables together.
 const SAMPLING_TIME: Duration = Duration::from_secs(1);
@@ -127,15 +127,7 @@ fn keep(tables: &mut [CatalogueTable], chunk: &[(usize, usize)], rows: &[Row]) -
         if whole {
             tables[table].row_estimate = Some(count.unsigned_abs());
         }
-        let column = &mut tables[table].columns[column];
-        let is_prose = |value: &String| value.chars().count() > MAX_VALUE_CHARS;
-        if values.iter().any(is_prose) {
-            column.values.clear();
-            column.values_complete = false;
-            continue;
-        }
-        column.values_complete = whole && values.len() <= MAX_VALUES;
-        column.values = values.into_iter().take(MAX_VALUES).collect();
+        values::keep(&mut tables[table].columns[column], values, whole);
     }
     Ok(())
 }

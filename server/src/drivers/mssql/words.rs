@@ -7,6 +7,8 @@
 
 use tidegate_schema::{Error, Result};
 
+use crate::drivers::lexis::{line_end, nested_comment_end, quoted_end};
+
 /// What a statement is handed in for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Act {
@@ -154,51 +156,13 @@ fn word_behind_number(run: &str) -> Option<&str> {
 fn opaque_end(sql: &[u8], at: usize) -> Option<usize> {
     let next = sql.get(at + 1);
     match sql[at] {
-        b'\'' => Some(quoted_end(sql, at, b'\'')),
-        b'"' => Some(quoted_end(sql, at, b'"')),
-        b'[' => Some(quoted_end(sql, at, b']')),
-        b'-' if next == Some(&b'-') => {
-            let end = sql[at..].iter().position(|sign| b"\r\n".contains(sign));
-            Some(end.map_or(sql.len(), |length| at + length))
-        }
-        b'/' if next == Some(&b'*') => Some(comment_end(sql, at)),
+        quote @ (b'\'' | b'"') => Some(quoted_end(sql, at, quote, false)),
+        b'[' => Some(quoted_end(sql, at, b']', false)),
+        b'-' if next == Some(&b'-') => Some(line_end(sql, at)),
+        // Comments nest in SQL Server.
+        b'/' if next == Some(&b'*') => Some(nested_comment_end(sql, at)),
         _ => None,
     }
-}
-
-/// The closing sign doubled stands for itself.
-fn quoted_end(sql: &[u8], at: usize, closing: u8) -> usize {
-    let mut end = at + 1;
-    while end < sql.len() {
-        if sql[end] != closing {
-            end += 1;
-        } else if sql.get(end + 1) == Some(&closing) {
-            end += 2;
-        } else {
-            return end + 1;
-        }
-    }
-    sql.len()
-}
-
-/// Comments nest in SQL Server.
-fn comment_end(sql: &[u8], at: usize) -> usize {
-    let (mut depth, mut end) = (0_usize, at);
-    while end < sql.len() {
-        if sql[end..].starts_with(b"/*") {
-            depth += 1;
-            end += 2;
-        } else if sql[end..].starts_with(b"*/") {
-            depth -= 1;
-            end += 2;
-            if depth == 0 {
-                return end;
-            }
-        } else {
-            end += 1;
-        }
-    }
-    sql.len()
 }
 
 /// Other signs outside of ASCII, a no-break space say, end a word.

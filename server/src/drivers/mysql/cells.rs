@@ -3,7 +3,7 @@
 //! Prepared statements bring numbers and times in binary, `SHOW` and what cannot be prepared brings everything as
 //! text; a column's shape says what both mean.
 
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{NaiveDate, NaiveTime};
 use mysql_async::{
     Column, Row, Value,
     consts::{ColumnFlags, ColumnType},
@@ -11,7 +11,7 @@ use mysql_async::{
 use tidegate_schema::model::{Cell, CellKind, ResultColumn};
 
 use super::geometry;
-use crate::drivers::{MAX_JSON_BYTES, iso};
+use crate::drivers::{MAX_JSON_BYTES, floats::widened, iso};
 
 /// The character set of what is no text.
 const BINARY: u16 = 63;
@@ -197,7 +197,7 @@ pub(super) fn cell(shape: Shape, value: Value) -> Cell {
         Value::Bytes(bytes) => written(shape, bytes),
         Value::Int(number) => Cell::Int(number),
         Value::UInt(number) => whole(number),
-        Value::Float(number) => widened(number),
+        Value::Float(number) => Cell::Float(widened(number)),
         Value::Double(number) => Cell::Float(number),
         Value::Date(year, month, day, hour, minute, second, micros) => {
             let date = NaiveDate::from_ymd_opt(year.into(), month.into(), day.into());
@@ -250,12 +250,6 @@ fn whole(number: u64) -> Cell {
     i64::try_from(number).map_or_else(|_| Cell::Decimal(number.to_string()), Cell::Int)
 }
 
-/// By its shortest decimal form: 0.1 stays 0.1 and does not become 0.10000000149011612.
-fn widened(number: f32) -> Cell {
-    let shortest = number.to_string().parse::<f64>();
-    Cell::Float(shortest.unwrap_or_else(|_| f64::from(number)))
-}
-
 /// A cell the server has written out.
 fn written(shape: Shape, bytes: Vec<u8>) -> Cell {
     match shape {
@@ -277,15 +271,9 @@ fn written(shape: Shape, bytes: Vec<u8>) -> Cell {
             .ok(),
         Shape::Float => text.parse::<f64>().map(Cell::Float).ok(),
         Shape::Decimal => return Cell::Decimal(text),
-        Shape::Date => iso::date(&text)
-            .or_else(|| NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok())
-            .map(Cell::Date),
-        Shape::Timestamp(_) => iso::timestamp(&text)
-            .or_else(|| NaiveDateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S%.f").ok())
-            .map(Cell::Timestamp),
-        Shape::Time(_) => iso::time(&text)
-            .or_else(|| NaiveTime::parse_from_str(&text, "%H:%M:%S%.f").ok())
-            .map(Cell::Time),
+        Shape::Date => iso::any_date(&text).map(Cell::Date),
+        Shape::Timestamp(_) => iso::any_timestamp(&text).map(Cell::Timestamp),
+        Shape::Time(_) => iso::any_time(&text).map(Cell::Time),
         Shape::Json if text.len() <= MAX_JSON_BYTES => {
             serde_json::from_str(&text).map(Cell::Json).ok()
         }

@@ -6,7 +6,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -21,7 +21,7 @@ use super::{
     reach::{Reach, Ways},
     session::Flavour,
 };
-use crate::drivers::slots::{Slot, Slots};
+use crate::drivers::slots::{Idle, Slot, Slots};
 
 /// Connections to one database at a time.
 const CONNECTIONS: usize = 8;
@@ -47,11 +47,12 @@ pub(super) struct Pool {
     plain: AtomicBool,
     flavour: OnceLock<Flavour>,
     connect_timeout: Duration,
-    idle: Mutex<Vec<Idle>>,
+    idle: Idle<Waiting>,
     slots: Slots,
 }
 
-struct Idle {
+/// One that waits for work.
+struct Waiting {
     conn: Conn,
     since: Instant,
 }
@@ -85,7 +86,7 @@ impl Pool {
             plain: AtomicBool::new(reach.is_socket),
             flavour: OnceLock::new(),
             connect_timeout,
-            idle: Mutex::new(Vec::new()),
+            idle: Idle::new(),
             slots: Slots::new(CONNECTIONS),
         })
     }
@@ -93,19 +94,12 @@ impl Pool {
     /// An idle connection that still lives, with nothing left of its last run, or a new one.
     pub(super) async fn borrow(pool: &Arc<Self>, patience: Duration) -> Result<Loan> {
         let slot = pool.slots.take(patience).await?;
-        while let Some(mut idle) = pool.take_idle() {
+        while let Some(mut idle) = pool.idle.take() {
             if idle.is_usable().await {
                 return Ok(Loan::new(pool, idle.conn, slot));
             }
         }
         Ok(Loan::new(pool, pool.open().await?, slot))
-    }
-
-    fn take_idle(&self) -> Option<Idle> {
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop()
     }
 
     async fn open(&self) -> Result<Conn> {
@@ -216,7 +210,7 @@ impl Pool {
     }
 }
 
-impl Idle {
+impl Waiting {
     /// Takes back everything the last run may have left in the session; who answers lives.
     async fn is_usable(&mut self) -> bool {
         if self.since.elapsed() > IDLE {
@@ -265,13 +259,9 @@ impl Loan {
         let Some(conn) = self.conn.take() else {
             return;
         };
-        let mut idle = self
-            .pool
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let idle = &self.pool.idle;
         idle.retain(|kept| kept.since.elapsed() <= IDLE);
-        idle.push(Idle {
+        idle.keep(Waiting {
             conn,
             since: Instant::now(),
         });

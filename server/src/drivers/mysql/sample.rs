@@ -18,7 +18,7 @@ use super::{
     session::{Access, Flavour},
     spelling::quoted,
 };
-use crate::drivers::values::{MAX_VALUE_CHARS, MAX_VALUES, ROWS_LOOKED_AT};
+use crate::drivers::values::{self, MAX_VALUE_CHARS, MAX_VALUES, ROWS_LOOKED_AT};
 
 /// For looking at values, all tables together.
 const SAMPLING_TIME: Duration = Duration::from_secs(1);
@@ -179,16 +179,7 @@ fn keep_texts(
         if whole {
             tables[table].row_estimate = Some(count as u64);
         }
-        let column = &mut tables[table].columns[column];
-        let is_prose = values
-            .iter()
-            .any(|value| value.chars().count() > MAX_VALUE_CHARS);
-        column.values_complete = whole && !is_prose && values.len() <= MAX_VALUES;
-        column.values = if is_prose {
-            Vec::new()
-        } else {
-            values.into_iter().take(MAX_VALUES).collect()
-        };
+        values::keep(&mut tables[table].columns[column], values, whole);
     }
 }
 

@@ -5,6 +5,8 @@
 
 use tidegate_schema::{Error, Result};
 
+use crate::drivers::lexis::{self, is_of_word};
+
 /// First words of statements that only read. A read-only transaction does not stop `SET`, `CALL`, `KILL`, `USE`,
 /// `FLUSH` or `SHUTDOWN`, so nothing else is sent.
 const READING: [&str; 8] = [
@@ -162,27 +164,12 @@ fn quoted_end(sql: &[u8], at: usize) -> Option<usize> {
     if !matches!(quote, b'\'' | b'"' | b'`') {
         return None;
     }
-    let mut end = at + 1;
-    while end < sql.len() {
-        if quote != b'`' && sql[end] == b'\\' {
-            end += 2;
-        } else if sql[end] != quote {
-            end += 1;
-        } else if sql.get(end + 1) == Some(&quote) {
-            end += 2;
-        } else {
-            return Some(end + 1);
-        }
-    }
-    Some(sql.len())
+    // No backslash escapes anything in a quoted name.
+    Some(lexis::quoted_end(sql, at, quote, quote != b'`'))
 }
 
 fn is_blank(sign: u8) -> bool {
     sign.is_ascii_whitespace() || sign == 0x0b
-}
-
-fn is_of_word(sign: u8) -> bool {
-    sign.is_ascii_alphanumeric() || matches!(sign, b'_' | b'$') || !sign.is_ascii()
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use std::fmt::Write as _;
 
 use tokio_postgres::types::{Kind, Type};
 
+use crate::drivers::lexis::{dollar_end, is_of_word, line_end, nested_comment_end, quoted_end};
+
 /// What a query may send beyond twice its limit, which is what bytes take in hexadecimal digits.
 const SLACK_BYTES: usize = 1_024;
 /// No server sends a larger row: it has no memory for one.
@@ -168,72 +170,15 @@ fn opaque_end(sql: &[u8], at: usize) -> Option<usize> {
         b'\'' => {
             let escapes =
                 matches!(before(1), Some(b'e' | b'E')) && !before(2).is_some_and(is_of_word);
-            Some(quoted_end(sql, at, escapes))
+            Some(quoted_end(sql, at, b'\'', escapes))
         }
-        b'"' => Some(quoted_end(sql, at, false)),
-        b'-' if next == Some(&b'-') => {
-            let end = sql[at..].iter().position(|sign| b"\r\n".contains(sign));
-            Some(end.map_or(sql.len(), |length| at + length))
-        }
-        b'/' if next == Some(&b'*') => Some(comment_end(sql, at)),
+        b'"' => Some(quoted_end(sql, at, b'"', false)),
+        b'-' if next == Some(&b'-') => Some(line_end(sql, at)),
+        // Comments nest in PostgreSQL.
+        b'/' if next == Some(&b'*') => Some(nested_comment_end(sql, at)),
         b'$' if !before(1).is_some_and(is_of_word) => dollar_end(sql, at),
         _ => None,
     }
-}
-
-fn quoted_end(sql: &[u8], at: usize, escapes: bool) -> usize {
-    let quote = sql[at];
-    let mut end = at + 1;
-    while end < sql.len() {
-        if escapes && sql[end] == b'\\' {
-            end += 2;
-        } else if sql[end] != quote {
-            end += 1;
-        } else if sql.get(end + 1) == Some(&quote) {
-            end += 2;
-        } else {
-            return end + 1;
-        }
-    }
-    sql.len()
-}
-
-/// PostgreSQL's comments nest.
-fn comment_end(sql: &[u8], at: usize) -> usize {
-    let (mut depth, mut end) = (0_usize, at);
-    while end < sql.len() {
-        if sql[end..].starts_with(b"/*") {
-            depth += 1;
-            end += 2;
-        } else if sql[end..].starts_with(b"*/") {
-            depth -= 1;
-            end += 2;
-            if depth == 0 {
-                return end;
-            }
-        } else {
-            end += 1;
-        }
-    }
-    sql.len()
-}
-
-/// `$$ … $$` and `$tag$ … $tag$`.
-fn dollar_end(sql: &[u8], at: usize) -> Option<usize> {
-    let inside = &sql[at + 1..];
-    let length = inside.iter().position(|sign| *sign == b'$')?;
-    let tag = &inside[..length];
-    if !tag.iter().all(|sign| is_of_word(*sign)) || tag.first().is_some_and(u8::is_ascii_digit) {
-        return None;
-    }
-    let delimiter = &sql[at..at + length + 2];
-    let start = at + delimiter.len();
-    let found = memchr::memmem::find(&sql[start..], delimiter);
-    Some(found.map_or(sql.len(), |text| start + text + delimiter.len()))
-}
-
-fn is_of_word(sign: u8) -> bool {
-    sign.is_ascii_alphanumeric() || matches!(sign, b'_' | b'$') || !sign.is_ascii()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A small pool: connections are opened when needed, proved before reuse and thrown away when in doubt.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -12,7 +12,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::{explain, secret, tls};
 use crate::drivers::{
     place,
-    slots::{Slot, Slots},
+    slots::{Idle, Slot, Slots},
 };
 
 /// Connections to one database at a time.
@@ -48,11 +48,12 @@ pub(super) struct Pool {
     password: String,
     tls: MakeRustlsConnect,
     connect_timeout: Duration,
-    idle: Mutex<Vec<Idle>>,
+    idle: Idle<Waiting>,
     slots: Slots,
 }
 
-struct Idle {
+/// One that waits for work.
+struct Waiting {
     client: Arc<Client>,
     since: Instant,
 }
@@ -94,7 +95,7 @@ impl Pool {
             password,
             tls: tls::connector()?,
             connect_timeout,
-            idle: Mutex::new(Vec::new()),
+            idle: Idle::new(),
             slots: Slots::new(CONNECTIONS),
         })
     }
@@ -102,7 +103,7 @@ impl Pool {
     /// An idle connection that still lives, or a new one.
     pub(super) async fn borrow(pool: &Arc<Self>, patience: Duration) -> Result<Loan> {
         let slot = pool.slots.take(patience).await?;
-        while let Some(idle) = pool.take_idle() {
+        while let Some(idle) = pool.idle.take() {
             if idle.is_usable().await {
                 return Ok(Loan {
                     pool: pool.clone(),
@@ -116,13 +117,6 @@ impl Pool {
             pool: pool.clone(),
             _slot: slot,
         })
-    }
-
-    fn take_idle(&self) -> Option<Idle> {
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop()
     }
 
     async fn open(&self) -> Result<Client> {
@@ -187,7 +181,7 @@ impl Pool {
     }
 }
 
-impl Idle {
+impl Waiting {
     async fn is_usable(&self) -> bool {
         if self.client.is_closed() {
             return false;
@@ -217,8 +211,7 @@ impl Loan {
             client,
             _slot,
         } = self;
-        let mut idle = pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.push(Idle {
+        pool.idle.keep(Waiting {
             client,
             since: Instant::now(),
         });

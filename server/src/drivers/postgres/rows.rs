@@ -13,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 use futures::{StreamExt, stream};
 use tidegate_schema::{Error, Result, model::ResultColumn};
 use tokio::time::Instant;
-use tokio_postgres::{CancelToken, SimpleQueryMessage};
+use tokio_postgres::SimpleQueryMessage;
 
 use self::wire::{Sent, Wire};
 use super::{
@@ -29,16 +29,21 @@ use crate::drivers::{
 /// The server stops a statement itself; this much later we stop waiting for it to do so.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
 /// For the rollback after a run, and for cancelling one.
-pub(super) const FAREWELL: Duration = Duration::from_secs(5);
+const FAREWELL: Duration = Duration::from_secs(5);
 /// A cancel request that overtook its query did nothing; it is sent again after so long.
 const CANCEL_AGAIN: Duration = Duration::from_millis(250);
 
 /// Opens the run's transaction with its clock.
 pub(super) async fn begin(pool: &Pool, loan: &Loan, time: Duration) -> Result<()> {
+    open(pool, loan, "READ ONLY", time).await
+}
+
+/// Opens a transaction, `READ ONLY` or `READ WRITE`, with its clock.
+pub(super) async fn open(pool: &Pool, loan: &Loan, access: &str, time: Duration) -> Result<()> {
     let time_ms = time.as_millis().clamp(1, 86_400_000);
     let lock_ms = time_ms.min(5_000);
     let sql = format!(
-        "BEGIN READ ONLY; SET LOCAL statement_timeout = {time_ms}; SET LOCAL lock_timeout = {lock_ms}"
+        "BEGIN {access}; SET LOCAL statement_timeout = {time_ms}; SET LOCAL lock_timeout = {lock_ms}"
     );
     pool.within(
         FAREWELL,
@@ -105,7 +110,6 @@ pub(super) async fn stream(
         }
     };
     let run = Run {
-        cancel: Some((loan.client().cancel_token(), pool.clone())),
         loan: Some(loan),
         wire: Some(wire),
         pool,
@@ -183,9 +187,8 @@ enum Filled {
 
 /// A run whose rows are on their way.
 struct Run {
-    loan: Option<Loan>,
     /// Taken when the statement has ended by itself and there is nothing to cancel.
-    cancel: Option<(CancelToken, Arc<Pool>)>,
+    loan: Option<Loan>,
     /// Taken when the rest of them is drained behind the reader's back.
     wire: Option<Wire>,
     pool: Arc<Pool>,
@@ -261,7 +264,6 @@ impl Run {
 
     /// The statement is over, well or badly: the connection may live on.
     async fn end(&mut self) {
-        self.cancel = None;
         if let Some(loan) = self.loan.take() {
             finish(loan).await;
         }
@@ -270,15 +272,13 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        let (Some((token, pool)), Some(loan)) = (self.cancel.take(), self.loan.take()) else {
-            return;
-        };
-        let Some(mut wire) = self.wire.take() else {
+        let (Some(loan), Some(mut wire)) = (self.loan.take(), self.wire.take()) else {
             return;
         };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
+        let (token, pool) = (loan.client().cancel_token(), self.pool.clone());
         // The connection goes with it: a late cancel would hit whatever ran on it next.
         runtime.spawn(async move {
             let end = Instant::now() + FAREWELL;

@@ -1,6 +1,6 @@
 //! Cells from the server's text form, by the type the column was prepared with.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::DateTime;
 use tidegate_schema::model::{Cell, CellKind};
 use tokio_postgres::types::{Kind, Type};
 
@@ -61,36 +61,15 @@ fn numeric(text: &str) -> Cell {
 }
 
 fn date(text: &str) -> Cell {
-    if let Some(date) = iso::date(text) {
-        return Cell::Date(date);
-    }
-    from(
-        text,
-        NaiveDate::parse_from_str(text, "%Y-%m-%d"),
-        Cell::Date,
-    )
+    from(text, iso::any_date(text).ok_or(()), Cell::Date)
 }
 
 fn time(text: &str) -> Cell {
-    if let Some(time) = iso::time(text) {
-        return Cell::Time(time);
-    }
-    from(
-        text,
-        NaiveTime::parse_from_str(text, "%H:%M:%S%.f"),
-        Cell::Time,
-    )
+    from(text, iso::any_time(text).ok_or(()), Cell::Time)
 }
 
 fn timestamp(text: &str) -> Cell {
-    if let Some(at) = iso::timestamp(text) {
-        return Cell::Timestamp(at);
-    }
-    from(
-        text,
-        NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f"),
-        Cell::Timestamp,
-    )
+    from(text, iso::any_timestamp(text).ok_or(()), Cell::Timestamp)
 }
 
 /// `2024-02-29 12:00:00.5+01`, in the session's zone; old ones have offsets with seconds and stay text.

@@ -7,7 +7,7 @@ use tidegate_schema::{Error, Result};
 use super::{
     bound::Statement,
     pool::{Loan, Pool},
-    rows::{FAREWELL, GRACE, finish},
+    rows::{GRACE, finish, open},
 };
 
 /// For making a change last; a server that is busy writing may take its time.
@@ -37,18 +37,8 @@ async fn change(pool: &Pool, loan: &Loan, sql: &str, time: Duration) -> Result<u
             reason: "only INSERT, UPDATE, DELETE and MERGE change rows here".to_owned(),
         });
     }
-    let time_ms = time.as_millis().clamp(1, 86_400_000);
-    let lock_ms = time_ms.min(5_000);
-    let begin = format!(
-        "BEGIN READ WRITE; SET LOCAL statement_timeout = {time_ms}; SET LOCAL lock_timeout = {lock_ms}"
-    );
+    open(pool, loan, "READ WRITE", time).await?;
     let client = loan.client();
-    pool.within(
-        FAREWELL,
-        "opening a transaction",
-        client.batch_execute(&begin),
-    )
-    .await?;
     // Preparing proves that the text is one statement.
     let prepared = client.prepare(sql);
     let statement = pool

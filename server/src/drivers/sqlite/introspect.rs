@@ -10,7 +10,10 @@ use sha2::{Digest as _, Sha256};
 use tidegate_schema::model::{Catalogue, CatalogueColumn, CatalogueTable, CellKind, ForeignKey};
 
 use super::rows::kind;
-use crate::drivers::values::{MAX_VALUE_CHARS, MAX_VALUES, ROWS_LOOKED_AT};
+use crate::drivers::{
+    lexis::quoted,
+    values::{MAX_VALUE_CHARS, MAX_VALUES, ROWS_LOOKED_AT},
+};
 
 /// For looking at values, all tables together.
 const SAMPLING_TIME: Duration = Duration::from_millis(200);
@@ -296,8 +299,4 @@ fn strings(connection: &Connection, sql: &str) -> Result<Vec<String>> {
         .prepare(sql)?
         .query_map([], |row| row.get(0))?
         .collect()
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -181,15 +181,9 @@ fn cell(kind: CellKind, value: ValueRef<'_>) -> Cell {
 /// Text in the spellings SQLite's own date functions write and read.
 fn typed_text(kind: CellKind, text: &str) -> Option<Cell> {
     match kind {
-        CellKind::Date => iso::date(text)
-            .or_else(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok())
-            .map(Cell::Date),
-        CellKind::Time => iso::time(text)
-            .or_else(|| {
-                ["%H:%M:%S%.f", "%H:%M"]
-                    .iter()
-                    .find_map(|form| NaiveTime::parse_from_str(text, form).ok())
-            })
+        CellKind::Date => iso::any_date(text).map(Cell::Date),
+        CellKind::Time => iso::any_time(text)
+            .or_else(|| NaiveTime::parse_from_str(text, "%H:%M").ok())
             .map(Cell::Time),
         CellKind::Timestamp => timestamp(text),
         CellKind::Decimal => is_plain_decimal(text).then(|| Cell::Decimal(text.to_owned())),

@@ -100,7 +100,7 @@ async fn only_rows_are_changed() {
 async fn a_writer_waits_for_readers_and_not_for_ever() {
     let (_folder, _, driver) = opened(PEOPLE).await;
     let limits = Limits {
-        time: Duration::from_secs(60),
+        time: Duration::from_mins(1),
         ..Limits::default()
     };
     let reading = driver

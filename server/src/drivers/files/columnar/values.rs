@@ -17,9 +17,12 @@ use chrono::{NaiveDateTime, NaiveTime};
 use rusqlite::types::ValueRef;
 
 use super::nested;
-use crate::drivers::files::{
-    infer::{Kind, numeric},
-    moments::{spell_day, spell_plain, spell_time, spell_zoned},
+use crate::drivers::{
+    files::{
+        infer::{Kind, numeric},
+        moments::{spell_day, spell_plain, spell_time, spell_zoned},
+    },
+    floats::widened,
 };
 
 /// What bytes or text are, where the file says so.
@@ -108,14 +111,6 @@ pub(super) fn float(array: &ArrayRef, row: usize) -> Option<f64> {
         DataType::Float64 => array.as_primitive::<Float64Type>().value(row),
         _ => return None,
     })
-}
-
-/// The double that is written like the float: 0.1 stays 0.1 and does not become 0.10000000149011612.
-fn widened(float: f32) -> f64 {
-    float
-        .to_string()
-        .parse()
-        .unwrap_or_else(|_| f64::from(float))
 }
 
 /// Text of every encoding.

@@ -8,7 +8,10 @@ use std::{
 use tidegate_schema::model::{CatalogueColumn, CatalogueTable};
 use tokio_postgres::{Client, Error, Row};
 
-use crate::drivers::values::{MAX_VALUE_CHARS, MAX_VALUES, ROWS_LOOKED_AT};
+use crate::drivers::{
+    lexis::quoted,
+    values::{MAX_VALUE_CHARS, MAX_VALUES, ROWS_LOOKED_AT},
+};
 
 /// For one look, all its tables together.
 const SAMPLING_TIME: Duration = Duration::from_secs(1);
@@ -203,8 +206,4 @@ impl Look {
             column.values = values.into_iter().take(MAX_VALUES).collect();
         }
     }
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
