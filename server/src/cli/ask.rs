@@ -1,11 +1,11 @@
 //! `tidegate ask`: one question, in the terminal.
 
 use clap::Args;
-use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use comfy_table::Table;
 use serde_json::json;
 use tidegate_schema::model::{Answer, ChatMode, RowSet};
 
-use super::{app, caller, for_terminal, print, print_json};
+use super::{app, caller, for_terminal, print, print_json, wide_table};
 use crate::{config::Config, services::chat::TurnRequest};
 
 /// Rows printed before the rest is only counted.
@@ -118,10 +118,7 @@ fn show(answer: &Answer) -> String {
 }
 
 fn table(result: &RowSet) -> Table {
-    let mut table = Table::new();
-    table
-        .load_preset(UTF8_FULL_CONDENSED)
-        .set_content_arrangement(ContentArrangement::Dynamic);
+    let mut table = wide_table();
     table.set_header(result.columns.iter().map(|column| column.name.clone()));
     for row in result.rows.iter().take(MOST_ROWS) {
         table.add_row(

@@ -17,6 +17,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use tidegate_schema::model::Caller;
 
 use crate::{app::App, clock::Clock, config::Config, telemetry};
@@ -196,6 +197,15 @@ fn for_terminal(text: &str) -> String {
             }
         })
         .collect()
+}
+
+/// An empty table that breaks its lines at the terminal's width.
+fn wide_table() -> Table {
+    let mut table = Table::new();
+    table
+        .load_preset(UTF8_FULL_CONDENSED)
+        .set_content_arrangement(ContentArrangement::Dynamic);
+    table
 }
 
 /// Prints a document on standard output.

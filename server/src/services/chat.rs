@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 
 use self::{memory::memory, turn::Turn};
-use super::{check_id, conversations::may_see_all};
+use super::check_id;
 use crate::{
     app::App,
     scenes::{Emitter, data::DataTurn, normal::NormalTurn},
@@ -94,12 +94,12 @@ impl Chat<'_> {
         let mode = ChatMode::from_name(mode_name).ok_or_else(|| Error::Unsupported {
             what: format!("Unsupported Chat Mode,{mode_name}!"),
         })?;
-        // Whatever the mode: what was asked beyond a caller's grants would be hidden from that caller.
-        if let Some(name) = request
+        let asked = request
             .select_param
             .as_deref()
-            .filter(|name| !name.is_empty())
-        {
+            .filter(|name| !name.is_empty());
+        // Whatever the mode: what was asked beyond a caller's grants would be hidden from that caller.
+        if let Some(name) = asked {
             caller.may_use(name)?;
         }
         let model = app.models().language(request.model.as_deref()).await?;
@@ -129,11 +129,7 @@ impl Chat<'_> {
             role: Role::Human,
             content: request.text.clone(),
             detail: MessageDetail {
-                evidence: request
-                    .select_param
-                    .as_deref()
-                    .filter(|name| !name.is_empty())
-                    .and_then(|name| caller.asks_within(name)),
+                evidence: asked.and_then(|name| caller.asks_within(name)),
                 ..detail.clone()
             },
         };
@@ -184,7 +180,7 @@ impl Chat<'_> {
         let app = self.0;
         let metadata = model.metadata();
         let earlier = app.store.list_messages(conversation).await?;
-        if !may_see_all(caller, &earlier) {
+        if !caller.may_see_all(&earlier) {
             return Err(Error::Forbidden {
                 reason: format!(
                     "something in the conversation '{conversation}' was asked of a datasource that this key has no \
@@ -217,7 +213,7 @@ impl Chat<'_> {
                     question: request.text.clone(),
                     memory,
                     datasource: datasource.name.clone(),
-                    catalogue: app.datasources().catalogue(caller, name).await?,
+                    catalogue: app.datasources().catalogue_of(caller, &datasource).await?,
                     linker: app.databases.linker(&datasource).await,
                     database: app.databases.get(&datasource).await?,
                     options: app.datasources().guard_options(caller, &datasource),

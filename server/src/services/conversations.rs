@@ -173,7 +173,7 @@ impl Conversations<'_> {
     pub async fn messages(&self, caller: &Caller, id: &ConversationId) -> Result<Vec<Message>> {
         caller.may(Act::Ask)?;
         let messages = self.0.store.list_messages(id).await?;
-        Ok(if may_see_all(caller, &messages) {
+        Ok(if caller.may_see_all(&messages) {
             messages
         } else {
             Vec::new()
@@ -194,7 +194,7 @@ impl Conversations<'_> {
                 .or_default()
                 .push(message);
         }
-        grouped.retain(|_, messages| may_see_all(caller, messages));
+        grouped.retain(|_, messages| caller.may_see_all(messages));
         Ok(grouped)
     }
 
@@ -247,9 +247,4 @@ fn within_grants(caller: &Caller, filter: &ConversationFilter) -> ConversationFi
         asked_within: caller.datasources(),
         ..filter.clone()
     }
-}
-
-/// Whether the caller may see a whole conversation.
-pub(super) fn may_see_all(caller: &Caller, messages: &[Message]) -> bool {
-    caller.may_see_all(messages)
 }

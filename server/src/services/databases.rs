@@ -31,6 +31,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::progress::IndexProgress;
 use self::{known::Known, progress::Progress};
+use super::encoder;
 use crate::{
     clock::Clock, drivers, guard::GuardedDatabase, linking::Linker, workers::registry::Registry,
 };
@@ -110,6 +111,10 @@ impl Databases {
     /// The connection, opened on first use. A failed attempt is not kept.
     pub async fn get(&self, datasource: &Datasource) -> Result<Arc<GuardedDatabase>> {
         let entry = self.entry(datasource).await;
+        self.opened(&entry, datasource).await
+    }
+
+    async fn opened(&self, entry: &Entry, datasource: &Datasource) -> Result<Arc<GuardedDatabase>> {
         entry
             .database
             .get_or_try_init(|| async {
@@ -129,8 +134,8 @@ impl Databases {
     /// Tables and columns, at most a minute old; of a large database a minute older while it is seen in the
     /// background whether they changed, and without values until those were looked at.
     pub async fn catalogue(&self, datasource: &Datasource) -> Result<Arc<Catalogue>> {
-        let database = self.get(datasource).await?;
         let entry = self.entry(datasource).await;
+        let database = self.opened(&entry, datasource).await?;
         let reading = entry
             .known
             .get(&datasource.name, |known| {
@@ -148,7 +153,7 @@ impl Databases {
         let entry = self.entry(datasource).await;
         let index = entry.known.reading().and_then(|reading| reading.index);
         let embedder = match &index {
-            Some(index) if index.has_vectors() => self.keeper.ready_embedder().await,
+            Some(index) if index.has_vectors() => encoder::ready(&self.keeper.registry).await,
             _ => None,
         };
         Linker::new(index, embedder)

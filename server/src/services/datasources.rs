@@ -191,8 +191,17 @@ impl Datasources<'_> {
     /// Tables and columns of a datasource, as far as the caller may use them: what is not granted is not shown.
     pub async fn catalogue(&self, caller: &Caller, name: &str) -> Result<Arc<Catalogue>> {
         let datasource = self.get(caller, name).await?;
-        let whole = self.0.databases.catalogue(&datasource).await?;
-        Ok(match caller.tables_of(name) {
+        self.catalogue_of(caller, &datasource).await
+    }
+
+    /// The same of a datasource at hand.
+    pub(crate) async fn catalogue_of(
+        &self,
+        caller: &Caller,
+        datasource: &Datasource,
+    ) -> Result<Arc<Catalogue>> {
+        let whole = self.0.databases.catalogue(datasource).await?;
+        Ok(match caller.tables_of(&datasource.name) {
             None => whole,
             granted => Arc::new(whole.granted(granted)),
         })

@@ -228,7 +228,7 @@ impl Examples<'_> {
         let catalogue = self
             .0
             .datasources()
-            .catalogue(caller, &datasource.name)
+            .catalogue_of(caller, datasource)
             .await?;
         let there: HashSet<String> = catalogue
             .tables
@@ -293,7 +293,7 @@ impl Examples<'_> {
         let catalogue = self
             .0
             .datasources()
-            .catalogue(caller, &datasource.name)
+            .catalogue_of(caller, &datasource)
             .await?;
         let mut tables: Vec<String> = verdict
             .tables

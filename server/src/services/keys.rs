@@ -87,7 +87,7 @@ impl Keys<'_> {
                 catalogue
                     .tables
                     .iter()
-                    .map(|known| format!("{name}.{}", full_name(known))),
+                    .map(|known| format!("{name}.{}", known.full_name())),
             );
             if let Some(table) = spelled(&catalogue, table) {
                 found.push((name.to_owned(), table));
@@ -135,7 +135,7 @@ impl Keys<'_> {
                     format!("name the datasource '{datasource}' twice; put them into one"),
                 ));
             }
-            self.0.datasources().get(caller, datasource).await?;
+            let found = self.0.datasources().get(caller, datasource).await?;
             if *write && !caller.may_write(datasource) {
                 return Err(beyond(&format!("change rows of '{datasource}'")));
             }
@@ -147,8 +147,12 @@ impl Keys<'_> {
                 }
                 continue;
             };
-            let catalogue = self.0.datasources().catalogue(caller, datasource).await?;
-            let names: Vec<String> = catalogue.tables.iter().map(full_name).collect();
+            let catalogue = self.0.datasources().catalogue_of(caller, &found).await?;
+            let names: Vec<String> = catalogue
+                .tables
+                .iter()
+                .map(CatalogueTable::full_name)
+                .collect();
             if let Some(unknown) = tables.iter().find(|table| !names.contains(table)) {
                 return Err(no_table(unknown, &names));
             }
@@ -275,17 +279,9 @@ impl Keys<'_> {
     }
 }
 
-/// A table's name as grants have it.
-fn full_name(table: &CatalogueTable) -> String {
-    table.schema.as_ref().map_or_else(
-        || table.name.clone(),
-        |schema| format!("{schema}.{}", table.name),
-    )
-}
-
 /// The name of a table as the catalogue spells it: the same, or the only one that differs in case alone.
 fn spelled(catalogue: &Catalogue, wanted: &str) -> Option<String> {
-    let names = || catalogue.tables.iter().map(full_name);
+    let names = || catalogue.tables.iter().map(CatalogueTable::full_name);
     names().find(|name| name == wanted).or_else(|| {
         let mut alike = names().filter(|name| name.eq_ignore_ascii_case(wanted));
         let first = alike.next()?;

@@ -5,6 +5,7 @@ pub mod chat;
 pub mod conversations;
 pub mod databases;
 pub mod datasources;
+mod encoder;
 pub mod examples;
 pub mod exports;
 pub mod keys;

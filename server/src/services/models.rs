@@ -51,7 +51,7 @@ impl Models<'_> {
         {
             return false;
         }
-        if let Ok(name) = self.default_name() {
+        if let Some(name) = self.default_among(&states) {
             return states
                 .iter()
                 .any(|(metadata, state)| metadata.name == name && is_ready(state));
@@ -132,22 +132,25 @@ impl Models<'_> {
 
     /// The name of the model asked when the caller names none.
     pub fn default_name(&self) -> Result<String> {
-        let configured = &self.0.config.ask.default_model;
-        if !configured.is_empty() {
-            return Ok(configured.clone());
-        }
-        self.0
-            .registry
-            .states()
-            .into_iter()
-            .find(|(metadata, state)| {
-                metadata.kind == ModelKind::Llm && !matches!(state, State::Failed(_))
-            })
-            .map(|(metadata, _)| metadata.name)
+        self.default_among(&self.states())
             .ok_or_else(|| Error::Unsupported {
                 what: "no model is configured; add one under [[models]] in the configuration"
                     .to_owned(),
             })
+    }
+
+    /// The same of models in these states; nothing where none writes that did not fail.
+    fn default_among(&self, states: &[(ModelMetadata, State)]) -> Option<String> {
+        let configured = &self.0.config.ask.default_model;
+        if !configured.is_empty() {
+            return Some(configured.clone());
+        }
+        states
+            .iter()
+            .find(|(metadata, state)| {
+                metadata.kind == ModelKind::Llm && !matches!(state, State::Failed(_))
+            })
+            .map(|(metadata, _)| metadata.name.clone())
     }
 
     fn unknown(&self, name: &str, kind: ModelKind) -> Error {

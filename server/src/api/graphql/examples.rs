@@ -98,10 +98,7 @@ impl KeepExampleResult {
     fn of(outcome: Result<model::Example, Error>) -> Result<Self> {
         match outcome {
             Ok(example) => Ok(Self::Example(Example(example))),
-            Err(error @ (Error::Internal { .. } | Error::Unauthenticated { .. })) => {
-                Err(to_graphql(&error))
-            }
-            Err(error) => Ok(Self::Problem(Problem::from(&error))),
+            Err(error) => Problem::expected(&error).map(Self::Problem),
         }
     }
 }

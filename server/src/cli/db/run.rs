@@ -4,13 +4,13 @@ use std::{io::Read, num::NonZeroUsize};
 
 use anyhow::Context as _;
 use clap::Args;
-use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use comfy_table::Table;
 use serde_json::{Value, json};
 use tidegate_schema::model::{Cell, ResultColumn, RowSet, Verdict, cut_words};
 
 use crate::{
     app::App,
-    cli::{caller, complain, for_terminal, print, print_json, usage},
+    cli::{caller, complain, for_terminal, print, print_json, usage, wide_table},
     config::Config,
     services::{
         exports,
@@ -170,11 +170,8 @@ fn count(rows: usize) -> String {
 
 /// Rows for a person. NULL is the word; text that would steer the terminal is spelled out.
 fn table(rows: &RowSet) -> Table {
-    let mut table = Table::new();
-    table
-        .load_preset(UTF8_FULL_CONDENSED)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(rows.columns.iter().map(|column| for_terminal(&column.name)));
+    let mut table = wide_table();
+    table.set_header(rows.columns.iter().map(|column| for_terminal(&column.name)));
     let shown = |cell: &Cell| {
         cell.to_text()
             .map_or_else(|| "NULL".to_owned(), |text| for_terminal(&text))

@@ -1,6 +1,5 @@
 //! `tidegate db tables` and `tidegate db describe`: what a database holds, as far as it is known.
 
-use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::{Value, json};
 use tidegate_schema::{
     Error, Result,
@@ -9,7 +8,7 @@ use tidegate_schema::{
 
 use crate::{
     app::App,
-    cli::{caller, for_terminal, print, print_json},
+    cli::{caller, for_terminal, print, print_json, wide_table},
 };
 
 /// Sampled values of a column that a person is shown.
@@ -92,14 +91,6 @@ fn nearest(tables: &[CatalogueTable], wanted: &str) -> Option<String> {
 
 fn kind(table: &CatalogueTable) -> &'static str {
     if table.is_view { "view" } else { "table" }
-}
-
-fn wide_table() -> Table {
-    let mut table = Table::new();
-    table
-        .load_preset(UTF8_FULL_CONDENSED)
-        .set_content_arrangement(ContentArrangement::Dynamic);
-    table
 }
 
 /// One table as a person reads it.

@@ -17,8 +17,6 @@ use tidegate_schema::{
     model::{Catalogue, CatalogueTable, KeptCatalogue},
 };
 
-#[cfg(test)]
-pub(super) use self::vectors::ENCODER;
 use super::{Entry, Keeper, known::Reading, reading::is_large};
 use crate::{guard::GuardedDatabase, linking::SchemaIndex};
 

@@ -33,7 +33,7 @@ struct Counting(StdMutex<usize>);
 impl Embedder for Counting {
     fn metadata(&self) -> ModelMetadata {
         ModelMetadata {
-            name: background::ENCODER.to_owned(),
+            name: encoder::NAME.to_owned(),
             kind: ModelKind::Embedding,
             context_length: None,
             sql_only: false,

@@ -13,13 +13,8 @@ use tidegate_schema::{
 };
 
 use super::likeness::{Likeness, Questions};
-use crate::{
-    app::App,
-    workers::{Embedder, registry::State},
-};
+use crate::{app::App, services::encoder};
 
-/// The built-in sentence encoder, or what is configured under its name. No other model is sent questions unasked.
-const ENCODER: &str = "all-minilm-l6-v2";
 /// How long a question waits for its vector. The encoder may be busy; words alone will do then.
 const QUESTION_TIME: Duration = Duration::from_secs(2);
 /// How long some questions that are embedded in the background may take.
@@ -113,7 +108,7 @@ async fn questions(app: &App, datasource: DatasourceId) -> Result<Arc<Questions>
 
 /// What the encoder makes of a question, with its name, if it is there and makes it in time.
 pub(super) async fn vector_of(app: &App, question: &str) -> Option<(String, Vec<f32>)> {
-    let encoder = ready_encoder(app).await?;
+    let encoder = encoder::ready(&app.registry).await?;
     let made = encoder.embed(vec![Example::key(question)], None);
     match tokio::time::timeout(QUESTION_TIME, made).await {
         Ok(Ok(mut vectors)) => Some((encoder.metadata().name, vectors.pop()?)),
@@ -126,19 +121,6 @@ pub(super) async fn vector_of(app: &App, question: &str) -> Option<(String, Vec<
             None
         }
     }
-}
-
-/// The encoder, if it need not be waited for.
-async fn ready_encoder(app: &App) -> Option<Arc<dyn Embedder>> {
-    let is_ready = app
-        .registry
-        .states()
-        .iter()
-        .any(|(metadata, state)| metadata.name == ENCODER && matches!(state, State::Ready));
-    if !is_ready {
-        return None;
-    }
-    app.registry.embedder(ENCODER).await?.ok()
 }
 
 /// Makes the vectors that are missing, in the background.
@@ -163,7 +145,7 @@ fn make_missing(app: &App, datasource: DatasourceId, questions: &Questions, widt
 }
 
 async fn make(app: &App, missing: &[(ExampleId, String)]) -> Result<()> {
-    let Some(encoder) = ready_encoder(app).await else {
+    let Some(encoder) = encoder::ready(&app.registry).await else {
         return Ok(());
     };
     let model = encoder.metadata().name;

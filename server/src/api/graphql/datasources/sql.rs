@@ -1,17 +1,11 @@
 //! SQL over a datasource: queries, and changes once they are let through and confirmed.
 
 use async_graphql::{Context, Object, Result, SimpleObject, Union};
-use tidegate_schema::{
-    Error,
-    model::{self, Caller},
-};
+use tidegate_schema::model::{self, Caller};
 
 use super::Datasource;
 use crate::{
-    api::graphql::{
-        error::to_graphql,
-        turns::{Problem, Rows, Verdict},
-    },
+    api::graphql::turns::{Problem, Rows, Verdict},
     app::App,
     services::sql::{Executed, Failed},
 };
@@ -76,17 +70,9 @@ enum SetDatasourceWritableResult {
     Problem(Problem),
 }
 
-/// An outcome of a mutation: what a caller can act on is data, the rest an error.
-fn expected(error: &Error) -> Result<Problem> {
-    match error {
-        Error::Internal { .. } | Error::Unauthenticated { .. } => Err(to_graphql(error)),
-        _ => Ok(Problem::from(error)),
-    }
-}
-
-/// The same for a statement, with what the guard said of it.
+/// [`Problem::expected`] of a statement, with what the guard said of it.
 fn expected_failure(failed: Failed) -> Result<Problem> {
-    let problem = expected(&failed.error)?;
+    let problem = Problem::expected(&failed.error)?;
     Ok(problem.with_verdict(failed.verdict.map(|verdict| *verdict)))
 }
 
@@ -157,7 +143,7 @@ impl DatasourceMutations {
             .await
         {
             Ok(found) => Ok(SetDatasourceWritableResult::Datasource(Datasource(found))),
-            Err(error) => expected(&error).map(SetDatasourceWritableResult::Problem),
+            Err(error) => Problem::expected(&error).map(SetDatasourceWritableResult::Problem),
         }
     }
 }

@@ -4,6 +4,8 @@ use async_graphql::{Enum, ID, Json, Object, SimpleObject};
 use serde_json::Value;
 use tidegate_schema::{Error, model};
 
+use crate::api::graphql::error::to_graphql;
+
 /// What kept a request from being met.
 #[derive(SimpleObject)]
 pub struct Problem {
@@ -18,6 +20,14 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// An outcome of a mutation: what a caller can act on is data, the rest an error.
+    pub fn expected(error: &Error) -> async_graphql::Result<Self> {
+        match error {
+            Error::Internal { .. } | Error::Unauthenticated { .. } => Err(to_graphql(error)),
+            _ => Ok(Self::from(error)),
+        }
+    }
+
     /// The same with what the guard said.
     pub fn with_verdict(self, verdict: Option<model::Verdict>) -> Self {
         Self {

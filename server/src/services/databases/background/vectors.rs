@@ -12,12 +12,12 @@ use tidegate_schema::{Error, Result, model::Catalogue};
 use super::{PATIENCE, rest};
 use crate::{
     linking::SchemaIndex,
-    services::databases::{Entry, Keeper},
-    workers::{Embedder, registry::State},
+    services::{
+        databases::{Entry, Keeper},
+        encoder,
+    },
+    workers::Embedder,
 };
-
-/// The built-in sentence encoder, or what is configured under its name. No other model is sent a schema unasked.
-pub(in crate::services::databases) const ENCODER: &str = "all-minilm-l6-v2";
 
 /// Descriptions embedded in one step.
 const EMBEDDED_AT_ONCE: usize = 32;
@@ -37,7 +37,7 @@ impl Keeper {
             return Ok(index);
         }
         // Waits for one that is still loading; there may be none, or none that could be loaded.
-        let Some(Ok(embedder)) = self.registry.embedder(ENCODER).await else {
+        let Some(Ok(embedder)) = self.registry.embedder(encoder::NAME).await else {
             return Ok(index);
         };
         let model = embedder.metadata().name;
@@ -86,18 +86,6 @@ impl Keeper {
             .known
             .change(catalogue, |known| known.index = Some(Arc::clone(&index)));
         Ok(index)
-    }
-
-    /// The encoder, if it need not be waited for.
-    pub(in crate::services::databases) async fn ready_embedder(&self) -> Option<Arc<dyn Embedder>> {
-        let states = self.registry.states();
-        let is_ready = states
-            .iter()
-            .any(|(metadata, state)| metadata.name == ENCODER && matches!(state, State::Ready));
-        if !is_ready {
-            return None;
-        }
-        self.registry.embedder(ENCODER).await?.ok()
     }
 }
 
