@@ -11,7 +11,7 @@ use tidegate_tests::{
 };
 
 use crate::{
-    support::{QUESTION, SQL, TOWNS, program},
+    support::{QUESTION, SQL, TOWNS, graphql, program},
     table_grants::with_payroll,
 };
 
@@ -33,13 +33,6 @@ async fn start() -> Result<(TestApp, Upstream)> {
         .await?;
     app.add_sqlite("towns", &with_payroll()).await?;
     Ok((app, upstream))
-}
-
-async fn graphql(user: &User, query: &str, variables: Value) -> Result<Value> {
-    let body = json!({"query": query, "variables": variables});
-    let body = user.post("/graphql", &body).await?.json();
-    anyhow::ensure!(body["errors"].is_null(), "{body}");
-    Ok(body["data"].clone())
 }
 
 const KEPT: &str = "__typename ... on Example { id question sql tables source used }

@@ -6,7 +6,6 @@ use anyhow::{Context as _, Result};
 use futures::StreamExt as _;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tidegate_schema::model::AuditEntry;
 use tidegate_tests::{TestApp, User};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -14,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    support::{TOWNS, eventually},
+    support::{TOWNS, eventually, latest},
     table_grants::{granted, on, with_payroll},
 };
 
@@ -47,11 +46,6 @@ fn endless() -> String {
 async fn started(user: &User, body: &Value) -> Result<reqwest::Response> {
     let request = user.request(Method::POST, EXPORT).json(body);
     Ok(request.send().await?)
-}
-
-/// The latest entry of the audit log.
-async fn latest(app: &TestApp) -> Result<AuditEntry> {
-    app.app.store.list_audit(1).await?.pop().context("an entry")
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use tidegate_tests::{
 };
 
 use crate::{
-    support::{QUESTION, SQL},
+    support::{QUESTION, SQL, graphql},
     table_grants::{granted, on, with_payroll},
 };
 
@@ -71,13 +71,6 @@ async fn titles(user: &User, query: &str) -> Result<Vec<String>> {
         .collect())
 }
 
-async fn graphql(user: &User, query: &str) -> Result<Value> {
-    let body = user.post("/graphql", &json!({"query": query})).await?;
-    let body = body.json();
-    anyhow::ensure!(body["errors"].is_null(), "{body}");
-    Ok(body["data"].clone())
-}
-
 #[tokio::test]
 async fn conversations_about_other_tables_are_not_listed_and_pages_are_full_all_the_same()
 -> Result<()> {
@@ -124,18 +117,19 @@ async fn conversations_about_other_tables_are_not_listed_and_pages_are_full_all_
     let page = graphql(
         &some,
         &format!("{{ conversations(first: 2) {{ {rest} }} }}"),
+        Value::Null,
     )
     .await?;
     assert_eq!(ids(&page), ["own-3", "own-2"], "{page}");
     assert_eq!(page["conversations"]["pageInfo"]["hasNextPage"], true);
     let cursor = &page["conversations"]["edges"][1]["cursor"];
     let query = format!("{{ conversations(first: 2, after: {cursor}) {{ {rest} }} }}");
-    let page = graphql(&some, &query).await?;
+    let page = graphql(&some, &query, Value::Null).await?;
     assert_eq!(ids(&page), ["own-1"], "{page}");
     assert_eq!(page["conversations"]["pageInfo"]["hasNextPage"], false);
     let cursor = &page["conversations"]["edges"][0]["cursor"];
     let query = format!("{{ conversations(last: 1, before: {cursor}) {{ {rest} }} }}");
-    let page = graphql(&some, &query).await?;
+    let page = graphql(&some, &query, Value::Null).await?;
     assert_eq!(ids(&page), ["own-2"], "{page}");
     assert_eq!(page["conversations"]["pageInfo"]["hasPreviousPage"], true);
     Ok(())
@@ -183,7 +177,7 @@ async fn a_question_that_was_never_answered_is_seen_by_whoever_asks_within_as_ma
     assert!(go_on("theirs").await.is_err());
     // The question's note is no answer.
     let query = "{ conversation(id: \"own\") { messages { edges { node { role answer } } } } }";
-    let shown = graphql(&app.anonymous(), query).await?;
+    let shown = graphql(&app.anonymous(), query, Value::Null).await?;
     let first = &shown["conversation"]["messages"]["edges"][0]["node"];
     assert_eq!(first, &json!({"role": "HUMAN", "answer": null}), "{shown}");
     Ok(())
@@ -197,7 +191,7 @@ async fn plans_and_definitions_do_not_name_the_tables_beneath_a_granted_view() -
     let query = "mutation { runSql(datasource: \"towns\", sql: \"SELECT name FROM earners\") {
         ... on RunSqlAnswer { result { rowCount } verdict { plan } } ... on Problem { message } } }";
     for (user, planned) in [(&all, true), (&some, false)] {
-        let ran = graphql(user, query).await?;
+        let ran = graphql(user, query, Value::Null).await?;
         let ran = &ran["runSql"];
         assert_eq!(ran["result"]["rowCount"], 2, "{ran}");
         let plan = ran["verdict"]["plan"].as_str().unwrap_or_default();
@@ -230,10 +224,10 @@ async fn how_many_tables_there_are_is_not_told_to_whoever_may_use_some() -> Resu
     let path = "/api/v1/editor/db/progress?db_name=towns";
     let query = "{ datasource(name: \"towns\") { indexing { tables } } }";
     assert_eq!(some.get(path).await?.data(), Value::Null);
-    let shown = graphql(&some, query).await?;
+    let shown = graphql(&some, query, Value::Null).await?;
     assert_eq!(shown["datasource"]["indexing"], Value::Null, "{shown}");
     assert!(all.get(path).await?.data().is_object());
-    let shown = graphql(&all, query).await?;
+    let shown = graphql(&all, query, Value::Null).await?;
     assert!(shown["datasource"]["indexing"].is_object(), "{shown}");
     Ok(())
 }

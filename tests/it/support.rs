@@ -5,10 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
+use tidegate_schema::model::AuditEntry;
 use tidegate_tests::{
-    TestApp,
+    TestApp, User,
     process::Program,
     upstream::{Script, Upstream},
 };
@@ -35,6 +36,19 @@ pub(crate) async fn towns(script: Script) -> Result<(TestApp, Upstream)> {
         .await?;
     app.add_sqlite("towns", TOWNS).await?;
     Ok((app, upstream))
+}
+
+/// The data of a GraphQL answer without errors.
+pub(crate) async fn graphql(user: &User, query: &str, variables: Value) -> Result<Value> {
+    let body = json!({"query": query, "variables": variables});
+    let body = user.post("/graphql", &body).await?.json();
+    ensure!(body["errors"].is_null(), "{body}");
+    Ok(body["data"].clone())
+}
+
+/// The latest entry of the audit log.
+pub(crate) async fn latest(app: &TestApp) -> Result<AuditEntry> {
+    app.app.store.list_audit(1).await?.pop().context("an entry")
 }
 
 /// Waits until `check` finds something.

@@ -9,7 +9,7 @@ use tidegate_tests::{
     upstream::{Script, Upstream},
 };
 
-use crate::support::{QUESTION, SQL, TOWNS, program, rows};
+use crate::support::{QUESTION, SQL, TOWNS, graphql, program, rows};
 
 const RICHEST: &str = "who earns most?";
 const MOST_PAID: &str = "SELECT MAX(salary) FROM payroll";
@@ -55,13 +55,6 @@ async fn two_readers() -> Result<(TestApp, Upstream, User, User)> {
     let all = app.keyed("all", false, None).await?;
     let some = granted(&app, "some", vec![on("towns", &["people"], false)]).await?;
     Ok((app, upstream, all, some))
-}
-
-async fn graphql(user: &User, query: &str, variables: Value) -> Result<Value> {
-    let body = json!({"query": query, "variables": variables});
-    let body = user.post("/graphql", &body).await?.json();
-    anyhow::ensure!(body["errors"].is_null(), "{body}");
-    Ok(body["data"].clone())
 }
 
 async fn editor(user: &User, sql: &str) -> Result<Value> {

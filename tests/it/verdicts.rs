@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use tidegate_schema::model::{AuditEntry, Caller};
+use tidegate_schema::model::Caller;
 use tidegate_server::services::exports::{Format, Options};
 use tidegate_tests::{
     TestApp, User,
@@ -12,7 +12,7 @@ use tidegate_tests::{
     upstream::{Script, Upstream},
 };
 
-use crate::support::{QUESTION, SQL, TOWNS};
+use crate::support::{QUESTION, SQL, TOWNS, latest};
 
 const DROP: &str = "DROP TABLE people";
 const RUN: &str = "mutation ($sql: String!) { runSql(datasource: \"towns\", sql: $sql) { __typename
@@ -76,10 +76,6 @@ async fn openai(user: &User, question: &str) -> Result<Value> {
     });
     let reply = user.openai_post("/v1/chat/completions", &body).await?;
     Ok(reply.json()["tidegate"]["evidence"].clone())
-}
-
-async fn latest(app: &TestApp) -> Result<AuditEntry> {
-    app.app.store.list_audit(1).await?.pop().context("an entry")
 }
 
 #[tokio::test]

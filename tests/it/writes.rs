@@ -4,14 +4,14 @@
 mod moved;
 mod postgres;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tidegate_schema::model::{AuditEntry, Caller, Grant};
+use tidegate_schema::model::{Caller, Grant};
 use tidegate_tests::{TestApp, User, databases, rows::Value as Cell};
 
 use crate::{
-    support::{TOWNS, eventually, program},
+    support::{TOWNS, eventually, latest, program},
     table_grants::{granted, on, with_payroll},
 };
 
@@ -67,11 +67,6 @@ fn ann(app: &TestApp, datasource: &str) -> Result<String> {
         Some(Cell::Text(town)) => Ok(town.clone()),
         other => anyhow::bail!("no town: {other:?}"),
     }
-}
-
-/// The latest entry of the audit log.
-async fn latest(app: &TestApp) -> Result<AuditEntry> {
-    app.app.store.list_audit(1).await?.pop().context("an entry")
 }
 
 #[tokio::test]

@@ -194,11 +194,7 @@ impl GuardedDatabase {
         options: &GuardOptions,
         limits: Limits,
     ) -> Result<(Verdict, RowSet), Refusal> {
-        let verdict = self.check(sql, options).await?;
-        match self.driver.run(sql, limits).await {
-            Ok(rows) => Ok((verdict, rows)),
-            Err(error) => Err(Refusal { verdict, error }),
-        }
+        self.run_judged(self.judged(sql, options), limits).await
     }
 
     /// Judges a statement that changes rows and, once it is confirmed, dry-runs it where the engine plans changes

@@ -150,11 +150,18 @@ impl TableName {
     }
 }
 
-/// Whether `ONLY` stands where a table should: the parser takes it for a name, and what follows for its alias.
-pub(super) fn has_only(name: &ObjectName) -> bool {
-    let only =
-        |ident: &Ident| ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("only");
-    name.0.iter().any(|part| part.as_ident().is_some_and(only))
+/// Whether one of these words stands where a table should: the parser takes it for a name, and what follows for its
+/// alias.
+pub(super) fn has_word(name: &ObjectName, words: &[&str]) -> bool {
+    let is_word = |ident: &Ident| {
+        ident.quote_style.is_none()
+            && words
+                .iter()
+                .any(|word| ident.value.eq_ignore_ascii_case(word))
+    };
+    name.0
+        .iter()
+        .any(|part| part.as_ident().is_some_and(is_word))
 }
 
 fn part_of(part: &ObjectNamePart, dialect: Dialect) -> Option<String> {

@@ -120,22 +120,14 @@ impl<'a> Walk<'a> {
 
     /// The parser takes these for a table's name, and a call behind them for that table's alias.
     fn no_word_of_a_query(&mut self, name: &ObjectName) {
-        let is_word = |ident: &Ident| {
-            ident.quote_style.is_none()
-                && ["select", "from", "where"].contains(&ident.value.to_lowercase().as_str())
-        };
-        if name
-            .0
-            .iter()
-            .any(|part| part.as_ident().is_some_and(is_word))
-        {
+        if tables::has_word(name, &["select", "from", "where"]) {
             self.refuse("SELECT, FROM and WHERE name no table; quote a table of that name");
         }
     }
 
     pub(super) fn table(&mut self, name: &ObjectName) {
         self.no_word_of_a_query(name);
-        if self.dialect == Dialect::Postgres && tables::has_only(name) {
+        if self.dialect == Dialect::Postgres && tables::has_word(name, &["only"]) {
             self.refuse("FROM ONLY hides which table is read; leave ONLY out");
         }
         let database = self.options.database.as_deref();

@@ -222,7 +222,6 @@ fn word(
     if word.starts_with(|first: char| first.is_ascii_digit()) && dialect == Dialect::MySql {
         return Some(format!("the name {value} begins by a digit; quote it"));
     }
-    let upper = value.to_uppercase();
     let stays_a_name = dialect == Dialect::MySql && after_dot;
     let own: &[&str] = match dialect {
         Dialect::MySql => MYSQL,
@@ -231,6 +230,7 @@ fn word(
         _ => &[],
     };
     if own.contains(&word.as_str()) && !stays_a_name {
+        let upper = value.to_uppercase();
         return Some(format!(
             "{upper} has no place in a query; leave it out, or quote it if it is a name"
         ));
@@ -240,6 +240,7 @@ fn word(
         _ => &["into"],
     };
     (writes.contains(&word.as_str()) && !changes && !stays_a_name).then(|| {
+        let upper = value.to_uppercase();
         format!(
             "{upper} writes; only reading is allowed, so leave {upper} out, or quote it if it is a name"
         )

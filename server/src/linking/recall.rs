@@ -210,10 +210,7 @@ fn scale_words(candidates: &mut [Candidate], words: &[String], rarest: f32) {
         .iter()
         .enumerate()
         .map(|(nth, word)| {
-            let most = candidates
-                .iter()
-                .map(|candidate| candidate.words[nth])
-                .fold(0.0, f32::max);
+            let most = highest(candidates, nth);
             match (most > 0.0, is_weak(word)) {
                 (true, _) => most,
                 // A word that stands nowhere would have been as telling as any.
@@ -231,6 +228,14 @@ fn scale_words(candidates: &mut [Candidate], words: &[String], rarest: f32) {
             *counts /= scale;
         }
     }
+}
+
+/// What a word of the question counts in the table that has it best.
+fn highest(candidates: &[Candidate], nth: usize) -> f32 {
+    candidates
+        .iter()
+        .map(|candidate| candidate.words[nth])
+        .fold(0.0, f32::max)
 }
 
 /// Adds what vectors count: nothing for a table of middling nearness, [`VECTORS`] for the nearest.
@@ -259,13 +264,7 @@ fn take(
     mut left: Vec<Candidate>,
     words: &[String],
 ) -> Vec<usize> {
-    let best: Vec<f32> = (0..words.len())
-        .map(|nth| {
-            left.iter()
-                .map(|candidate| candidate.words[nth])
-                .fold(0.0, f32::max)
-        })
-        .collect();
+    let best: Vec<f32> = (0..words.len()).map(|nth| highest(&left, nth)).collect();
     let mut seen: HashSet<usize> = left.iter().map(|candidate| candidate.table).collect();
     let mut lent = vec![0.0_f32; tables.facts.len()];
     let mut covered = vec![0.0_f32; words.len()];

@@ -44,6 +44,11 @@ fn alike() -> HashMap<String, Vec<String>> {
             found.entry(word.clone()).or_default().extend(others);
         }
     }
+    // Words may share two groups, or a stem; each is looked for once.
+    for others in found.values_mut() {
+        others.sort_unstable();
+        others.dedup();
+    }
     found
 }
 

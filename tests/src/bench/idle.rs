@@ -124,7 +124,7 @@ async fn ready(server: &Server) -> Result<Option<Duration>> {
 }
 
 /// Resident memory of a process, bytes.
-fn resident(id: u32) -> Result<u64> {
+pub(super) fn resident(id: u32) -> Result<u64> {
     let text = std::fs::read_to_string(Path::new("/proc").join(id.to_string()).join("status"))
         .context("memory is read from /proc, which only Linux has")?;
     let line = text

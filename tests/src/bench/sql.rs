@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use futures::TryStreamExt as _;
 use tidegate_schema::model::Cell;
 use tidegate_server::{
@@ -27,7 +27,7 @@ use self::{
     library::Seen,
     place::Place,
 };
-use super::say;
+use super::{idle::resident, say};
 
 /// For connecting, and for one run.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -197,7 +197,7 @@ fn take(seen: &mut Seen, batch: Batch) -> Result<()> {
 
 /// What memory grew by at most while everything was read.
 async fn growth(guarded: &GuardedDatabase) -> Result<u64> {
-    let before = resident()?;
+    let before = resident(std::process::id())?;
     let mut most = before;
     let stream = guarded
         .stream(EXPORT, &GuardOptions::default(), limits())
@@ -209,7 +209,7 @@ async fn growth(guarded: &GuardedDatabase) -> Result<u64> {
         take(&mut seen, batch)?;
         count += 1;
         if count.is_multiple_of(BATCHES_PER_LOOK) {
-            most = most.max(resident()?);
+            most = most.max(resident(std::process::id())?);
         }
     }
     ensure!(
@@ -218,16 +218,4 @@ async fn growth(guarded: &GuardedDatabase) -> Result<u64> {
         seen.rows
     );
     Ok(most - before)
-}
-
-/// Bytes of memory this process has.
-fn resident() -> Result<u64> {
-    let text = std::fs::read_to_string("/proc/self/status")
-        .context("memory is read from /proc, which only Linux has")?;
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .context("VmRSS")?;
-    let kilobytes: u64 = line.split_whitespace().nth(1).context("VmRSS")?.parse()?;
-    Ok(kilobytes * 1024)
 }

@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::private::{free_port, left_behind, remove};
+use super::private::{free_port, left_behind, password_seed, remove, running_in};
 use crate::{process, progress};
 
 const PREFIX: &str = "tidegate-test-clickhouse-";
@@ -49,7 +49,7 @@ impl Binary {
         sweep();
         let dir = env::temp_dir().join(format!("{PREFIX}{}", std::process::id()));
         fs::create_dir_all(&dir).with_context(|| format!("{} cannot be made", dir.display()))?;
-        let password = password();
+        let password = format!("{:032x}", password_seed());
         let port = free_port()?;
         let config = dir.join("config.xml");
         fs::write(&config, config_xml(&dir, port, free_port()?))?;
@@ -184,15 +184,14 @@ fn answers(port: u16) -> bool {
 /// Ends what a run that was killed outright has left behind.
 fn sweep() {
     for dir in left_behind(PREFIX) {
-        let name = dir.display().to_string();
-        let pid = fs::read_to_string(dir.join("pid")).unwrap_or_default();
-        // The number may be another program's by now.
-        let command = Path::new("/proc").join(&pid).join("cmdline");
-        let is_ours = !pid.is_empty()
-            && fs::read(command)
-                .is_ok_and(|words| String::from_utf8_lossy(&words).contains(name.as_str()));
-        if is_ours && let Err(error) = process::output(Command::new("kill").args(["-KILL", &pid])) {
-            progress::say(&format!("ClickHouse in {name} did not stop: {error:#}"));
+        if let Some(pid) = running_in(&dir)
+            && let Err(error) =
+                process::output(Command::new("kill").args(["-KILL", &pid.to_string()]))
+        {
+            progress::say(&format!(
+                "ClickHouse in {} did not stop: {error:#}",
+                dir.display()
+            ));
             continue;
         }
         remove(&dir);
@@ -275,12 +274,4 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
-}
-
-/// Unpredictable enough for a server that listens on loopback for minutes: the standard library's seeded hasher.
-fn password() -> String {
-    use std::hash::{BuildHasher as _, RandomState};
-
-    let half = |number: u8| RandomState::new().hash_one(number);
-    format!("{:016x}{:016x}", half(1), half(2))
 }

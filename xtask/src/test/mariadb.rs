@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::private::{free_port, left_behind, password_seed, remove};
+use super::private::{free_port, left_behind, password_seed, remove, running_in};
 use crate::{process, progress};
 
 const PREFIX: &str = "tidegate-test-mariadb-";
@@ -231,18 +231,6 @@ fn sweep() {
         }
         remove(&dir);
     }
-}
-
-/// The process that a server wrote down in its directory, if it is that server still.
-fn running_in(dir: &Path) -> Option<u32> {
-    let pid: u32 = fs::read_to_string(dir.join("pid"))
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let command = String::from_utf8_lossy(&command);
-    command.contains(&*dir.to_string_lossy()).then_some(pid)
 }
 
 fn signal(which: &str, pid: u32) {

@@ -46,6 +46,18 @@ pub(super) fn left_behind(prefix: &str) -> Vec<PathBuf> {
     found
 }
 
+/// The process that a server wrote down in its directory, if it is that server still.
+pub(super) fn running_in(dir: &Path) -> Option<u32> {
+    let pid: u32 = fs::read_to_string(dir.join("pid"))
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
+    let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let command = String::from_utf8_lossy(&command);
+    command.contains(&*dir.to_string_lossy()).then_some(pid)
+}
+
 pub(super) fn remove(dir: &Path) {
     if let Err(error) = fs::remove_dir_all(dir) {
         progress::say(&format!("{} cannot be removed: {error}", dir.display()));
