@@ -7,7 +7,7 @@ use tidegate_schema::{
     model::{Catalogue, CatalogueTable, Engine, RowSet, Verdict},
 };
 
-use super::{Guard, GuardOptions};
+use super::{GuardOptions, memory::Memory};
 use crate::drivers::{Driver, DryRun, FieldCheck, Limits, RowStream};
 
 /// A database behind the guard.
@@ -16,6 +16,8 @@ pub struct GuardedDatabase {
     name: String,
     driver: Arc<dyn Driver>,
     max_cost: Option<f64>,
+    /// Shared by all that were cloned from one.
+    memory: Arc<Memory>,
 }
 
 /// A judged statement whose rows are on their way.
@@ -63,6 +65,7 @@ impl GuardedDatabase {
             name: name.into(),
             driver,
             max_cost: None,
+            memory: Arc::default(),
         }
     }
 
@@ -94,7 +97,7 @@ impl GuardedDatabase {
 
     /// The guard's opinion alone; touches no database.
     pub fn judge(&self, sql: &str, options: &GuardOptions) -> Verdict {
-        Guard::judge(sql, self.engine().dialect(), options)
+        self.memory.judge(sql, self.engine().dialect(), options)
     }
 
     /// Judges and has the engine plan the statement, without running it.

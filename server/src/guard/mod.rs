@@ -21,6 +21,7 @@ mod execute;
 mod functions;
 mod kinds;
 mod lexis;
+mod memory;
 mod openings;
 mod spelling;
 mod tables;
@@ -43,7 +44,7 @@ const TOKENS_ON_THIS_STACK: usize = 400;
 const DEEP_STACK_BYTES: usize = 64 << 20;
 
 /// What a caller may read, and how long a statement may be.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuardOptions {
     /// Tables the caller may read, as the catalogue names them (`orders`, or `sales.orders` outside the default
     /// schema); all when absent.

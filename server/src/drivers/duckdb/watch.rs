@@ -2,9 +2,11 @@
 //!
 //! DuckDB looks for an interrupt between two pieces of work, but forgets it whenever a statement begins. So the
 //! interrupt is repeated until the run has ended, and never sent after that: the connection is lent again.
+//!
+//! One thread looks after all runs: one for each would take a tenth of a short query's time to come and go.
 
 use std::{
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
@@ -24,16 +26,30 @@ struct Run {
     deadline: Instant,
     limit: Duration,
     state: Mutex<State>,
-    /// Wakes the clock before its time, for a cancel and for the end.
-    wake: Condvar,
 }
+
+struct Runs {
+    /// Those that nobody knows any more are left out when the thread looks.
+    under_way: Vec<Weak<Run>>,
+    /// When the thread looks by itself; never, while there is nothing to look after.
+    wakes_at: Option<Instant>,
+    is_running: bool,
+}
+
+/// The runs that have not ended, and the thread that looks after them.
+static CLOCK: Mutex<Runs> = Mutex::new(Runs {
+    under_way: Vec::new(),
+    wakes_at: None,
+    is_running: false,
+});
+/// Wakes that thread before its time.
+static WAKE: Condvar = Condvar::new();
 
 #[derive(Default)]
 struct State {
     /// What to interrupt while the run works.
     target: Option<Arc<InterruptHandle>>,
     cancelled: bool,
-    over: bool,
     /// What it did is being made to last and can no longer be taken back.
     committing: bool,
 }
@@ -42,42 +58,19 @@ struct State {
 pub(super) struct Ending(Watch);
 
 impl Watch {
-    /// Starts the clock, on a thread of its own: a runtime that is busy or being shut down would leave a query
-    /// running.
+    /// Starts the clock, which is on a thread of its own: a runtime that is busy or being shut down would leave a
+    /// query running.
     pub(super) fn start(limit: Duration) -> Self {
-        let watch = Self(Arc::new(Run {
+        let run = Arc::new(Run {
             deadline: Instant::now() + limit,
             limit,
             state: Mutex::default(),
-            wake: Condvar::new(),
-        }));
-        let clock = watch.clone();
-        let started = std::thread::Builder::new()
-            .name("duckdb clock".to_owned())
-            .spawn(move || clock.tick());
-        if let Err(error) = started {
+        });
+        if let Err(error) = Runs::add(&run) {
             tracing::error!(%error, "a DuckDB query has no clock and is not run");
-            watch.state().cancelled = true;
+            run.state().cancelled = true;
         }
-        watch
-    }
-
-    /// Sleeps until the deadline, a cancel or the end, then interrupts until the end.
-    fn tick(&self) {
-        let mut state = self.state();
-        while !state.over {
-            let left = self.left();
-            let pause = if state.cancelled || left.is_zero() {
-                if let Some(target) = &state.target {
-                    target.interrupt();
-                }
-                INTERRUPT_AGAIN
-            } else {
-                left
-            };
-            let waited = self.0.wake.wait_timeout(state, pause);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
+        Self(run)
     }
 
     pub(super) fn ending(&self) -> Ending {
@@ -124,7 +117,84 @@ impl Watch {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state()
+    }
+}
+
+impl Run {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Interrupts a run that should have stopped. When to look again.
+    fn look(&self, now: Instant) -> Instant {
+        // Held meanwhile, so that nothing is interrupted that has ended.
+        let state = self.state();
+        if !state.cancelled && now < self.deadline {
+            return self.deadline;
+        }
+        if let Some(target) = &state.target {
+            target.interrupt();
+        }
+        now + INTERRUPT_AGAIN
+    }
+}
+
+impl Runs {
+    fn lock() -> MutexGuard<'static, Self> {
+        CLOCK.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks after a run from now on.
+    fn add(run: &Arc<Run>) -> std::io::Result<()> {
+        let mut runs = Self::lock();
+        if !runs.is_running {
+            std::thread::Builder::new()
+                .name("duckdb clock".to_owned())
+                .spawn(Self::tick)?;
+            runs.is_running = true;
+        }
+        runs.under_way.push(Arc::downgrade(run));
+        // Most runs end long before the thread looks at all.
+        if runs.wakes_at.is_none_or(|at| run.deadline < at) {
+            WAKE.notify_one();
+        }
+        Ok(())
+    }
+
+    fn remove(run: &Arc<Run>) {
+        Self::lock()
+            .under_way
+            .retain(|other| other.as_ptr() != Arc::as_ptr(run));
+    }
+
+    /// Has the thread look at once.
+    fn wake() {
+        // It looks or sleeps while the lock is free, and so it does not miss this.
+        drop(Self::lock());
+        WAKE.notify_one();
+    }
+
+    /// Sleeps until a run's deadline or a cancel, then interrupts that run until it has ended.
+    fn tick() {
+        let mut runs = Self::lock();
+        loop {
+            let now = Instant::now();
+            let mut wakes_at: Option<Instant> = None;
+            runs.under_way.retain(|run| {
+                let again = run.upgrade().map(|run| run.look(now));
+                wakes_at = again.into_iter().chain(wakes_at).min();
+                again.is_some()
+            });
+            runs.wakes_at = wakes_at;
+            runs = match wakes_at {
+                Some(at) => {
+                    let waited = WAKE.wait_timeout(runs, at.saturating_duration_since(now));
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => WAKE.wait(runs).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
     }
 }
 
@@ -147,19 +217,15 @@ impl Clock for Watch {
             state.cancelled = true;
         }
         self.interrupt();
-        self.0.wake.notify_one();
+        Runs::wake();
         true
     }
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        {
-            let mut state = self.0.state();
-            state.target = None;
-            state.over = true;
-        }
-        self.0.0.wake.notify_one();
+        self.0.state().target = None;
+        Runs::remove(&self.0.0);
     }
 }
 
