@@ -98,7 +98,7 @@ mod tests {
                 ..GuardOptions::default()
             }));
         }
-        let changing = "DELETE FROM people";
+        let changing = "DELETE FROM people WHERE id = 1";
         let writable = GuardOptions {
             writable: true,
             ..GuardOptions::default()

@@ -2,6 +2,7 @@
 
 mod aliases;
 mod names;
+mod types;
 mod visit;
 
 use std::collections::{BTreeSet, HashMap, HashSet};

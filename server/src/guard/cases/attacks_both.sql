@@ -272,3 +272,9 @@ SELECT name FROM customers LIMIT 5 OFFSET (SELECT load_extension('x'))
 SELECT name FROM products WINDOW w AS (PARTITION BY load_extension('x'))
 ---
 WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT load_extension('x') FROM r) SELECT n FROM r
+---
+SELECT name::_catalog.set_config('transaction_read_only', 'off', true) FROM customers
+---
+SELECT CAST(name AS pg_catalog.set_config('transaction_read_only', 'off', true)) FROM customers
+---
+SELECT * FROM customers. LATERAL read_csv(SEND, name)

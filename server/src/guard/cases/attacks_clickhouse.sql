@@ -295,3 +295,5 @@ SELECT addressToSymbol(1)
 SELECT * FROM system.named_collections
 ---
 SELECT arraySort(x -> file(x), ['/etc/passwd'])
+---
+SELECT pg::_catalog.set_config('transaction_read_only', 'off', true)

@@ -281,3 +281,7 @@ SELECT name FROM customers WHERE name IN (FROM read_text('/etc/passwd') SELECT c
 SELECT $$a$$ || getenv($$HOME$$)
 ---
 SELECT sum(id) OVER (ORDER BY id ROWS getenv('HOME') PRECEDING) FROM customers
+---
+SELECT pg::_catalog.set_config('transaction_read_only', 'off', true)
+---
+SELECT * FROM customers. LATERAL read_csv(send,name)

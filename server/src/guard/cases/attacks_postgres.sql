@@ -388,3 +388,9 @@ MERGE INTO customers c USING orders o ON c.id = o.id WHEN MATCHED THEN DO NOTHIN
 SELECT name FROM (SELECT customers )ordered (SELECT pg_sleep(5))
 ---
 SELECT  E'\'' ; DROP TABLE customers(SELECT ; --)'
+---
+SELECT pg::_catalog.pg::_catalog.set_config('transaction_read_only', 'off', true)
+---
+SELECT pg::user.set_config('transaction_read_only', 'off', true)
+---
+SELECT * FROM customers.when AS pg_sleep(a)

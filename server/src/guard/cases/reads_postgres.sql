@@ -187,3 +187,7 @@ SELECT 1 -- ; DROP TABLE customers
 SELECT * FROM (VALUES (1, 'one'), (2, 'two')) AS t(id, word) WHERE id % 2 = 0
 ---
 WITH RECURSIVE t(n) AS (VALUES (1) UNION SELECT n + 1 FROM t WHERE n < 10) SELECT n FROM t
+---
+SELECT id::pg_catalog.varchar(10), total_amount::pg_catalog.numeric(10, 2) FROM orders AS o(id, customer)
+---
+SELECT name FROM customers c(id, name)

@@ -3,6 +3,14 @@
 use sqlparser::ast::{DataType, TableAlias, TableAliasColumnDef, TableFactor};
 
 use super::Walk;
+use crate::guard::tables;
+
+/// Words behind which a name with a list is a call. Behind a dot they are a table's name, and that name its alias.
+const BEFORE_CALLS: &[&str] = &[
+    "all", "and", "apply", "between", "by", "case", "distinct", "div", "else", "having", "in",
+    "interval", "is", "join", "lateral", "like", "limit", "not", "offset", "on", "or", "prewhere",
+    "qualify", "then", "when", "xor",
+];
 
 impl Walk<'_> {
     /// Refuses lists that are no plain names. `t SELECT (call('x'))` is to the parser an alias with a column named
@@ -11,6 +19,16 @@ impl Walk<'_> {
         let Some(alias) = alias_of(factor) else {
             return;
         };
+        if let TableFactor::Table {
+            name, args: None, ..
+        } = factor
+            && !alias.columns.is_empty()
+            && tables::has_word(name, BEFORE_CALLS)
+        {
+            self.refuse(
+                "behind a word of SQL an alias with a list reads like a call; quote the table's name",
+            );
+        }
         // A function of the engine may take a list of columns and types.
         let is_call = matches!(
             factor,

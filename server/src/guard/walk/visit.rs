@@ -237,6 +237,12 @@ impl Visitor for Walk<'_> {
                     self.refuse(reason);
                 }
             }
+            Expr::Cast { data_type, .. }
+            | Expr::Convert {
+                data_type: Some(data_type),
+                ..
+            } => self.cast_to(data_type),
+            Expr::TypedString(typed) => self.cast_to(&typed.data_type),
             // An operator with a schema is a function under another name.
             Expr::BinaryOp {
                 op: BinaryOperator::PGCustomBinaryOperator(parts),
