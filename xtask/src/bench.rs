@@ -1,12 +1,12 @@
 //! `cargo xtask bench`: measurements on an optimised build.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{path::PathBuf, process::Command};
 
 use anyhow::Result;
 use clap::Args;
 
 use crate::{
-    provision, run,
+    process, provision, run,
     test::{mariadb, postgres},
     workspace,
 };
@@ -24,33 +24,37 @@ impl Bench {
     /// Builds and runs the measuring program, with the server and the databases that it asks for.
     pub fn run(self) -> Result<()> {
         let provisioned = provision::provision(false)?;
-        let act = self.arguments.first().map_or("", String::as_str);
-        let mut environment: Vec<(&str, OsString)> = Vec::new();
-        if matches!(act, "idle" | "sql") {
-            let server = server(&provisioned)?;
-            environment.push(("TIDEGATE_BENCH_SERVER", server.into_os_string()));
-        }
-        let bench = ["--package", "tidegate-tests", "--bin", "tidegate-bench"];
-        if act != "sql" {
-            return run::release(&provisioned, &bench, &environment, &self.arguments);
+        let [server, program] = build(&provisioned)?;
+        let mut command = Command::new(program);
+        command
+            .args(&self.arguments)
+            .env("TIDEGATE_BUILTIN_ENCODER", &provisioned.encoder)
+            .env("TIDEGATE_BENCH_SERVER", server);
+        run::libraries(&mut command, &provisioned);
+        if self.arguments.first().is_none_or(|act| act != "sql") {
+            return process::run(&mut command);
         }
         let postgres = postgres::Binaries::find_or_install()?;
         let mariadb = mariadb::Binaries::find_or_install()?;
         let postgres = postgres.start()?;
         let mariadb = mariadb.start()?;
-        environment.push(("TIDEGATE_TEST_POSTGRES", postgres.url().into()));
-        environment.push(("TIDEGATE_TEST_MARIADB", mariadb.url().into()));
-        let measured = run::release(&provisioned, &bench, &environment, &self.arguments);
+        command.env("TIDEGATE_TEST_POSTGRES", postgres.url());
+        command.env("TIDEGATE_TEST_MARIADB", mariadb.url());
+        let measured = process::run(&mut command);
         mariadb.stop();
         postgres.stop();
         measured
     }
 }
 
-/// The server's program, built now so that it is not an old one.
-fn server(provisioned: &provision::Provisioned) -> Result<PathBuf> {
+/// The server and the measuring program. In one go: each alone has other features, and the server would be built twice.
+fn build(provisioned: &provision::Provisioned) -> Result<[PathBuf; 2]> {
     let mut cargo = workspace::cargo();
     cargo.args(["build", "--release"]);
     cargo.args(["--package", "tidegate-server", "--bin", "tidegate"]);
-    run::build(provisioned.for_build(&mut cargo))
+    cargo.args(["--package", "tidegate-tests", "--bin", "tidegate-bench"]);
+    run::build(
+        provisioned.for_build(&mut cargo),
+        ["tidegate", "tidegate-bench"],
+    )
 }

@@ -1,14 +1,14 @@
 //! `cargo xtask run`: from a fresh checkout to a running server.
 
 use std::{
-    ffi::OsString,
+    collections::BTreeMap,
     io::{BufRead as _, BufReader},
     os::unix::process::CommandExt as _,
     path::PathBuf,
     process::{Command, Stdio},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use clap::Args;
 
 use crate::{process, progress, provision, workspace};
@@ -35,7 +35,7 @@ impl Run {
         if self.release {
             cargo.arg("--release");
         }
-        let binary = build(provisioned.for_build(&mut cargo))?;
+        let [binary] = build(provisioned.for_build(&mut cargo), ["tidegate"])?;
         let mut server = Command::new(&binary);
         server.env("TIDEGATE_BUILTIN_ENCODER", &provisioned.encoder);
         if self
@@ -50,8 +50,8 @@ impl Run {
     }
 }
 
-/// Runs a cargo build with its progress shown and returns the `tidegate` executable that it made.
-pub fn build(cargo: &mut Command) -> Result<PathBuf> {
+/// Runs a cargo build with its progress shown and returns the executables of these names that it made.
+pub fn build<const N: usize>(cargo: &mut Command, names: [&str; N]) -> Result<[PathBuf; N]> {
     let mut child = cargo
         .arg("--message-format=json-render-diagnostics")
         .stdout(Stdio::piped())
@@ -61,33 +61,36 @@ pub fn build(cargo: &mut Command) -> Result<PathBuf> {
         .stdout
         .take()
         .context("cargo's messages cannot be read")?;
-    let mut binary = None;
+    let mut made = BTreeMap::new();
     for line in BufReader::new(messages).lines() {
-        if let Some(found) = executable(&line?) {
-            binary = Some(found);
-        }
+        made.extend(executable(&line?));
     }
     let status = child.wait()?;
     ensure!(status.success(), "the build failed");
-    binary.context("the build made no executable `tidegate`")
+    let mut found = Vec::with_capacity(N);
+    for name in names {
+        let binary = made.remove(name);
+        found.push(binary.with_context(|| format!("the build made no executable `{name}`"))?);
+    }
+    found
+        .try_into()
+        .map_err(|_| anyhow!("the build made too few executables"))
 }
 
-/// The executable in one of cargo's messages, if it is the server.
-fn executable(message: &str) -> Option<PathBuf> {
+/// The name and place of an executable, if one of cargo's messages tells of it. A test has its package's name.
+fn executable(message: &str) -> Option<(String, PathBuf)> {
     let message: serde_json::Value = serde_json::from_str(message).ok()?;
-    let ours = message["reason"] == "compiler-artifact"
-        && message["target"]["name"] == "tidegate"
-        && message["profile"]["test"] == false;
-    ours.then(|| message["executable"].as_str().map(PathBuf::from))
-        .flatten()
+    if message["reason"] != "compiler-artifact" || message["profile"]["test"] != false {
+        return None;
+    }
+    let name = message["target"]["name"].as_str()?.to_owned();
+    Some((name, PathBuf::from(message["executable"].as_str()?)))
 }
 
-/// Runs a release executable of the workspace with what local models need, and further variables in its environment,
-/// through cargo.
+/// Runs a release executable of the workspace with what local models need, through cargo.
 pub fn release(
     provisioned: &provision::Provisioned,
     cargo_arguments: &[&str],
-    environment: &[(&str, OsString)],
     arguments: &[String],
 ) -> Result<()> {
     let mut cargo = workspace::cargo();
@@ -95,7 +98,6 @@ pub fn release(
     provisioned
         .for_build(&mut cargo)
         .env("TIDEGATE_BUILTIN_ENCODER", &provisioned.encoder)
-        .envs(environment.iter().map(|(name, value)| (name, value)))
         .arg("--")
         .args(arguments);
     libraries(&mut cargo, provisioned);
@@ -118,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_the_server_and_not_its_unit_tests() {
+    fn takes_executables_and_not_their_unit_tests() {
         let message = |test: bool, name: &str| {
             serde_json::json!({
                 "reason": "compiler-artifact", "target": {"name": name}, "profile": {"test": test},
@@ -128,10 +130,9 @@ mod tests {
         };
         assert_eq!(
             executable(&message(false, "tidegate")),
-            Some(PathBuf::from("/build/tidegate"))
+            Some(("tidegate".to_owned(), PathBuf::from("/build/tidegate")))
         );
         assert_eq!(executable(&message(true, "tidegate")), None);
-        assert_eq!(executable(&message(false, "xtask")), None);
         assert_eq!(executable("not json"), None);
     }
 }

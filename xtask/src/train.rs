@@ -24,11 +24,6 @@ impl Train {
             "--bin",
             "tidegate-train",
         ];
-        run::release(
-            &provision::provision(false)?,
-            &package,
-            &[],
-            &self.arguments,
-        )
+        run::release(&provision::provision(false)?, &package, &self.arguments)
     }
 }

@@ -52,8 +52,8 @@ enum Act {
         /// The server's program; `cargo xtask bench` builds it and names it here.
         #[arg(long, env = "TIDEGATE_BENCH_SERVER")]
         program: PathBuf,
-        /// Rounds to take the median of.
-        #[arg(long, default_value_t = 9)]
+        /// Rounds to take the fastest of.
+        #[arg(long, default_value_t = 15)]
         rounds: usize,
         /// Requests per engine and concurrency.
         #[arg(long, default_value_t = 2000)]

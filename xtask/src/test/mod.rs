@@ -43,7 +43,7 @@ impl Test {
         cargo
             .args(["build", "--workspace", "--bins"])
             .args(FEATURES);
-        let binary = run::build(provisioned.for_build(&mut cargo))?;
+        let [binary] = run::build(provisioned.for_build(&mut cargo), ["tidegate"])?;
 
         let server = postgres.start()?;
         let url = server.url();
