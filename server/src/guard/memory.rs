@@ -21,7 +21,6 @@ const BYTES_PER_TEXT: usize = 16 << 10;
 /// Verdicts by their texts, each with what else it was given under.
 pub(super) struct Memory(Mutex<LruCache<String, Given>>);
 
-#[derive(Clone)]
 struct Given {
     dialect: Dialect,
     options: GuardOptions,

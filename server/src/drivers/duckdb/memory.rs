@@ -1,9 +1,11 @@
 //! What DuckDB said about queries, kept while the file is open: nothing in the file changes meanwhile, so it would say
 //! the same again.
 
-use std::collections::VecDeque;
+use std::num::NonZero;
 
-/// Queries that are remembered; the oldest is forgotten first.
+use lru::LruCache;
+
+/// Queries that are remembered; the one that was not asked for longest is forgotten first.
 const QUERIES: usize = 32;
 /// Of a query nothing is kept that is longer: neither its text with its columns, nor its plan.
 const BYTES_PER_QUERY: usize = 16 << 10;
@@ -12,58 +14,53 @@ const BYTES_PER_QUERY: usize = 16 << 10;
 pub(super) type Names = Vec<(String, String)>;
 
 /// Queries of one opening of a file, by their texts. Each of them DuckDB has confirmed to be one.
-#[derive(Default)]
-pub(super) struct Memory {
-    queries: VecDeque<Query>,
-}
+pub(super) struct Memory(LruCache<String, Query>);
 
 struct Query {
-    sql: String,
     columns: Names,
     plan: Option<String>,
 }
 
+impl Default for Memory {
+    fn default() -> Self {
+        let queries = NonZero::new(QUERIES).unwrap_or(NonZero::<usize>::MIN);
+        Self(LruCache::new(queries))
+    }
+}
+
 impl Memory {
-    pub(super) fn columns(&self, sql: &str) -> Option<Names> {
-        self.find(sql).map(|query| query.columns.clone())
+    pub(super) fn columns(&mut self, sql: &str) -> Option<Names> {
+        self.0.get(sql).map(|query| query.columns.clone())
     }
 
-    pub(super) fn plan(&self, sql: &str) -> Option<String> {
-        self.find(sql).and_then(|query| query.plan.clone())
+    pub(super) fn plan(&mut self, sql: &str) -> Option<String> {
+        self.0.get(sql).and_then(|query| query.plan.clone())
     }
 
     pub(super) fn keep_columns(&mut self, sql: &str, columns: &[(String, String)]) {
         let names = columns.iter();
         let names: usize = names.map(|(name, kind)| name.len() + kind.len()).sum();
-        if sql.len() + names > BYTES_PER_QUERY || self.find(sql).is_some() {
+        if sql.len() + names > BYTES_PER_QUERY || self.0.contains(sql) {
             return;
         }
-        if self.queries.len() >= QUERIES {
-            self.queries.pop_front();
-        }
-        self.queries.push_back(Query {
-            sql: sql.to_owned(),
+        let query = Query {
             columns: columns.to_vec(),
             plan: None,
-        });
+        };
+        self.0.put(sql.to_owned(), query);
     }
 
     /// The plan of a query whose columns are kept.
     pub(super) fn keep_plan(&mut self, sql: &str, plan: &str) {
-        let known = self.queries.iter_mut().find(|query| query.sql == sql);
-        if let Some(query) = known
-            && plan.len() <= BYTES_PER_QUERY
+        if plan.len() <= BYTES_PER_QUERY
+            && let Some(query) = self.0.get_mut(sql)
         {
             query.plan = Some(plan.to_owned());
         }
     }
 
     pub(super) fn clear(&mut self) {
-        self.queries.clear();
-    }
-
-    fn find(&self, sql: &str) -> Option<&Query> {
-        self.queries.iter().find(|query| query.sql == sql)
+        self.0.clear();
     }
 }
 
@@ -81,7 +78,7 @@ mod tests {
         for n in 0..=QUERIES {
             memory.keep_columns(&format!("SELECT {n} AS n"), &number());
         }
-        assert_eq!(memory.queries.len(), QUERIES);
+        assert_eq!(memory.0.len(), QUERIES);
         assert_eq!(memory.columns("SELECT 0 AS n"), None);
         assert_eq!(memory.columns("SELECT 1 AS n"), Some(number()));
         memory.clear();

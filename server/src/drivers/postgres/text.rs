@@ -37,12 +37,12 @@ pub(super) fn reader(kind: &Type) -> (CellKind, Reader) {
 }
 
 /// The value if it could be read; the server's own words (`infinity`, `0044-03-15 BC`) if not.
-fn from<T, E>(text: &str, read: Result<T, E>, cell: fn(T) -> Cell) -> Cell {
-    read.map_or_else(|_| Cell::Text(text.to_owned()), cell)
+fn from<T>(text: &str, read: Option<T>, cell: fn(T) -> Cell) -> Cell {
+    read.map_or_else(|| Cell::Text(text.to_owned()), cell)
 }
 
 fn parsed<T: std::str::FromStr>(text: &str, cell: fn(T) -> Cell) -> Cell {
-    from(text, text.parse(), cell)
+    from(text, text.parse().ok(), cell)
 }
 
 /// Widened by its shortest decimal form: 0.1 stays 0.1 and does not become 0.10000000149011612.
@@ -61,15 +61,15 @@ fn numeric(text: &str) -> Cell {
 }
 
 fn date(text: &str) -> Cell {
-    from(text, iso::any_date(text).ok_or(()), Cell::Date)
+    from(text, iso::any_date(text), Cell::Date)
 }
 
 fn time(text: &str) -> Cell {
-    from(text, iso::any_time(text).ok_or(()), Cell::Time)
+    from(text, iso::any_time(text), Cell::Time)
 }
 
 fn timestamp(text: &str) -> Cell {
-    from(text, iso::any_timestamp(text).ok_or(()), Cell::Timestamp)
+    from(text, iso::any_timestamp(text), Cell::Timestamp)
 }
 
 /// `2024-02-29 12:00:00.5+01`, in the session's zone; old ones have offsets with seconds and stay text.
@@ -79,7 +79,7 @@ fn timestamp_with_zone(text: &str) -> Cell {
     }
     from(
         text,
-        DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z"),
+        DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z").ok(),
         Cell::TimestampTz,
     )
 }
@@ -88,7 +88,7 @@ pub(super) fn document(text: &str) -> Cell {
     if text.len() > MAX_JSON_BYTES {
         return Cell::Text(text.to_owned());
     }
-    from(text, serde_json::from_str(text), Cell::Json)
+    from(text, serde_json::from_str(text).ok(), Cell::Json)
 }
 
 fn bytes(text: &str) -> Cell {

@@ -17,6 +17,9 @@ use crate::drivers::{
     threaded::{self, Reader},
 };
 
+/// Values up to so many bytes are copied and weighed with their row: a row of them is a few megabytes at most.
+const LARGE: usize = 4 << 10;
+
 /// Prepares on a blocking thread, answers with the columns, then sends rows until a cap, an error or the end.
 pub(super) async fn stream(loan: Loan, sql: String, limits: Limits) -> Result<RowStream> {
     let pool = loan.pool.clone();
@@ -89,8 +92,9 @@ fn rows(connection: &Connection, pool: &Pool, sql: &str, reader: &mut Reader<Wat
         for (index, kind) in kinds.iter().enumerate() {
             let value = row.get_ref(index).map_err(failed)?;
             // Counted before it is copied: a row of many large values may be larger than our memory.
-            weight = weight.saturating_add(value_bytes(value));
-            if !reader.has_room(weight) {
+            let bytes = value_bytes(value);
+            weight = weight.saturating_add(bytes);
+            if bytes > LARGE && !reader.has_room(weight) {
                 return reader.cut();
             }
             cells.push(cell(*kind, value));

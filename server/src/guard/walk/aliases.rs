@@ -1,8 +1,8 @@
 //! Aliases of what stands in FROM, with their lists of columns.
 
-use sqlparser::ast::{DataType, TableAlias, TableAliasColumnDef, TableFactor};
+use sqlparser::ast::{TableAlias, TableAliasColumnDef, TableFactor};
 
-use super::Walk;
+use super::{Walk, types::any_custom};
 use crate::guard::tables;
 
 /// Words behind which a name with a list is a call. Behind a dot they are a table's name, and that name its alias.
@@ -41,8 +41,9 @@ impl Walk<'_> {
             column.name.quote_style == Some('\'')
                 || match &column.data_type {
                     // A type of the user's own that takes arguments looks like a call.
-                    Some(DataType::Custom(_, arguments)) => !is_call || !arguments.is_empty(),
-                    Some(_) => !is_call,
+                    Some(kind) => {
+                        !is_call || any_custom(kind, &|_, arguments| !arguments.is_empty())
+                    }
                     None => false,
                 }
         };

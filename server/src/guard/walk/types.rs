@@ -1,6 +1,6 @@
-//! Types in casts.
+//! Types in casts and in lists of columns.
 
-use sqlparser::ast::DataType;
+use sqlparser::ast::{ArrayElemTypeDef, ColumnDef, DataType, ObjectName, ObjectNamePart};
 
 use super::Walk;
 
@@ -28,7 +28,7 @@ const WITH_ARGUMENTS: &[&str] = &[
 impl Walk<'_> {
     /// Refuses `x::schema.name(…)`, which reads like a call, unless it is a type that is known.
     pub(super) fn cast_to(&mut self, kind: &DataType) {
-        if reads_like_a_call(&kind.to_string()) {
+        if any_custom(kind, &reads_like_a_call) {
             self.refuse(
                 "a type with its schema and arguments reads like a call; leave the schema out",
             );
@@ -36,62 +36,118 @@ impl Walk<'_> {
     }
 }
 
-/// Whether a name behind a dot has a list behind it, outside of texts, and is not known to be a type.
-fn reads_like_a_call(kind: &str) -> bool {
-    let mut text = false;
-    kind.char_indices().any(|(at, sign)| {
-        text ^= sign == '\'';
-        !text && sign == '(' && is_unknown_behind_a_dot(&kind[..at])
-    })
+/// Whether a type, or one that it is made of, is of the user's own and `odd` by its name and arguments.
+pub(super) fn any_custom(kind: &DataType, odd: &impl Fn(&ObjectName, &[String]) -> bool) -> bool {
+    let columns = |columns: &[ColumnDef]| {
+        let mut kinds = columns.iter().map(|column| &column.data_type);
+        kinds.any(|kind| any_custom(kind, odd))
+    };
+    match kind {
+        DataType::Custom(name, arguments) => odd(name, arguments),
+        DataType::Array(
+            ArrayElemTypeDef::AngleBracket(inner)
+            | ArrayElemTypeDef::SquareBracket(inner, _)
+            | ArrayElemTypeDef::Parenthesis(inner)
+            | ArrayElemTypeDef::Qualified(inner, _),
+        )
+        | DataType::Nullable(inner)
+        | DataType::LowCardinality(inner) => any_custom(inner, odd),
+        DataType::Map(key, value, _) => any_custom(key, odd) || any_custom(value, odd),
+        DataType::Tuple(fields) | DataType::Struct(fields, _) => fields
+            .iter()
+            .any(|field| any_custom(&field.field_type, odd)),
+        DataType::Union(fields) => fields
+            .iter()
+            .any(|field| any_custom(&field.field_type, odd)),
+        DataType::Nested(inner)
+        | DataType::NamedTable { columns: inner, .. }
+        | DataType::Table(Some(inner)) => columns(inner),
+        _ => false,
+    }
 }
 
-fn is_unknown_behind_a_dot(before: &str) -> bool {
-    let before = before.trim_end();
-    let quoted = before.strip_suffix('"').and_then(|rest| {
-        let open = rest.rfind('"')?;
-        Some((&rest[..open], &rest[open + 1..]))
-    });
-    let (rest, name) = quoted.unwrap_or_else(|| {
-        let is_outside = |sign: char| !(sign.is_alphanumeric() || matches!(sign, '_' | '$'));
-        let start = before
-            .char_indices()
-            .rev()
-            .find(|(_, sign)| is_outside(*sign))
-            .map_or(0, |(at, sign)| at + sign.len_utf8());
-        before.split_at(start)
-    });
-    rest.trim_end().ends_with('.')
-        && !WITH_ARGUMENTS
+/// Whether a name behind a dot has a list behind it and is not known to be a type.
+fn reads_like_a_call(name: &ObjectName, arguments: &[String]) -> bool {
+    !arguments.is_empty() && name.0.len() > 1 && !takes_arguments(name)
+}
+
+fn takes_arguments(name: &ObjectName) -> bool {
+    let last = name.0.last().and_then(ObjectNamePart::as_ident);
+    last.is_some_and(|last| {
+        WITH_ARGUMENTS
             .iter()
-            .any(|known| name.eq_ignore_ascii_case(known))
+            .any(|known| last.value.eq_ignore_ascii_case(known))
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use sqlparser::{
+        ast::{Expr, SelectItem, SetExpr, Statement},
+        dialect::{ClickHouseDialect, Dialect, PostgreSqlDialect},
+        parser::Parser,
+    };
+
     use super::*;
+
+    fn kind(dialect: &dyn Dialect, written: &str) -> DataType {
+        let sql = format!("SELECT CAST(1 AS {written})");
+        let mut statements = Parser::parse_sql(dialect, &sql).expect(written);
+        let Some(Statement::Query(query)) = statements.pop() else {
+            panic!("a query")
+        };
+        let SetExpr::Select(select) = *query.body else {
+            panic!("a select")
+        };
+        match select.projection.into_iter().next() {
+            Some(SelectItem::UnnamedExpr(Expr::Cast { data_type, .. })) => data_type,
+            other => panic!("{other:?}"),
+        }
+    }
 
     #[test]
     fn a_type_with_schema_and_arguments_reads_like_a_call() {
-        for kind in [
+        let (postgres, clickhouse) = (PostgreSqlDialect {}, ClickHouseDialect {});
+        for written in [
             "_catalog.set_config('a', 'b')",
             "pg_catalog . set_config(1)",
             "\"a\".\"set_config\"(1)",
-            "Array(a.b(1))",
             "a.b (1)",
+            "a.b(1)[]",
         ] {
-            assert!(reads_like_a_call(kind), "{kind}");
+            assert!(
+                any_custom(&kind(&postgres, written), &reads_like_a_call),
+                "{written}"
+            );
         }
-        for kind in [
+        for written in [
+            "Array(a.b(1))",
+            "Map(String, Nullable(a.b(1)))",
+            "Tuple(n a.b(1))",
+        ] {
+            assert!(
+                any_custom(&kind(&clickhouse, written), &reads_like_a_call),
+                "{written}"
+            );
+        }
+        for written in [
             "INT",
             "a.b",
             "VARCHAR(10)",
             "public.geometry(Point,4326)",
             "pg_catalog.varchar(10)",
-            "Enum8('a.b(' = 1)",
-            "Array(Decimal(10,2))",
-            "",
+            "thing(3)",
         ] {
-            assert!(!reads_like_a_call(kind), "{kind}");
+            assert!(
+                !any_custom(&kind(&postgres, written), &reads_like_a_call),
+                "{written}"
+            );
+        }
+        for written in ["Enum8('a.b(' = 1)", "Array(Decimal(10,2))"] {
+            assert!(
+                !any_custom(&kind(&clickhouse, written), &reads_like_a_call),
+                "{written}"
+            );
         }
     }
 }
