@@ -15,6 +15,7 @@ use tidegate_schema::{
 #[cfg(feature = "torch")]
 pub mod builtin;
 pub mod dummy;
+pub mod grammar;
 pub mod proxy;
 pub mod registry;
 #[cfg(feature = "torch")]
@@ -79,7 +80,8 @@ pub struct SqlTask {
 pub enum ResponseFormat {
     /// A caller's own `response_format`: passed on as it stands, or refused.
     Demanded(serde_json::Value),
-    /// A JSON schema that makes our own reading easier: a model that knows of none writes freely.
+    /// A JSON schema that makes our own reading easier: a local model is held to it where it is of a fixed shape, an
+    /// upstream is asked for it, and one that knows of none writes freely.
     Wished(serde_json::Value),
 }
 

@@ -78,7 +78,7 @@ impl Proxy {
                 && refusal.prefers(limit_name(newer), limit_name(!newer))
             {
                 (newer, renamed) = (!newer, true);
-            } else if refusal.blames_the_request()
+            } else if (refusal.blames_the_request() || refusal.names_the_form())
                 && matches!(format, Some(ResponseFormat::Wished(_)))
             {
                 // Many OpenAI-style servers do not know response_format, and we can read free text as well.

@@ -105,6 +105,21 @@ impl Refusal {
         )
     }
 
+    /// Whether the form that was asked for is what the upstream cannot do: some say so with a status of their own fault.
+    pub(super) fn names_the_form(&self) -> bool {
+        let said = self.message.to_lowercase();
+        [
+            "response_format",
+            "json_schema",
+            "json schema",
+            "structured output",
+            "guided",
+            "grammar",
+        ]
+        .iter()
+        .any(|words| said.contains(words))
+    }
+
     /// Whether the upstream wants the parameter `sent` under its `other` name.
     pub(super) fn prefers(&self, sent: &str, other: &str) -> bool {
         let does_not_know_it =
@@ -246,6 +261,18 @@ mod tests {
         }
         let placeholder = Words::new("gpt", SecretString::from("x"));
         assert_eq!(placeholder.error("exact").to_string(), "gpt: exact");
+    }
+
+    #[test]
+    fn sees_that_the_form_is_what_cannot_be_done_whatever_the_status() {
+        for said in [
+            r#"{"error": {"message": "JSON schema is not supported by this backend"}}"#,
+            r#"{"detail": "response_format: unknown type json_schema"}"#,
+            "failed to parse grammar",
+        ] {
+            assert!(read(500, said).names_the_form(), "{said}");
+        }
+        assert!(!read(500, "out of memory").names_the_form());
     }
 
     #[test]

@@ -9,7 +9,10 @@ use super::{
     stops::Stops,
     tokens::{Detokeniser, Tokens},
 };
-use crate::workers::FinishReason;
+use crate::workers::{
+    FinishReason,
+    grammar::{Chosen, Mask},
+};
 
 /// Prompt tokens run at once; between two runs others have their turn, and a cancelled answer is noticed.
 const PREFILL: usize = 512;
@@ -22,6 +25,8 @@ pub(super) struct Plan {
     pub(super) sampler: Sampler,
     /// Texts that end it.
     pub(super) stops: Stops,
+    /// The form it is held to, if any.
+    pub(super) mask: Option<Mask>,
     /// Most new tokens.
     pub(super) limit: usize,
 }
@@ -89,12 +94,10 @@ impl Generation {
             });
         }
         let scores = last_scores(decoder, &states)?;
-        let id = self.plan.sampler.choose(&scores).ok_or_else(|| {
-            ModelError::Text(
-                "the model's scores are not numbers; the checkpoint is damaged, or its dtype too short (try bf16 or f32)"
-                    .to_owned(),
-            )
-        })?;
+        let Some(id) = self.choose(scores)? else {
+            // The form cannot be gone on with: what is there is told, and read as an answer that was cut.
+            return self.finished(tokens, FinishReason::Stop);
+        };
         if ends.contains(&id) {
             return self.finished(tokens, FinishReason::Stop);
         }
@@ -108,6 +111,13 @@ impl Generation {
                 finish: Some(FinishReason::Stop),
             });
         }
+        if self.plan.mask.as_ref().is_some_and(Mask::is_done) {
+            let end = self.finished(tokens, FinishReason::Stop)?;
+            return Ok(Progress {
+                text: passed.text + &end.text,
+                ..end
+            });
+        }
         if self.made >= self.plan.limit {
             let end = self.finished(tokens, FinishReason::Length)?;
             return Ok(Progress {
@@ -119,6 +129,31 @@ impl Generation {
             text: passed.text,
             finish: None,
         })
+    }
+
+    /// The next token of those that fit the form, where there is one to fit; nothing where no token does.
+    fn choose(&mut self, mut scores: Vec<f32>) -> Result<Option<u32>> {
+        let sampler = &mut self.plan.sampler;
+        let chosen = match &mut self.plan.mask {
+            None => sampler
+                .choose(&scores)
+                .map_or(Chosen::NoScores, Chosen::Token),
+            Some(mask) => {
+                let chosen = mask.choose(&mut scores, |scores| sampler.choose(scores));
+                if let Chosen::Token(id) = chosen {
+                    mask.take(id);
+                }
+                chosen
+            }
+        };
+        match chosen {
+            Chosen::Token(id) => Ok(Some(id)),
+            Chosen::Stuck => Ok(None),
+            Chosen::NoScores => Err(ModelError::Text(
+                "the model's scores are not numbers; the checkpoint is damaged, or its dtype too short (try bf16 or f32)"
+                    .to_owned(),
+            )),
+        }
     }
 
     /// Tells what was held back; a stop text may still come to light in it.

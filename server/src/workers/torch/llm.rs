@@ -25,7 +25,10 @@ use super::{
     template::ChatTemplate,
     tokens::Tokens,
 };
-use crate::workers::{Chunk, ChunkStream, GenerateRequest, LanguageModel, ModelMetadata};
+use crate::workers::{
+    Chunk, ChunkStream, GenerateRequest, LanguageModel, ModelMetadata, ResponseFormat,
+    grammar::{Grammar, Mask},
+};
 
 /// Answers taken in at once, running and waiting; more are refused.
 const TAKEN_IN: usize = 16;
@@ -134,8 +137,18 @@ impl TorchModel {
             prompt,
             sampler,
             stops: Stops::new(request.stop),
+            mask: self.mask(request.response_format.as_ref()),
             limit,
         })
+    }
+
+    /// What holds an answer to the form that is wished for; nothing where it is of no fixed shape.
+    fn mask(&self, format: Option<&ResponseFormat>) -> Option<Mask> {
+        let Some(ResponseFormat::Wished(schema)) = format else {
+            return None;
+        };
+        let grammar = Grammar::of_schema(schema)?;
+        Some(Mask::new(Arc::new(grammar), self.tokens.pieces()))
     }
 }
 

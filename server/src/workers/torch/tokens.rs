@@ -1,14 +1,23 @@
 //! Text to tokens and back: the tokenizer, and turning a growing answer into text that never splits a character.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use tokenizers::Tokenizer;
 
 use super::error::{ModelError, Result};
+use crate::workers::grammar::{Pieces, of_byte_level, of_sentence_piece};
+
+/// Ids beyond this are no model's.
+const MOST_TOKENS: u32 = 4_000_000;
 
 /// A model directory's tokenizer.
 pub(super) struct Tokens {
     tokenizer: Tokenizer,
+    /// Made when an answer is first held to a form.
+    pieces: OnceLock<Arc<Pieces>>,
 }
 
 impl Tokens {
@@ -29,7 +38,40 @@ impl Tokens {
         tokenizer
             .with_truncation(None)
             .map_err(|error| ModelError::file(&path, error))?;
-        Ok(Self { tokenizer })
+        Ok(Self {
+            tokenizer,
+            pieces: OnceLock::new(),
+        })
+    }
+
+    /// What each token writes.
+    pub(super) fn pieces(&self) -> Arc<Pieces> {
+        let pieces = self.pieces.get_or_init(|| Arc::new(self.spell_out()));
+        Arc::clone(pieces)
+    }
+
+    fn spell_out(&self) -> Pieces {
+        let added = self.tokenizer.get_added_tokens_decoder();
+        // The decoder says how the vocabulary is written; it may be one of several in a row.
+        let decoder = serde_json::to_string(&self.tokenizer.get_decoder()).unwrap_or_default();
+        let is_byte_level = decoder.contains("\"ByteLevel\"");
+        let vocabulary = self.tokenizer.get_vocab(true);
+        // Ids may have gaps; a score beyond the last is no token's.
+        let ids = vocabulary.values().filter(|id| **id < MOST_TOKENS);
+        let count = ids.max().map_or(0, |last| *last as usize + 1);
+        let mut tokens: Vec<Option<Vec<u8>>> = vec![None; count];
+        for (token, id) in vocabulary {
+            let Some(piece) = tokens.get_mut(id as usize) else {
+                continue;
+            };
+            *piece = match added.get(&id) {
+                Some(mark) if mark.special => None,
+                Some(plain) => Some(plain.content.clone().into_bytes()),
+                None if is_byte_level => of_byte_level(&token),
+                None => Some(of_sentence_piece(&token)),
+            };
+        }
+        Pieces::new(tokens)
     }
 
     /// Ids of a text. `marks` adds what the tokenizer puts around every text.

@@ -176,6 +176,7 @@ fn a_token_of_another_tokenizer_is_an_error_not_a_crash() {
         prompt: vec![5, 9999],
         sampler: Sampler::new(0.0, 1.0, None).expect("valid"),
         stops: Stops::new(Vec::new()),
+        mask: None,
         limit: 3,
     };
     let Err(error) = Generation::new(plan).step(&decoder, &tokens, &[]) else {
