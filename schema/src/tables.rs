@@ -56,6 +56,7 @@ diesel::table! {
         next_round -> Integer,
         created_at -> Timestamp,
         modified_at -> Timestamp,
+        given_title -> Text,
     }
 }
 
@@ -95,6 +96,24 @@ diesel::table! {
 }
 
 diesel::table! {
+    feedback (id) {
+        id -> BigInt,
+        conversation_id -> Text,
+        round -> Integer,
+        liked -> Nullable<Bool>,
+        complaints -> Text,
+        score -> Nullable<Integer>,
+        topic -> Nullable<Text>,
+        question -> Nullable<Text>,
+        asked_of -> Nullable<Text>,
+        remark -> Nullable<Text>,
+        user_name -> Nullable<Text>,
+        created_at -> Timestamp,
+        modified_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     messages (id) {
         id -> Text,
         conversation_id -> Text,
@@ -126,9 +145,23 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    uploads (id) {
+        id -> Text,
+        bucket -> Text,
+        name -> Text,
+        size -> BigInt,
+        conversation_id -> Text,
+        owner -> Text,
+        created_at -> Timestamp,
+    }
+}
+
 diesel::joinable!(catalogues -> datasources (datasource_id));
 
 diesel::joinable!(examples -> datasources (datasource_id));
+
+diesel::joinable!(feedback -> conversations (conversation_id));
 
 diesel::joinable!(messages -> conversations (conversation_id));
 
@@ -141,7 +174,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     conversations,
     datasources,
     examples,
+    feedback,
     messages,
     store_facts,
     table_vectors,
+    uploads,
 );

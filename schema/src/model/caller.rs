@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Grant, Message, Role};
+use super::{Grant, Message, Role, owned_by};
 use crate::{Error, Result, ids::KeyId};
 
 /// Acts that a key or the loopback rule can allow or refuse.
@@ -132,7 +132,7 @@ impl Caller {
     pub fn may_see(&self, asked_of: Option<&str>) -> bool {
         match asked_of {
             Some(asked) if !asked.is_empty() => {
-                self.grants.is_none() || self.grant(asked).is_some()
+                self.grants.is_none() || self.grant(asked).is_some() || self.sent(asked)
             }
             _ => true,
         }
@@ -164,7 +164,7 @@ impl Caller {
                 return false;
             }
             let granted = asked_of
-                .filter(|name| !name.is_empty())
+                .filter(|name| !name.is_empty() && !self.sent(name))
                 .and_then(|name| self.tables_of(name));
             let Some(granted) = granted else {
                 return true;
@@ -181,6 +181,11 @@ impl Caller {
                 (None, None) => false,
             }
         })
+    }
+
+    /// Whether what was asked is a file that this caller sent.
+    fn sent(&self, asked: &str) -> bool {
+        asked.starts_with(&owned_by(&self.audit_name()))
     }
 
     fn grant(&self, datasource: &str) -> Option<&Grant> {

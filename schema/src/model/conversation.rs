@@ -54,7 +54,10 @@ impl ChatMode {
 
     /// Whether turns of the mode are answered; the others are known by name alone.
     pub fn is_answered(self) -> bool {
-        matches!(self, Self::Normal | Self::WithDbExecute)
+        matches!(
+            self,
+            Self::Normal | Self::WithDbExecute | Self::WithDbQa | Self::Excel | Self::Dashboard
+        )
     }
 
     /// The mode of a wire name; `chat_data` is DB-GPT v2's name for [`ChatMode::WithDbExecute`].
@@ -73,8 +76,10 @@ pub struct Conversation {
     pub id: ConversationId,
     /// Mode, as the wire names it; old clients may bring names we do not know.
     pub mode: String,
-    /// First 250 characters of the latest question.
+    /// What a person named it, else the first 250 characters of the latest question.
     pub title: String,
+    /// Whether a person gave it its title, which no question changes then.
+    pub named: bool,
     /// What the latest round was asked of: a datasource's name, for example.
     pub select_param: Option<String>,
     /// Model of the latest round.
@@ -194,6 +199,10 @@ pub struct ConversationFilter {
     pub id: Option<ConversationId>,
     /// Only those in which nothing was asked of a datasource beyond these.
     pub asked_within: Option<Vec<String>>,
+    /// What is asked beyond these all the same: what begins with this text, as one's own files do.
+    pub own_files: Option<String>,
+    /// Only those in whose title, questions or answers each of these words is found.
+    pub words: Vec<String>,
 }
 
 /// A page to fetch.

@@ -1,11 +1,13 @@
 //! An answer as a JSON document, as it is stored with its message and shown as evidence.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Number, Value, json};
 
-use super::{Answer, Cell, ChartKind, Evidence, ResultColumn, RowSet, Verdict};
+use super::{Answer, Cell, ChartKind, Evidence, ResultColumn, RowSet, Verdict, vega_lite};
 
 /// Most rows of a result kept with its message.
-const KEPT_ROWS: usize = 1000;
+pub(super) const KEPT_ROWS: usize = 1000;
 
 impl Cell {
     /// The cell as JSON: numbers stay numbers where no digit is lost, else they are text; times are ISO 8601;
@@ -38,40 +40,10 @@ fn exact_number(text: &str) -> Option<Value> {
         .flatten()
 }
 
-impl ChartKind {
-    /// Stable lower-case name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Table => "table",
-            Self::Line => "line",
-            Self::Bar => "bar",
-            Self::Pie => "pie",
-            Self::Scatter => "scatter",
-            Self::Area => "area",
-            Self::Number => "number",
-        }
-    }
-
-    /// The kind of a name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [
-            Self::Table,
-            Self::Line,
-            Self::Bar,
-            Self::Pie,
-            Self::Scatter,
-            Self::Area,
-            Self::Number,
-        ]
-        .into_iter()
-        .find(|kind| kind.name() == name)
-    }
-}
-
 impl ResultColumn {
     /// `{name, kind, type}`.
     pub fn document(&self) -> Value {
-        json!({"name": self.name, "kind": format!("{:?}", self.kind).to_lowercase(), "type": self.data_type})
+        json!({"name": self.name, "kind": self.kind.name(), "type": self.data_type})
     }
 }
 
@@ -127,13 +99,14 @@ impl Evidence {
 }
 
 impl Answer {
-    /// `{text, sql, chart, problem, columns, rows, evidence}`; the first thousand rows.
+    /// `{text, sql, chart, problem, columns, rows, evidence, vega_lite}`, the first thousand rows; of a dashboard also
+    /// `dashboard`.
     pub fn document(&self) -> Value {
         let columns: Option<Vec<Value>> = self
             .result
             .as_ref()
             .map(|result| result.columns.iter().map(ResultColumn::document).collect());
-        json!({
+        let mut document = json!({
             "text": self.text,
             "sql": self.evidence.sql,
             "chart": self.chart.map(ChartKind::name),
@@ -141,13 +114,48 @@ impl Answer {
             "columns": columns,
             "rows": self.result.as_ref().map(|result| result.json_rows(KEPT_ROWS)),
             "evidence": self.evidence.document(),
-        })
+            "vega_lite": self.vega_lite(),
+        });
+        if let Some(dashboard) = &self.dashboard {
+            document["dashboard"] = dashboard.document(&self.conversation);
+        }
+        document
     }
+
+    /// The result as it is shown, as a Vega-Lite specification.
+    pub fn vega_lite(&self) -> Option<Value> {
+        vega_lite(self.result.as_ref()?, self.chart?, None)
+    }
+}
+
+/// Column names with a number behind a repeated one, so that no cell is lost in an object.
+pub fn unique_names(names: &[&str]) -> Vec<String> {
+    let mut taken: HashSet<String> = HashSet::with_capacity(names.len());
+    let mut numbers: HashMap<&str, usize> = HashMap::new();
+    names
+        .iter()
+        .map(|&name| {
+            // The last number a name got is remembered: a thousand equal names take a thousand steps.
+            let number = numbers.entry(name).or_insert(1);
+            let mut candidate = name.to_owned();
+            while !taken.insert(candidate.clone()) {
+                *number += 1;
+                candidate = format!("{name}_{number}");
+            }
+            candidate
+        })
+        .collect()
 }
 
 /// A sentence for a result that a cap cut, as the words for the person carry it.
 pub fn cut_words(result: &RowSet) -> Option<String> {
     result.cut_at.map(|rows| after_cut(rows as u64))
+}
+
+/// Its words for a person: `Cut after 10 rows; there are more.`
+pub fn after_cut(rows: u64) -> String {
+    let noun = if rows == 1 { "row" } else { "rows" };
+    format!("Cut after {} {noun}; there are more.", grouped(rows))
 }
 
 /// What the words for the person have to say beside a document that holds fewer rows than there are: that a cap
@@ -167,11 +175,6 @@ pub fn cut_note(document: &Value) -> Option<String> {
     (!notes.is_empty()).then(|| notes.join(" "))
 }
 
-fn after_cut(rows: u64) -> String {
-    let noun = if rows == 1 { "row" } else { "rows" };
-    format!("Cut after {} {noun}; there are more.", grouped(rows))
-}
-
 /// A count with a comma between thousands.
 fn grouped(count: u64) -> String {
     let digits = count.to_string();
@@ -188,6 +191,15 @@ fn grouped(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn repeated_names_are_numbered_past_the_names_there_are() {
+        assert_eq!(
+            unique_names(&["a", "b", "a", "a_2", "a"]),
+            ["a", "b", "a_2", "a_2_2", "a_3"]
+        );
+        assert_eq!(unique_names(&["a", "a_2", "a"]), ["a", "a_2", "a_3"]);
+    }
 
     #[test]
     fn counts_have_commas_between_thousands() {

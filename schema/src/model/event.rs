@@ -1,6 +1,6 @@
 //! What happens in a chat turn, as a stream of events: one enum, one encoder per surface.
 
-use super::{ChartKind, ResultColumn, RowSet, Verdict};
+use super::{ChartKind, Dashboard, ResultColumn, RowSet, Verdict};
 use crate::{Error, ids::ConversationId, model::Cell};
 
 /// Stages of a turn, for evidence and timings.
@@ -96,6 +96,8 @@ pub struct Answer {
     pub result: Option<RowSet>,
     /// How to show it.
     pub chart: Option<ChartKind>,
+    /// Several charts, when a dashboard was asked for; each has a result of its own.
+    pub dashboard: Option<Dashboard>,
     /// What kept the question from being answered: the guard's or the database's last word. `text` says it too.
     pub problem: Option<Error>,
     /// Why it can be believed.
@@ -123,7 +125,8 @@ pub enum ChatEvent {
         /// Their names.
         tables: Vec<String>,
     },
-    /// The SQL the model wrote.
+    /// The SQL the model wrote. Of a dashboard this and what follows up to [`ChatEvent::Chart`] comes once for each
+    /// chart, in the order they stand in; one that fails ends with its verdict.
     Sql(String),
     /// What the guard said.
     Verdict(Verdict),

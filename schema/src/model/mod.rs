@@ -7,13 +7,21 @@ mod caller;
 mod catalogue;
 mod chart;
 mod conversation;
+mod dashboard;
 mod datasource;
 mod document;
 mod event;
 mod example;
+mod feedback;
 mod hidden;
+mod kept;
 mod key;
+mod plot;
+mod reread;
 mod result;
+mod search;
+mod upload;
+mod vega;
 mod verdict;
 
 pub use audit::{AuditEntry, AuditId};
@@ -27,13 +35,20 @@ pub use conversation::{
     BegunTurn, ChatMode, Conversation, ConversationFilter, Message, MessageDetail, NewMessage,
     Page, PageOf, Role, TurnHead,
 };
+pub use dashboard::{ChartPatch, Dashboard, DashboardChart, ProposedChart, dashboard_words};
 pub use datasource::{Connection, Datasource, DatasourcePatch, Dialect, Engine, NewDatasource};
-pub use document::{cut_note, cut_words};
+pub use document::{after_cut, cut_note, cut_words, unique_names};
 pub use event::{Answer, ChatEvent, Evidence, Stage, StageTime, Usage};
 pub use example::{
     Example, ExampleId, ExampleQuestion, ExampleSource, ExampleState, NewExample, RecalledExample,
 };
+pub use feedback::{Complaint, Feedback, FeedbackId, Opinion};
 pub use hidden::Hidden;
+pub use kept::{ELSEWHERE, Imported, KeptConversation};
 pub use key::{ApiKey, Grant, NewApiKey};
+pub use plot::{Plot, Scale};
 pub use result::{Cell, CellKind, ResultColumn, RowSet};
+pub use search::{Mention, count_words, search_words, snippet};
+pub use upload::{Upload, UploadId, UploadRef, base_name, owned_by};
+pub use vega::{vega_lite, without_values};
 pub use verdict::Verdict;

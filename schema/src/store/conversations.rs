@@ -1,4 +1,5 @@
-//! Conversations: heads, lists and pages. Turns are in `turns`, messages in `messages`.
+//! Conversations: heads, lists and pages. Turns are in `turns`, messages in `messages`, what is looked for in `search`,
+//! what is taken in from elsewhere in `imports`.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::{
@@ -7,12 +8,17 @@ use diesel::{
 };
 use diesel_async::{AsyncConnection as _, RunQueryDsl};
 
-use super::{Store, columns::stored, with_read, with_tx, with_write};
+use super::{
+    Store,
+    columns::{clean, stored},
+    search::{ESCAPE, Patterns, SAID, beginning, holds, lower},
+    with_read, with_tx, with_write,
+};
 use crate::{
     Result,
     ids::ConversationId,
     model::{Conversation, ConversationFilter, Page, PageOf},
-    tables::{conversations, messages},
+    tables::{conversations, feedback, messages},
 };
 
 #[derive(Queryable, Selectable)]
@@ -28,14 +34,17 @@ struct Row {
     sys_code: Option<String>,
     created_at: NaiveDateTime,
     modified_at: NaiveDateTime,
+    given_title: String,
 }
 
 impl From<Row> for Conversation {
     fn from(row: Row) -> Self {
+        let named = !row.given_title.is_empty();
         Self {
             id: ConversationId(row.id),
             mode: row.mode,
-            title: row.title,
+            title: if named { row.given_title } else { row.title },
+            named,
             select_param: row.select_param,
             model: row.model,
             app_code: row.app_code,
@@ -63,14 +72,32 @@ macro_rules! filtered {
         }
         if let Some(id) = &filter.id {
             query = query.filter(conversations::id.eq(id.as_str()));
+        } else {
+            // One that was cleared has no title until something is asked in it again.
+            query = query.filter(conversations::title.ne(""));
         }
         if let Some(names) = &filter.asked_within {
+            // Of nothing but an empty text, which is left out anyway, where no file is one's own.
+            let own = filter.own_files.as_deref().map(beginning);
             // A message without a datasource hides nothing: a comparison with NULL is not true.
             let hidden = messages::table
                 .filter(messages::conversation_id.eq(conversations::id))
                 .filter(messages::select_param.ne(""))
-                .filter(messages::select_param.ne_all(names.iter().map(String::as_str)));
+                .filter(messages::select_param.ne_all(names.iter().map(String::as_str)))
+                .filter(
+                    messages::select_param
+                        .not_like(own.unwrap_or_default())
+                        .escape(ESCAPE),
+                );
             query = query.filter(not(exists(hidden)));
+        }
+        for word in &filter.words {
+            let patterns = Patterns::of(word);
+            let said = messages::table
+                .filter(messages::conversation_id.eq(conversations::id))
+                .filter(messages::role.eq_any(SAID))
+                .filter(holds!(messages::content, patterns));
+            query = query.filter(holds!(conversations::given_title, patterns).or(exists(said)));
         }
         query
     }};
@@ -97,6 +124,18 @@ impl Store {
         filter: &ConversationFilter,
         page: Page,
     ) -> Result<PageOf<Conversation>> {
+        Ok(PageOf {
+            items: self.page_conversations(filter, page).await?,
+            total: self.count_conversations(filter).await?,
+        })
+    }
+
+    /// The same for whoever does not ask how many there are in all.
+    pub async fn page_conversations(
+        &self,
+        filter: &ConversationFilter,
+        page: Page,
+    ) -> Result<Vec<Conversation>> {
         let skip = i64::from(page.number.saturating_sub(1)).saturating_mul(i64::from(page.size));
         let rows: Vec<Row> = with_read!(self, |conn| {
             filtered!(filter)
@@ -107,11 +146,7 @@ impl Store {
                 .load(conn)
                 .await?
         });
-        let total = self.count_conversations(filter).await?;
-        Ok(PageOf {
-            items: rows.into_iter().map(Conversation::from).collect(),
-            total,
-        })
+        Ok(rows.into_iter().map(Conversation::from).collect())
     }
 
     /// A page by place, always newest started first. `after` and `before` are the time and id of a conversation
@@ -181,8 +216,50 @@ impl Store {
         Ok(deleted > 0)
     }
 
-    /// Removes a conversation's messages and keeps its head; `false` if there is none of that id. Rounds go on
-    /// counting, so a turn that is under way cannot end in a later one.
+    /// Gives a conversation a title that stays, whatever is asked; `false` if there is none of that id.
+    pub async fn rename_conversation(&self, id: &ConversationId, title: &str) -> Result<bool> {
+        let update = diesel::update(conversations::table.find(id.as_str()))
+            .set(conversations::given_title.eq(clean(title)));
+        let renamed = with_write!(self, |conn| update.execute(conn).await?);
+        Ok(renamed > 0)
+    }
+
+    /// Removes conversations whose latest message is older than `before`, the oldest first and at most `most` of them;
+    /// which ones. One in which something is asked meanwhile stays.
+    pub async fn delete_conversations_before(
+        &self,
+        before: DateTime<Utc>,
+        most: u32,
+    ) -> Result<Vec<ConversationId>> {
+        let before = stored(before);
+        let old: Vec<String> = with_read!(self, |conn| {
+            conversations::table
+                .filter(conversations::modified_at.lt(before))
+                .order((conversations::modified_at, conversations::id))
+                .limit(i64::from(most))
+                .select(conversations::id)
+                .load(conn)
+                .await?
+        });
+        let mut deleted = Vec::with_capacity(old.len());
+        for id in old {
+            // Looked at again: a question brings the time of its conversation forward.
+            let delete = diesel::delete(
+                conversations::table
+                    .find(&id)
+                    .filter(conversations::modified_at.lt(before)),
+            );
+            let count = with_write!(self, |conn| delete.execute(conn).await?);
+            if count > 0 {
+                deleted.push(ConversationId(id));
+            }
+        }
+        Ok(deleted)
+    }
+
+    /// Removes a conversation's messages and keeps its head without a title and what was asked, of which the messages
+    /// alone tell who may see it; `false` if there is none of that id. Rounds go on counting, so a turn that is under
+    /// way cannot end in a later one.
     pub async fn clear_conversation(
         &self,
         id: &ConversationId,
@@ -192,8 +269,14 @@ impl Store {
             let cleared = diesel::update(conversations::table.find(id.as_str()))
                 .set((
                     conversations::title.eq(""),
+                    conversations::given_title.eq(""),
+                    conversations::select_param.eq(None::<String>),
+                    conversations::model.eq(None::<String>),
                     conversations::modified_at.eq(stored(now)),
                 ))
+                .execute(conn)
+                .await?;
+            diesel::delete(feedback::table.filter(feedback::conversation_id.eq(id.as_str())))
                 .execute(conn)
                 .await?;
             diesel::delete(messages::table.filter(messages::conversation_id.eq(id.as_str())))

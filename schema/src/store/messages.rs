@@ -1,12 +1,15 @@
 //! Messages of conversations.
 
+use std::borrow::Cow;
+
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection as _, RunQueryDsl};
+use serde_json::Value;
 
 use super::{
     Store,
-    columns::{clean, from_text},
+    columns::{clean, from_text, to_text},
     turns::title_of,
     with_read, with_tx,
 };
@@ -142,6 +145,52 @@ impl Store {
                 }
             }
             Ok(true)
+        })
+    }
+
+    /// Rewrites what a round was answered by: a message's text, and its document where a new one is given; `false` if
+    /// there is none of that id. Not for questions, which titles and visibility hang on.
+    pub async fn rewrite_message(
+        &self,
+        id: &MessageId,
+        content: &str,
+        evidence: Option<&Value>,
+    ) -> Result<bool> {
+        match self.rewrite_messages(&[(id, content, evidence)]).await {
+            Ok(()) => Ok(true),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same for several messages, all of them or none: what the model said and what the person is shown must not
+    /// speak of different answers.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if one of them is not there any more; nothing is changed then.
+    pub async fn rewrite_messages(
+        &self,
+        changes: &[(&MessageId, &str, Option<&Value>)],
+    ) -> Result<()> {
+        let mut rows: Vec<(&str, Cow<'_, str>, Option<String>)> = Vec::with_capacity(changes.len());
+        for &(id, content, evidence) in changes {
+            let document = evidence.map(to_text).transpose()?;
+            rows.push((id.as_str(), clean(content), document));
+        }
+        with_tx!(self, |conn| {
+            for (id, content, document) in &rows {
+                let document = document
+                    .as_deref()
+                    .map(|document| messages::evidence.eq(document));
+                let changed = diesel::update(messages::table.find(*id))
+                    .set((messages::content.eq(&**content), document))
+                    .execute(conn)
+                    .await?;
+                if changed == 0 {
+                    return Err(Error::not_found("message", *id));
+                }
+            }
+            Ok(())
         })
     }
 }

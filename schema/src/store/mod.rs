@@ -17,12 +17,16 @@ mod conversations;
 mod datasources;
 mod error;
 mod examples;
+mod feedback;
+mod imports;
 mod keys;
 mod messages;
 mod migrations;
 mod print;
 mod seal;
+mod search;
 mod turns;
+mod uploads;
 mod url;
 
 use std::{path::Path, time::Duration};

@@ -140,6 +140,10 @@ impl V1Encoder {
         let view = View::of(&document);
         let markup = view.markup();
         if self.framing != Framing::Incremental {
+            if view.stands_alone() {
+                // The pages parse the whole text: no reasoning may stand ahead of it.
+                self.thinking.clear();
+            }
             if markup == self.said {
                 return String::new();
             }
@@ -187,7 +191,10 @@ mod tests {
     use super::*;
     use crate::{
         Error,
-        model::{Cell, CellKind, ChartKind, Evidence, ResultColumn, RowSet, Usage},
+        model::{
+            Cell, CellKind, ChartKind, Dashboard, DashboardChart, Evidence, ProposedChart,
+            ResultColumn, RowSet, Usage,
+        },
         wire::view::view_markup,
     };
 
@@ -208,6 +215,7 @@ mod tests {
                 elapsed_ms: 1,
             }),
             chart: Some(ChartKind::Bar),
+            dashboard: None,
             problem: None,
             evidence: Evidence {
                 sql: Some("SELECT \"a\" < 2".to_owned()),
@@ -282,6 +290,61 @@ mod tests {
             "{last}"
         );
         assert_eq!(last.matches('\n').count(), 2, "{last}");
+    }
+
+    fn dashboard() -> Answer {
+        let Answer {
+            result, evidence, ..
+        } = answer();
+        let chart = DashboardChart {
+            id: "i".to_owned(),
+            proposed: ProposedChart {
+                title: "Sales".to_owned(),
+                thoughts: "One line,\nand another".to_owned(),
+                sql: "SELECT 1".to_owned(),
+                showcase: "BarChart".to_owned(),
+            },
+            kind: ChartKind::Bar,
+            verdict: None,
+            outcome: Ok(result.expect("rows")),
+        };
+        Answer {
+            text: "1 chart: Sales.".to_owned(),
+            result: None,
+            chart: None,
+            dashboard: Some(Dashboard {
+                charts: vec![chart],
+            }),
+            evidence: Evidence {
+                sql: None,
+                ..evidence
+            },
+            ..answer()
+        }
+    }
+
+    #[test]
+    fn the_last_frame_of_a_dashboard_is_its_report_in_every_framing() {
+        let report = view_markup(&dashboard().document());
+        assert!(report.starts_with("{\"conv_uid\":\"c\""), "{report}");
+        let last = |framing| {
+            let mut encoder = V1Encoder::new(framing, "i".to_owned());
+            encoder.encode(&ChatEvent::Thinking("Let me think.".to_owned()));
+            encoder.encode(&ChatEvent::Done(Box::new(dashboard())))
+        };
+        assert_eq!(
+            last(Framing::Plain),
+            format!("data:{report}\n\n"),
+            "it is JSON, reasoning or not"
+        );
+        let whole: Value =
+            serde_json::from_str(last(Framing::Whole).trim_start_matches("data: ")).expect("JSON");
+        assert_eq!(whole["choices"][0]["message"]["content"], report);
+        let incremental = last(Framing::Incremental);
+        let first = incremental.split("\n\n").next().expect("a frame");
+        let first: Value = serde_json::from_str(first.trim_start_matches("data: ")).expect("JSON");
+        assert_eq!(first["choices"][0]["delta"]["content"], report);
+        assert!(incremental.ends_with("data: [DONE]\n\n"));
     }
 
     #[test]

@@ -1,13 +1,13 @@
-//! An answer's document as DB-GPT's pages show it: words, then a `chart-view` element with SQL and rows.
+//! An answer's document as DB-GPT's pages show it: words, then a `chart-view` element with SQL and rows; a dashboard as
+//! the JSON text of its report.
 
-use std::{
-    collections::{HashMap, HashSet},
-    fmt::Write as _,
-};
+pub mod report;
+
+use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{ChartKind, cut_note};
+use crate::model::{ChartKind, cut_note, unique_names, without_values};
 
 /// What the pages know a failed answer by.
 const FAILED: &str = "<span style=\"color:red\">ERROR!</span>";
@@ -21,6 +21,10 @@ pub fn display_name(chart: ChartKind) -> &'static str {
         ChartKind::Pie => "response_pie_chart",
         ChartKind::Scatter => "response_scatter_chart",
         ChartKind::Area => "response_area_chart",
+        ChartKind::Donut => "response_donut_chart",
+        ChartKind::Bubble => "response_bubble_chart",
+        // Q-120: the name that the pages draw, and not the one that the server knows.
+        ChartKind::Heatmap => "response_heatmap_chart",
     }
 }
 
@@ -36,6 +40,8 @@ pub(super) struct View<'a> {
     problem: Option<&'a str>,
     /// A note when rows are missing, and the chart.
     tail: String,
+    /// A report, which is all that the pages are given: they parse it.
+    report: Option<String>,
 }
 
 impl<'a> View<'a> {
@@ -43,12 +49,20 @@ impl<'a> View<'a> {
     pub(super) fn of(document: &'a Value) -> Self {
         let text_of = |field: &str| document.get(field).and_then(Value::as_str);
         let text = text_of("text").unwrap_or_default();
-        let Some(sql) = text_of("sql") else {
+        let bare = Self {
+            text,
+            problem: None,
+            tail: String::new(),
+            report: None,
+        };
+        if let Some(dashboard) = document.get("dashboard").filter(|it| it.is_object()) {
             return Self {
-                text,
-                problem: None,
-                tail: String::new(),
+                report: Some(report::ReportOut::of(dashboard).text()),
+                ..bare
             };
+        }
+        let Some(sql) = text_of("sql") else {
+            return bare;
         };
         let chart = text_of("chart").and_then(ChartKind::from_name);
         let mut content = json!({
@@ -64,17 +78,25 @@ impl<'a> View<'a> {
         _ = write!(
             tail,
             "\n<chart-view content=\"{}\" />",
-            escape(&content.to_string())
+            escape(&report::without_breaks(&content.to_string()))
         );
         Self {
-            text,
             problem: text_of("problem"),
             tail,
+            ..bare
         }
+    }
+
+    /// Whether nothing may stand beside it.
+    pub(super) fn stands_alone(&self) -> bool {
+        self.report.is_some()
     }
 
     /// All of it. The mark of a failure stands behind the thoughts, where DB-GPT has it.
     pub(super) fn markup(&self) -> String {
+        if let Some(report) = &self.report {
+            return report.clone();
+        }
         let Some(problem) = self.problem else {
             return format!("{}{}", self.text, self.tail);
         };
@@ -89,6 +111,9 @@ impl<'a> View<'a> {
 
     /// What is missing once the words have been sent: nothing of them is said twice.
     pub(super) fn behind_words(&self) -> String {
+        if let Some(report) = &self.report {
+            return format!("\n{report}");
+        }
         match self.problem {
             None => self.tail.clone(),
             Some(problem) if self.text.ends_with(problem) => format!("\n{FAILED}{}", self.tail),
@@ -97,10 +122,14 @@ impl<'a> View<'a> {
     }
 }
 
-/// The evidence, without the SQL, which stands beside it.
+/// The evidence, without the SQL, which stands beside it, and with the Vega-Lite specification over the rows, which do
+/// too.
 fn evidence(document: &Value) -> Option<Value> {
     let mut evidence = document.get("evidence")?.as_object()?.clone();
     evidence.shift_remove("sql");
+    if let Some(drawn) = document.get("vega_lite").filter(|it| it.is_object()) {
+        evidence.insert("vega_lite".to_owned(), without_values(drawn, "data"));
+    }
     Some(Value::Object(evidence))
 }
 
@@ -116,32 +145,13 @@ fn rows_by_name(document: &Value) -> Vec<Value> {
     let names: Vec<&str> = list("columns")
         .filter_map(|column| column.get("name").and_then(Value::as_str))
         .collect();
-    let names = unique(&names);
+    let names = unique_names(&names);
     list("rows")
         .filter_map(Value::as_array)
         .map(|row| {
             let object: Map<String, Value> =
                 names.iter().cloned().zip(row.iter().cloned()).collect();
             Value::Object(object)
-        })
-        .collect()
-}
-
-/// Column names with a number behind a repeated one, so that no cell is lost in an object.
-fn unique(names: &[&str]) -> Vec<String> {
-    let mut taken: HashSet<String> = HashSet::with_capacity(names.len());
-    let mut numbers: HashMap<&str, usize> = HashMap::new();
-    names
-        .iter()
-        .map(|&name| {
-            // The last number a name got is remembered: a thousand equal names take a thousand steps.
-            let number = numbers.entry(name).or_insert(1);
-            let mut candidate = name.to_owned();
-            while !taken.insert(candidate.clone()) {
-                *number += 1;
-                candidate = format!("{name}_{number}");
-            }
-            candidate
         })
         .collect()
 }
@@ -157,15 +167,6 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn repeated_names_are_numbered_past_the_names_there_are() {
-        assert_eq!(
-            unique(&["a", "b", "a", "a_2", "a"]),
-            ["a", "b", "a_2", "a_2_2", "a_3"]
-        );
-        assert_eq!(unique(&["a", "a_2", "a"]), ["a", "a_2", "a_3"]);
-    }
 
     #[test]
     fn a_row_keeps_the_cells_of_columns_with_one_name() {
@@ -207,6 +208,31 @@ mod tests {
         assert!(view.ends_with(expected), "{view}");
         let without = json!({"text": "t", "sql": "SELECT 1", "columns": [], "rows": []});
         assert!(!view_markup(&without).contains("evidence"));
+    }
+
+    #[test]
+    fn a_chart_carries_its_vega_lite_over_the_rows_beside_it() {
+        let document = json!({
+            "text": "t", "sql": "SELECT 1", "columns": [{"name": "n"}], "rows": [[1]], "evidence": {},
+            "vega_lite": {"data": {"values": [{"n": 1}]}, "mark": "text"},
+        });
+        let view = view_markup(&document);
+        let expected = "&quot;evidence&quot;:{&quot;vega_lite&quot;:{&quot;data&quot;:{&quot;name&quot;:\
+            &quot;data&quot;},&quot;mark&quot;:&quot;text&quot;}}}\" />";
+        assert!(view.ends_with(expected), "{view}");
+    }
+
+    #[test]
+    fn a_dashboard_is_its_report_and_nothing_else() {
+        let document = json!({
+            "text": "1 chart: Orders.", "sql": null, "problem": null, "evidence": {},
+            "dashboard": {"conversation": "c-1", "charts": []},
+        });
+        let view = view_markup(&document);
+        assert_eq!(
+            view,
+            r#"{"conv_uid":"c-1","template_name":"report","template_introduce":null,"charts":[]}"#
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::place::{Place, ask, at, head, kept, message, on_both};
 on_both!(
     filters_and_pages,
     what_was_asked_beyond_some_datasources_is_left_out,
+    ones_own_files_are_no_datasources,
     pages_by_place_meet_every_row_once,
 );
 
@@ -121,6 +122,7 @@ async fn filters_and_pages(place: Place) {
             id: "c2".into(),
             mode: "chat_with_db_execute".into(),
             title: "?".into(),
+            named: false,
             select_param: Some("shop".into()),
             model: Some("tidegate-sql".into()),
             app_code: Some("app".into()),
@@ -185,6 +187,43 @@ async fn what_was_asked_beyond_some_datasources_is_left_out(place: Place) {
             .await
             .unwrap();
         assert_eq!(ids(&scanned), expected, "{filter:?}");
+    }
+}
+
+async fn ones_own_files_are_no_datasources(place: Place) {
+    let store = place.open().await;
+    for (number, asked) in [
+        (1, r#"{"owner":"k_1","file":"a"}"#),
+        (2, r#"{"owner":"kx1","file":"a"}"#),
+        (3, "payroll"),
+        (4, ""),
+    ] {
+        let question = NewMessage {
+            detail: MessageDetail {
+                select_param: Some(asked.into()),
+                ..MessageDetail::default()
+            },
+            ..message(Role::Human, "?")
+        };
+        store
+            .begin_turn(head(&format!("c{number}")), question, at(number))
+            .await
+            .unwrap();
+    }
+    for (own, expected) in [
+        (Some(r#"{"owner":"k_1","#), vec!["c4", "c1"]),
+        (None, vec!["c4"]),
+    ] {
+        let filter = ConversationFilter {
+            asked_within: Some(vec!["shop".into()]),
+            own_files: own.map(Into::into),
+            ..ConversationFilter::default()
+        };
+        let listed = store
+            .scan_conversations(&filter, None, None, 9, false)
+            .await
+            .unwrap();
+        assert_eq!(ids(&listed), expected, "{own:?}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The messages of conversations: their order, several at a time, editing, clearing and removal.
 
+use serde_json::json;
 use tidegate_schema::{
     ids::{ConversationId, MessageId},
     model::Role,
@@ -12,6 +13,8 @@ on_both!(
     a_round_stands_together,
     messages_of_several,
     editing_a_message,
+    rewriting_an_answer,
+    rewriting_all_or_nothing,
     clearing_and_deleting,
 );
 
@@ -130,6 +133,64 @@ async fn editing_a_message(place: Place) {
     );
 }
 
+async fn rewriting_an_answer(place: Place) {
+    let store = place.open().await;
+    let id = ask(&store, head("a"), "first?", 0).await;
+    finish(&store, &id, 1, "one", 1).await;
+    let before = store.list_messages(&id).await.unwrap();
+    let (ai, view) = (&before[1].id, &before[2].id);
+    let document = json!({"text": "two", "rows": [[9_007_199_254_740_993_i64, 1.5, null]]});
+    let rewritten = store.rewrite_message(view, "two\0", Some(&document)).await;
+    assert!(rewritten.unwrap());
+    assert!(store.rewrite_message(ai, "{}", None).await.unwrap());
+    let after = store.list_messages(&id).await.unwrap();
+    assert_eq!(
+        (after[1].content.as_str(), &after[1].detail),
+        ("{}", &before[1].detail)
+    );
+    assert_eq!(
+        (after[2].content.as_str(), after[2].detail.evidence.as_ref()),
+        ("two\u{FFFD}", Some(&document))
+    );
+    // Without a document the one there is stays.
+    assert!(store.rewrite_message(view, "three", None).await.unwrap());
+    let after = store.list_messages(&id).await.unwrap();
+    assert_eq!(after[2].detail.evidence.as_ref(), Some(&document));
+    assert_eq!((after[0].content.as_str(), after.len()), ("first?", 3));
+    let title = store.find_conversation(&id).await.unwrap().unwrap().title;
+    assert_eq!(title, "first?");
+    let none = MessageId::from("none");
+    assert!(!store.rewrite_message(&none, "x", None).await.unwrap());
+}
+
+async fn rewriting_all_or_nothing(place: Place) {
+    let store = place.open().await;
+    let id = ask(&store, head("a"), "first?", 0).await;
+    finish(&store, &id, 1, "one", 1).await;
+    let messages = store.list_messages(&id).await.unwrap();
+    let (ai, view) = (&messages[1].id, &messages[2].id);
+    let document = json!({"text": "two"});
+    let none = MessageId::from("none");
+    let refused = store
+        .rewrite_messages(&[(ai, "two", None), (&none, "two", Some(&document))])
+        .await
+        .unwrap_err();
+    assert_eq!(refused.kind(), "not_found");
+    assert_eq!(store.list_messages(&id).await.unwrap(), messages);
+    store
+        .rewrite_messages(&[(ai, "two", None), (view, "two", Some(&document))])
+        .await
+        .unwrap();
+    let texts: Vec<String> = store
+        .list_messages(&id)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|message| message.content)
+        .collect();
+    assert_eq!(texts, ["first?", "two", "two"]);
+}
+
 async fn clearing_and_deleting(place: Place) {
     let store = place.open().await;
     let (a, b) = (
@@ -143,6 +204,11 @@ async fn clearing_and_deleting(place: Place) {
     assert_eq!(
         (head_of_a.title.as_str(), head_of_a.modified_at),
         ("", kept(3))
+    );
+    assert_eq!(
+        (head_of_a.select_param, head_of_a.model),
+        (None, None),
+        "nothing tells any more who may see them"
     );
     let late = store
         .finish_turn(&a, &asked, vec![message(Role::Ai, "late")], at(4))

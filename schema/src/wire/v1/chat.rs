@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use crate::{Error, Result, wire::lenient};
+use crate::{Error, Result, ids::ConversationId, wire::lenient};
 
 /// What a turn is asked with.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
@@ -33,7 +33,7 @@ pub struct DialogueIn {
     pub user_name: Option<String>,
     /// System code.
     pub sys_code: Option<String>,
-    /// A stored prompt.
+    /// A stored prompt, carried.
     pub prompt_code: Option<String>,
     /// App.
     pub app_code: Option<String>,
@@ -41,7 +41,8 @@ pub struct DialogueIn {
     pub temperature: Option<f32>,
     /// Most new tokens, at least 1.
     pub max_new_tokens: Option<u32>,
-    /// Passed to agents.
+    /// Further wishes, carried. Ours: `{"resume": true}` with an empty `user_input` asks the conversation's last
+    /// question again, if its answer was cut.
     #[schema(value_type = Option<Object>)]
     pub ext_info: Option<Value>,
 }
@@ -66,6 +67,12 @@ impl DialogueIn {
             return Err(Error::invalid(
                 "body.temperature",
                 "Input should be between 0 and 2",
+            ));
+        }
+        if self.ext_info.as_ref().is_some_and(|info| !info.is_object()) {
+            return Err(Error::invalid(
+                "body.ext_info",
+                "Input should be a valid dictionary",
             ));
         }
         Ok(())
@@ -105,12 +112,50 @@ fn text_of_part((i, part): (usize, &Value)) -> Result<&str> {
         (Some("text"), Some(text)) => Ok(text),
         (Some(other), _) if other != "text" => Err(Error::invalid(
             format!("body.user_input.content[{i}]"),
-            format!("a part of type '{other}' is not understood; send parts of type 'text'"),
+            format!(
+                "a part of type '{other}' is not understood; send parts of type 'text', and files by \
+                 /api/v1/resource/file/upload"
+            ),
         )),
         _ => Err(Error::invalid(
             format!("body.user_input.content[{i}]"),
             "must be a part of type 'text' with its text",
         )),
+    }
+}
+
+/// Which turn to stop; the conversation is needed under one of its spellings.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+pub struct StopQuery {
+    /// The conversation.
+    pub conv_id: Option<String>,
+    /// The same.
+    pub conv_uid: Option<String>,
+    /// The same.
+    pub con_uid: Option<String>,
+    /// Carried: a conversation has one turn at a time, and that one is stopped.
+    pub round_index: Option<String>,
+}
+
+impl StopQuery {
+    /// The conversation.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] without one, or with two that differ.
+    pub fn id(&self) -> Result<ConversationId> {
+        let spelled = lenient::either(
+            "query",
+            ("conv_id", self.conv_id.as_deref()),
+            ("conv_uid", self.conv_uid.as_deref()),
+        )?;
+        lenient::either(
+            "query",
+            ("conv_id", spelled),
+            ("con_uid", self.con_uid.as_deref()),
+        )?
+        .filter(|id| !id.is_empty())
+        .map(ConversationId::from)
+        .ok_or_else(|| Error::invalid("query.conv_id", "Field required"))
     }
 }
 
@@ -176,7 +221,8 @@ mod tests {
         assert_eq!(
             parts(picture),
             Err(
-                "body.user_input.content[1]: a part of type 'image_url' is not understood; send parts of type 'text'"
+                "body.user_input.content[1]: a part of type 'image_url' is not understood; send parts of type 'text', \
+                 and files by /api/v1/resource/file/upload"
                     .to_owned()
             )
         );
@@ -210,11 +256,52 @@ mod tests {
             message(json!({"max_new_tokens": 0})),
             "body.max_new_tokens: Input should be greater than or equal to 1"
         );
+        assert_eq!(message(json!({"ext_info": null})), "");
+        assert_eq!(message(json!({"ext_info": {"a": [1]}})), "");
+        assert_eq!(
+            message(json!({"ext_info": "resume"})),
+            "body.ext_info: Input should be a valid dictionary"
+        );
         for heat in [json!(-0.1), json!(2.1), json!(1e300)] {
             assert_eq!(
                 message(json!({"temperature": heat})),
                 "body.temperature: Input should be between 0 and 2"
             );
         }
+    }
+
+    #[test]
+    fn a_turn_is_stopped_under_any_spelling_of_its_conversation() {
+        let id = |query: StopQuery| query.id().map_err(|error| error.to_string());
+        let said = |text: &str| Some(text.to_owned());
+        for query in [
+            StopQuery {
+                conv_id: said("a"),
+                round_index: said("0"),
+                ..StopQuery::default()
+            },
+            StopQuery {
+                conv_uid: said("a"),
+                conv_id: said(""),
+                ..StopQuery::default()
+            },
+            StopQuery {
+                con_uid: said("a"),
+                conv_uid: said("a"),
+                ..StopQuery::default()
+            },
+        ] {
+            assert_eq!(id(query), Ok(ConversationId::from("a")));
+        }
+        assert_eq!(
+            id(StopQuery::default()),
+            Err("query.conv_id: Field required".to_owned())
+        );
+        let two = StopQuery {
+            conv_id: said("a"),
+            con_uid: said("b"),
+            ..StopQuery::default()
+        };
+        assert!(id(two).is_err_and(|text| text.contains("con_uid")));
     }
 }

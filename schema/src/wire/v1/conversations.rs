@@ -1,14 +1,22 @@
 //! Conversations as `/api/v1/chat/dialogue/*` writes them.
 
+mod history;
+mod pages;
+
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
+pub use self::{
+    history::{MessageOut, history},
+    pages::{
+        ConversationFilterIn, ConversationPage, FoundOut, FoundPage, PageQuery, RenameIn, SearchIn,
+    },
+};
 use crate::{
     Error, Result,
     ids::ConversationId,
-    model::{ChatMode, Conversation, ConversationFilter, Message, Page, Role},
-    wire::{lenient::either, view::view_markup},
+    model::{Conversation, ConversationFilter, Page},
+    wire::lenient::either,
 };
 
 /// A conversation.
@@ -16,7 +24,7 @@ use crate::{
 pub struct ConversationOut {
     /// Id.
     pub conv_uid: String,
-    /// First 250 characters of the latest question.
+    /// Its title: what a person named it, else the first 250 characters of the latest question.
     pub user_input: String,
     /// Mode.
     pub chat_mode: String,
@@ -55,120 +63,19 @@ impl From<Conversation> for ConversationOut {
 }
 
 impl ConversationOut {
-    /// A conversation that exists only as an id so far.
-    pub fn minted(id: String, mode: String) -> Self {
+    /// A conversation that exists only as an id so far. What it was asked for with is told back.
+    pub fn minted(id: String, mode: String, query: NewConversationQuery) -> Self {
         Self {
             conv_uid: id,
             user_input: String::new(),
             chat_mode: mode,
-            app_code: None,
+            app_code: query.app_code,
             select_param: None,
             model_name: None,
-            user_name: None,
-            sys_code: None,
+            user_name: filled(query.user_name).or(query.user_id),
+            sys_code: query.sys_code,
             gmt_created: None,
             gmt_modified: None,
-        }
-    }
-}
-
-/// A message of a history.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct MessageOut {
-    /// `human`, `ai`, `view` or `system`.
-    pub role: String,
-    /// Text; of a `view` with its chart markup.
-    pub context: String,
-    /// Round, from 1.
-    pub order: i32,
-    /// Always null, as upstream has it.
-    pub time_stamp: Option<String>,
-    /// Model that answered.
-    pub model_name: Option<String>,
-    /// Feedback given on the round.
-    #[schema(value_type = Object)]
-    pub feedback: Value,
-}
-
-impl From<Message> for MessageOut {
-    fn from(message: Message) -> Self {
-        let context = match (&message.role, &message.detail.evidence) {
-            (Role::View, Some(document)) => view_markup(document),
-            _ => message.content,
-        };
-        Self {
-            role: message.role.name().to_owned(),
-            context,
-            order: message.round,
-            time_stamp: None,
-            // upstream writes its default model here.
-            model_name: message.detail.model,
-            feedback: Value::Object(serde_json::Map::new()),
-        }
-    }
-}
-
-/// A chat scene.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct SceneOut {
-    /// Mode.
-    pub chat_scene: String,
-    /// Title.
-    pub scene_name: String,
-    /// What it does.
-    pub scene_describe: String,
-    /// What has to be chosen for it.
-    pub param_title: String,
-    /// Always false.
-    pub show_disable: bool,
-}
-
-impl From<ChatMode> for SceneOut {
-    fn from(mode: ChatMode) -> Self {
-        let (name, describe, param) = match mode {
-            ChatMode::WithDbExecute => (
-                "Chat Data",
-                "Dialogue with your private data through natural language.",
-                "DB Select",
-            ),
-            ChatMode::WithDbQa => (
-                "Chat DB",
-                "Have a Professional Conversation with Metadata.",
-                "DB Select",
-            ),
-            ChatMode::Excel => (
-                "Chat Excel",
-                "Dialogue with your excel, use natural language.",
-                "File Select",
-            ),
-            ChatMode::Knowledge => (
-                "Chat Knowledge",
-                "Dialogue through natural language and private documents and knowledge bases.",
-                "Knowledge Space Select",
-            ),
-            ChatMode::Dashboard => (
-                "Dashboard",
-                "Provide you with professional analysis reports through natural language.",
-                "DB Select",
-            ),
-            ChatMode::Agent => (
-                "Agent Chat",
-                "Use tools through dialogue to accomplish your goals.",
-                "Plugin Select",
-            ),
-            ChatMode::Normal => ("Chat Normal", "Native LLM large model AI dialogue.", ""),
-            ChatMode::Flow => (
-                "Flow Chat",
-                "Have conversations with conversational AWEL flow.",
-                "Flow Select",
-            ),
-        };
-        Self {
-            chat_scene: mode.name().to_owned(),
-            scene_name: name.to_owned(),
-            scene_describe: describe.to_owned(),
-            param_title: param.to_owned(),
-            show_disable: false,
         }
     }
 }
@@ -216,11 +123,8 @@ impl ConversationQuery {
     /// The filter and the page asked for.
     pub fn parts(self) -> (ConversationFilter, Page) {
         let filter = ConversationFilter {
-            user: self
-                .user_name
-                .or(self.user_id)
-                .filter(|name| !name.is_empty()),
-            sys_code: self.sys_code,
+            user: filled(self.user_name).or(filled(self.user_id)),
+            sys_code: filled(self.sys_code),
             ..ConversationFilter::default()
         };
         (
@@ -256,6 +160,18 @@ impl ConversationKey {
         .map(ConversationId::from)
         .ok_or_else(|| Error::invalid("query.con_uid", "Field required"))
     }
+}
+
+/// Whose permissions; nothing is told of them.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+pub struct PermissionQuery {
+    /// Datasource.
+    pub db_name: Option<String>,
+}
+
+/// A text that says something; an empty one is as good as none.
+pub(super) fn filled(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
 }
 
 /// No payload: `data` is null.

@@ -1,9 +1,12 @@
-//! Datasources as `/api/v1/chat/db/*` writes them.
+//! Datasources as `/api/v1/chat/db/*` writes them. What chat modes may be asked of is in `params`.
+
+mod params;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+pub use self::params::{ModeQuery, ParamOut, ResourceQuery};
 use crate::{
     Error, Result,
     model::{Connection, Datasource, DatasourcePatch, Engine, NewDatasource},
@@ -158,6 +161,11 @@ fn kept_password(wanted: &Connection, stored: Option<&Connection>) -> Result<Sec
 
 /// A stored datasource.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "id": 3, "db_type": "sqlite", "db_name": "shop", "db_path": "/data/shop.db", "file_path": "/data/shop.db",
+    "db_host": "", "db_port": "0", "db_user": "", "db_pwd": "", "comment": "demo", "sys_code": null, "user_id": "001",
+    "user_name": null, "gmt_created": "2026-11-25 10:00:00", "gmt_modified": "2026-11-25 10:00:00", "ext_config": null,
+}))]
 pub struct DatasourceOut {
     /// Number.
     pub id: i64,
@@ -224,6 +232,7 @@ impl From<Datasource> for DatasourceOut {
 
 /// An engine there is a driver for.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"db_type": "sqlite", "is_file_db": true}))]
 pub struct DatasourceType {
     /// Name.
     pub db_type: String,
@@ -244,6 +253,7 @@ impl From<Engine> for DatasourceType {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 pub struct DatasourceQuery {
     /// Only the one of this name.
+    #[param(example = "shop")]
     pub db_name: Option<String>,
 }
 
@@ -251,7 +261,30 @@ pub struct DatasourceQuery {
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct DatasourceName {
     /// Its name.
+    #[param(example = "shop")]
     pub db_name: String,
+}
+
+/// Which datasource is to be looked into.
+#[derive(Debug, Deserialize, IntoParams)]
+pub struct SummaryQuery {
+    /// Its name.
+    #[param(example = "shop")]
+    pub db_name: String,
+    /// Its engine; needed, as upstream needs it, and not looked at: the name says which.
+    #[param(example = "sqlite")]
+    pub db_type: String,
+}
+
+/// Which datasource is to be read again. The pages send all of it; its name is enough.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[schema(example = json!({"db_type": "sqlite", "db_name": "shop"}))]
+pub struct RefreshIn {
+    /// Its name.
+    pub db_name: String,
+    /// Its engine; not looked at.
+    #[serde(default)]
+    pub db_type: Option<String>,
 }
 
 #[cfg(test)]

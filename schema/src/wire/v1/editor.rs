@@ -1,99 +1,73 @@
-//! The SQL editor as `/api/v1/editor/*` writes it.
+//! The SQL editor as `/api/v1/editor/*` writes it: SQL to run and its rows. The table tree is in `tree`, rounds of
+//! conversations are in `rounds`.
 
-use serde::{Deserialize, Serialize};
+mod rounds;
+mod tree;
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, de::Visitor};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
+pub use self::{
+    rounds::{RoundChart, RoundIn, RoundKey, RoundOut, RoundQuery, RoundSql, SubmitIn},
+    tree::{TablesQuery, TreeNode},
+};
 use crate::{
     Result,
     ids::ConversationId,
-    model::{self, Catalogue, CatalogueColumn, CatalogueTable, RowSet},
+    model::{self, RowSet},
     wire::lenient::either,
 };
 
-/// A node of the table tree: database, table or column.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[schema(no_recursion)]
-pub struct TreeNode {
-    /// Name shown.
-    pub title: String,
-    /// The same.
-    pub key: String,
-    /// `db`, `table`, or the column's SQL type.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// A column's default.
-    pub default_value: Option<String>,
-    /// `YES` or `NO`.
-    pub can_null: String,
-    /// Comment; the text `None` for a column without one.
-    pub comment: Option<String>,
-    /// Tables of a database, columns of a table.
-    pub children: Vec<TreeNode>,
+/// A whole number, also as text, as a query has it and some scripts send it. One beyond what we count to becomes the
+/// largest or smallest there is: an absurd page is a page all the same.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    deserializer.deserialize_any(Whole)
 }
 
-impl TreeNode {
-    /// The tree of a database: tables whose name or column names contain `search` (all when empty), a page of
-    /// them.
-    pub fn database(
-        name: &str,
-        catalogue: &Catalogue,
-        search: &str,
-        page: usize,
-        size: usize,
-    ) -> Self {
-        let search = search.to_lowercase();
-        let matches = |table: &&CatalogueTable| {
-            search.is_empty()
-                || table.name.to_lowercase().contains(&search)
-                || table
-                    .columns
-                    .iter()
-                    .any(|column| column.name.to_lowercase().contains(&search))
+struct Whole;
+
+impl Visitor<'_> for Whole {
+    type Value = i64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The skin knows this name of the type.
+        f.write_str("i64")
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<i64, E> {
+        Ok(number)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<i64, E> {
+        Ok(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<i64, E> {
+        if number.fract() == 0.0 {
+            // Beyond the ends this is the end.
+            return Ok(number as i64);
+        }
+        Err(E::custom(
+            "Input should be a valid integer, got a number with a fractional part",
+        ))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<i64, E> {
+        let text = text.trim();
+        let (negative, digits) = match text.as_bytes() {
+            [b'-', rest @ ..] => (true, rest),
+            [b'+', rest @ ..] => (false, rest),
+            all => (false, all),
         };
-        let tables = catalogue.tables.iter().filter(matches);
-        let children = tables
-            .skip(page.saturating_sub(1) * size)
-            .take(size)
-            .map(Self::table)
-            .collect();
-        Self {
-            children,
-            ..Self::leaf(name, "db")
+        if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+            // The words of the standard library, which the skin knows.
+            return Err(E::custom("invalid digit found in string"));
         }
-    }
-
-    fn table(table: &CatalogueTable) -> Self {
-        let name = table.schema.as_ref().map_or(table.name.clone(), |schema| {
-            format!("{schema}.{}", table.name)
-        });
-        Self {
-            comment: table.comment.clone(),
-            children: table.columns.iter().map(Self::column).collect(),
-            ..Self::leaf(&name, "table")
-        }
-    }
-
-    fn column(column: &CatalogueColumn) -> Self {
-        Self {
-            default_value: column.default.clone(),
-            can_null: if column.nullable { "YES" } else { "NO" }.to_owned(),
-            // upstream writes the word None where there is no comment.
-            comment: Some(column.comment.clone().unwrap_or_else(|| "None".to_owned())),
-            ..Self::leaf(&column.name, &column.data_type)
-        }
-    }
-
-    fn leaf(name: &str, kind: &str) -> Self {
-        Self {
-            title: name.to_owned(),
-            key: name.to_owned(),
-            kind: kind.to_owned(),
-            default_value: None,
-            can_null: "YES".to_owned(),
-            comment: None,
-            children: Vec::new(),
-        }
+        let beyond = if negative { i64::MIN } else { i64::MAX };
+        Ok(text.parse().unwrap_or(beyond))
     }
 }
 
@@ -101,21 +75,8 @@ impl TreeNode {
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct ProgressQuery {
     /// Datasource.
+    #[param(example = "shop")]
     pub db_name: String,
-}
-
-/// Which tables to show.
-#[derive(Debug, Deserialize, IntoParams)]
-pub struct TablesQuery {
-    /// Datasource.
-    pub db_name: String,
-    /// Page of tables, from 1.
-    pub page_index: u32,
-    /// Tables a page.
-    pub page_size: u32,
-    /// Part of a table's or column's name.
-    #[serde(default)]
-    pub search_str: String,
 }
 
 /// SQL to run.
@@ -155,6 +116,9 @@ impl SqlRunIn {
 
 /// Rows of a run. `colunms` is upstream's spelling.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "result_info": "", "run_cost": 0.004, "colunms": ["city", "total"], "values": [["Oslo", "120.5"], ["Bergen", null]],
+}))]
 pub struct SqlRunOut {
     /// The database's error; empty when it ran.
     pub result_info: String,
@@ -307,6 +271,43 @@ mod tests {
         let read = serde_json::to_value(SqlRunOut::from(&read)).expect("serialises");
         assert_eq!(read.get("changed"), None);
         assert_eq!(read["cut_at"], 7);
+    }
+
+    #[test]
+    fn whole_numbers_come_as_numbers_and_as_text() {
+        #[derive(Debug, Deserialize)]
+        struct Page {
+            #[serde(deserialize_with = "whole")]
+            page: i64,
+        }
+        let read = |page: Value| {
+            serde_json::from_value::<Page>(json!({"page": page}))
+                .map(|read| read.page)
+                .map_err(|error| error.to_string())
+        };
+        for (sent, expected) in [
+            (json!(3), 3),
+            (json!("3"), 3),
+            (json!(" -3 "), -3),
+            (json!("+3"), 3),
+            (json!(3.0), 3),
+            (json!(u64::MAX), i64::MAX),
+            (json!("99999999999999999999"), i64::MAX),
+            (json!("-99999999999999999999"), i64::MIN),
+        ] {
+            assert_eq!(read(sent.clone()), Ok(expected), "{sent}");
+        }
+        for (sent, said) in [
+            (json!("a"), "found in string"),
+            (json!(""), "found in string"),
+            (json!("1e3"), "found in string"),
+            (json!(1.5), "fractional part"),
+            (json!(null), "expected i64"),
+            (json!(true), "expected i64"),
+        ] {
+            let refused = read(sent.clone()).expect_err("refused");
+            assert!(refused.contains(said), "{sent}: {refused}");
+        }
     }
 
     #[test]

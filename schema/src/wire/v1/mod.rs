@@ -1,12 +1,18 @@
 //! DB-GPT's first generation, one file per noun. Its names stop here: `conv_uid` is a conversation's id,
 //! `db_name` a datasource's name.
 
+pub mod charts;
 pub mod chat;
 pub mod conversations;
 pub mod datasources;
 pub mod editor;
 pub mod examples;
 pub mod export;
+pub mod feedback;
+pub mod files;
+pub mod questions;
+pub mod scenes;
+pub mod transfer;
 
 /// DB-GPT's time format, which has no zone and means the server's own.
 pub(crate) fn timestamp(at: chrono::DateTime<chrono::Utc>) -> String {
