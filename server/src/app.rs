@@ -14,17 +14,26 @@ use crate::{
     services::{
         chat::Chat,
         conversations::Conversations,
+        dashboards::Dashboards,
         databases::{Databases, Keeper},
-        datasources::Datasources,
+        datasources::{Datasources, Listed},
         examples::{Examples, Memories},
         exports::Exports,
+        feedback::Feedbacks,
         keys::Keys,
         models::Models,
+        questions::Questions,
+        remembered::Remembered,
+        rounds::Rounds,
         running::Running,
         sql::Sql,
+        uploads::{Shelf, Uploads},
     },
     workers::registry::Registry,
 };
+
+/// How long a first key may be overlooked that another process made: the command line, beside a running server.
+const KEYED_AGE: Duration = Duration::from_millis(100);
 
 /// The application. Cheap to clone.
 #[derive(Clone)]
@@ -42,6 +51,12 @@ pub struct Parts {
     pub registry: Registry,
     /// Open connections to datasources.
     pub databases: Databases,
+    /// Datasources as they were listed a moment ago.
+    pub listed: Listed,
+    /// Whether a key was in force a moment ago.
+    pub keyed: Remembered<bool>,
+    /// Files that were sent.
+    pub shelf: Shelf,
     /// Questions with their queries, as they are kept.
     pub memories: Memories,
     /// Turns under way at once.
@@ -82,6 +97,15 @@ impl App {
             let error = error.log_chain();
             tracing::warn!(error, "what was read of data files may stay behind");
         }
+        if let Err(error) = self.uploads().sweep().await {
+            let error = error.log_chain();
+            tracing::warn!(
+                error,
+                "files of conversations that are gone may stay behind"
+            );
+        }
+        self.conversations().keep_swept();
+        self.uploads().keep_swept();
     }
 
     /// Opens the store; there are no models until [`App::load_models`].
@@ -107,10 +131,13 @@ impl App {
         let registry = Registry::new();
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();
+        let connect_timeout = Duration::from_secs(config.limits.connect_seconds);
+        let files = data_dir.join("files");
+        let shelf = Shelf::new(&data_dir, &files, connect_timeout);
         let databases = Databases::new(
-            Duration::from_secs(config.limits.connect_seconds),
+            connect_timeout,
             Keeper {
-                files: data_dir.join("files"),
+                files,
                 store: store.clone(),
                 registry: registry.clone(),
                 clock: clock.clone(),
@@ -121,6 +148,9 @@ impl App {
         Ok(Self(Arc::new(Parts {
             registry,
             databases,
+            listed: Listed::default(),
+            keyed: Remembered::for_at_most(KEYED_AGE),
+            shelf,
             host_name: host_name(),
             store,
             clock,
@@ -187,6 +217,21 @@ impl App {
         Conversations(self)
     }
 
+    /// Opinions on answers.
+    pub fn feedback(&self) -> Feedbacks<'_> {
+        Feedbacks(self)
+    }
+
+    /// Questions that a page suggests.
+    pub fn questions(&self) -> Questions<'_> {
+        Questions(self)
+    }
+
+    /// Dashboards.
+    pub fn dashboards(&self) -> Dashboards<'_> {
+        Dashboards(self)
+    }
+
     /// Chat turns.
     pub fn chat(&self) -> Chat<'_> {
         Chat(self)
@@ -195,6 +240,16 @@ impl App {
     /// Guarded SQL written by people.
     pub fn sql(&self) -> Sql<'_> {
         Sql(self)
+    }
+
+    /// Rounds of conversations in the editor.
+    pub fn rounds(&self) -> Rounds<'_> {
+        Rounds(self)
+    }
+
+    /// Files that were sent.
+    pub fn uploads(&self) -> Uploads<'_> {
+        Uploads(self)
     }
 
     /// Examples.

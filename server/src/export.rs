@@ -7,6 +7,7 @@ mod columnar;
 mod delimited;
 mod documents;
 mod names;
+pub mod report;
 mod sheets;
 mod text;
 

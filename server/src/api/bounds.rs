@@ -30,8 +30,27 @@ use tidegate_schema::wire::{
 pub(super) struct Bounds {
     /// Largest body.
     pub(super) body_bytes: usize,
+    /// Largest body with files in it.
+    pub(super) upload_bytes: usize,
     /// Whether every path of the listener is of the OpenAI surface.
     pub(super) openai: bool,
+}
+
+/// Paths that take files.
+const UPLOADS: [&str; 2] = [
+    "/api/v1/resource/file/upload",
+    "/api/v1/chat/mode/params/file/load",
+];
+
+impl Bounds {
+    /// Bytes of a body of this path, and the key they are set by.
+    fn of(self, path: &str) -> (usize, &'static str) {
+        if UPLOADS.contains(&path) {
+            (self.upload_bytes, "limits.upload_megabytes")
+        } else {
+            (self.body_bytes, "server.max_body_bytes")
+        }
+    }
 }
 
 /// How a surface tells what went wrong.
@@ -53,10 +72,8 @@ impl Shape {
         }
     }
 
-    fn too_large(self, limit: usize) -> Response {
-        let message = format!(
-            "the body is larger than {limit} bytes; send less, or raise server.max_body_bytes"
-        );
+    fn too_large(self, limit: usize, key: &str) -> Response {
+        let message = format!("the body is larger than {limit} bytes; send less, or raise {key}");
         self.failure(StatusCode::PAYLOAD_TOO_LARGE, &message)
     }
 
@@ -104,14 +121,14 @@ impl Shape {
 /// what it was.
 pub(super) async fn keep(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
     let shape = Shape::of(request.uri().path(), bounds.openai);
-    let limit = bounds.body_bytes;
+    let (limit, key) = bounds.of(request.uri().path());
     if announced(request.headers()).is_some_and(|length| length > limit as u64) {
-        return shape.too_large(limit);
+        return shape.too_large(limit, key);
     }
     let passed = Arc::new(AtomicBool::new(false));
     let request = request.map(|body| counted(body, limit, Arc::clone(&passed)));
     match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-        Ok(_) if passed.load(Ordering::Relaxed) => shape.too_large(limit),
+        Ok(_) if passed.load(Ordering::Relaxed) => shape.too_large(limit, key),
         Ok(response) => response,
         Err(panic) => {
             tracing::error!(panic = words(panic.as_ref()), "a handler panicked");
@@ -168,6 +185,7 @@ mod tests {
     async fn ask(path: &str, openai: bool, body: Body) -> (u16, Value) {
         let bounds = Bounds {
             body_bytes: 8,
+            upload_bytes: 8,
             openai,
         };
         let read = |body: Body| async move {

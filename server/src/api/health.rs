@@ -12,6 +12,7 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(get_health))
         .routes(routes!(get_ready))
+        .routes(routes!(get_test_v1))
         .route("/health", get(get_health))
 }
 
@@ -96,4 +97,10 @@ pub(super) async fn get_ready(State(app): State<App>) -> (StatusCode, Json<Readi
             models,
         }),
     )
+}
+
+/// Tell that the server is up, in upstream's words.
+#[utoipa::path(get, path = "/api/v1/test", tag = "health", responses((status = 200, body = String)))]
+pub(super) async fn get_test_v1() -> Json<&'static str> {
+    Json("service status is UP")
 }

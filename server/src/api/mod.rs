@@ -63,6 +63,7 @@ pub fn openai_listener(app: App) -> Router {
 fn layers(router: Router<App>, app: &App, openai: bool) -> Router<App> {
     let bounds = bounds::Bounds {
         body_bytes: app.config.server.max_body_bytes,
+        upload_bytes: upload_bytes(app.config.limits.upload_megabytes),
         openai,
     };
     let origins = &app.config.server.cors_origins;
@@ -91,4 +92,10 @@ fn layers(router: Router<App>, app: &App, openai: bool) -> Router<App> {
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(TraceLayer::new_for_http())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+}
+
+/// Bytes of a form with the largest file that is taken: what stands around it is small.
+fn upload_bytes(megabytes: u64) -> usize {
+    let bytes = megabytes.saturating_mul(1 << 20).saturating_add(1 << 16);
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }

@@ -142,6 +142,7 @@ mod tests {
             text: "words".to_owned(),
             result: None,
             chart: None,
+            dashboard: None,
             problem,
             evidence: Evidence {
                 sql: sql.map(str::to_owned),

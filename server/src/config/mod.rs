@@ -23,6 +23,8 @@ pub struct Config {
     pub database: Database,
     /// Caps.
     pub limits: Limits,
+    /// Conversations.
+    pub conversations: Conversations,
     /// The ask pipeline.
     pub ask: Ask,
     /// The built-in model.
@@ -98,6 +100,15 @@ pub struct Limits {
     pub export_seconds: u64,
     /// Exports at once.
     pub exports: usize,
+    /// Megabytes of a file that is sent.
+    pub upload_megabytes: u64,
+}
+
+/// Conversations.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Conversations {
+    /// Days they are kept after something was last said; 0 for ever.
+    pub keep_days: u32,
 }
 
 /// The ask pipeline.

@@ -12,6 +12,7 @@ use tidegate_schema::{
 
 use super::{
     Emitter, Gathered, Ledger, Memory, Outcome, StageClock, extract, gather, hidden, prompt, show,
+    tables,
 };
 use crate::{
     drivers::Limits,
@@ -23,6 +24,8 @@ use crate::{
 /// Characters of schema shown to a model that answers questions alone, where not all of it is: it reads every column
 /// anew for each choice of tables, and is the surer the less there is to mistake.
 const CHARS_FOR_SQL_ONLY: usize = 6_000;
+/// What is told of a model that says nothing at all, twice.
+pub(super) const NO_ANSWER: &str = "The model gave no answer. Ask again, or in other words.";
 
 /// What a turn of this scene takes.
 pub struct DataTurn {
@@ -64,11 +67,21 @@ pub struct DataTurn {
 pub async fn answer(turn: DataTurn, emitter: &Emitter, ledger: &Ledger) -> Result<Outcome> {
     let mut clock = StageClock::new();
     let metadata = turn.model.metadata();
-    let tables = choose_tables(&turn, metadata.sql_only).await;
-    let names: Vec<String> = tables
-        .iter()
-        .map(|&i| turn.catalogue.tables[i].full_name())
-        .collect();
+    let narrow = if metadata.sql_only {
+        turn.schema_chars.min(CHARS_FOR_SQL_ONLY)
+    } else {
+        turn.schema_chars
+    };
+    let tables = tables::choose(
+        &turn.catalogue,
+        &turn.linker,
+        &turn.memory,
+        &turn.question,
+        turn.schema_chars,
+        narrow,
+    )
+    .await;
+    let names = tables::names(&turn.catalogue, &tables);
     emitter
         .emit(ChatEvent::Schema {
             tables: names.clone(),
@@ -104,6 +117,7 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter, ledger: &Ledger) -> Resul
         ..Outcome::default()
     };
     let mut round = 0;
+    let mut asked_for_form = false;
     let mut remembered = remembered(&turn);
     loop {
         let request = GenerateRequest {
@@ -134,15 +148,16 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter, ledger: &Ledger) -> Resul
         outcome.evidence.confidence = gathered.confidence;
         outcome.raw.clone_from(&gathered.text);
         let written = extract::read(&gathered.text);
+        // Once, and not where a query failed before: then the words are what the model has to say of that.
+        let may_ask_again = round == 0 && !asked_for_form && !metadata.sql_only;
+        if written.unreadable && may_ask_again && turn.repairs > 0 {
+            asked_for_form = true;
+            outcome.evidence.repairs = 1;
+            messages.extend(prompt::ask_for_form(&gathered.text)?);
+            continue;
+        }
         if written.sql.is_empty() {
-            outcome.text = if written.direct.is_empty() {
-                written.thoughts
-            } else {
-                written.direct
-            };
-            if outcome.text.is_empty() {
-                "The model gave no answer.".clone_into(&mut outcome.text);
-            }
+            outcome.text = in_words(written, &gathered.text);
             // An answer in words after a failed query does not undo the failure.
             break;
         }
@@ -189,7 +204,7 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter, ledger: &Ledger) -> Resul
                     break;
                 }
                 round += 1;
-                outcome.evidence.repairs = round;
+                outcome.evidence.repairs = round + u32::from(asked_for_form);
                 messages.push(PromptMessage {
                     speaker: Speaker::Assistant,
                     text: gathered.text,
@@ -201,35 +216,15 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter, ledger: &Ledger) -> Resul
             }
         }
     }
+    if outcome.raw.trim().is_empty() {
+        // Some servers refuse a message without text, and the next round shows the model this one.
+        outcome.raw.clone_from(&outcome.text);
+    }
     emitter.emit(ChatEvent::Text(outcome.text.clone())).await;
     emitter.emit(ChatEvent::Usage(outcome.usage)).await;
     clock.end(Stage::Show);
     outcome.evidence.times = clock.times();
     Ok(outcome)
-}
-
-/// The tables shown: all where they fit, else those the question is about.
-async fn choose_tables(turn: &DataTurn, sql_only: bool) -> Vec<usize> {
-    if prompt::fits(&turn.catalogue, turn.schema_chars) {
-        return (0..turn.catalogue.tables.len()).collect();
-    }
-    let budget = if sql_only {
-        turn.schema_chars.min(CHARS_FOR_SQL_ONLY)
-    } else {
-        turn.schema_chars
-    };
-    // A question that follows on another ("and by month?") is about what that one named.
-    let before = turn
-        .memory
-        .iter()
-        .rev()
-        .find(|message| message.speaker == Speaker::User);
-    let asked = before.map_or_else(
-        || turn.question.clone(),
-        |before| format!("{}\n{}", turn.question, before.text),
-    );
-    let ranked = turn.linker.recall(&turn.catalogue, &asked).await;
-    prompt::choose_tables(&turn.catalogue, &ranked, budget)
 }
 
 /// The query that was kept for this very question, as a model would say it. Within a conversation the same words may
@@ -316,6 +311,14 @@ async fn try_candidates(
             error: Error::invalid("sql", "there is nothing to run"),
         }),
     })
+}
+
+/// An answer without a query: what was said to the person, or to ourselves, or at worst all of it as it came.
+fn in_words(written: extract::Written, raw: &str) -> String {
+    [written.direct, written.thoughts, raw.trim().to_owned()]
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .unwrap_or_else(|| NO_ANSWER.to_owned())
 }
 
 /// Whether a result says anything: it has a row with a cell that is not NULL.

@@ -3,19 +3,24 @@
 //! A scene is handed what it needs and returns what happened. It knows no store and no skin; what it does on the
 //! way is told through an [`Emitter`].
 
+pub mod dashboard;
 pub mod data;
+pub mod excel;
 pub mod extract;
 pub(crate) mod hidden;
 mod ledger;
 pub mod normal;
 pub mod prompt;
 pub mod show;
+pub mod structure;
+mod tables;
+mod thinking;
 
 use std::time::Instant;
 
 use tidegate_schema::{
     Error, Result,
-    model::{ChartKind, ChatEvent, Evidence, RowSet, Stage, StageTime, Usage},
+    model::{ChartKind, ChatEvent, Dashboard, Evidence, RowSet, Stage, StageTime, Usage},
 };
 use tokio::sync::mpsc;
 
@@ -57,6 +62,8 @@ pub struct Outcome {
     pub result: Option<RowSet>,
     /// How to show it.
     pub chart: Option<ChartKind>,
+    /// The charts, when several were asked for.
+    pub dashboard: Option<Dashboard>,
     /// What kept the question from being answered.
     pub problem: Option<Error>,
     /// Why it can be believed.
@@ -94,6 +101,9 @@ impl StageClock {
     }
 }
 
+/// Most bytes of an answer, its reasoning counted: more is nothing that anybody reads.
+const MOST_SAID: usize = 4 << 20;
+
 /// A whole generation, gathered.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
@@ -103,7 +113,8 @@ pub(crate) struct Gathered {
     pub(crate) confidence: Option<f32>,
 }
 
-/// Runs a generation to its end; thinking is told as it comes, text is handed to `on_text`.
+/// Runs a generation to its end; thinking is told as it comes, also what the model wrote into its answer as such, and
+/// the text where `tell_text` says so. One that goes on and on is cut at [`MOST_SAID`].
 pub(crate) async fn gather(
     model: &dyn crate::workers::LanguageModel,
     request: crate::workers::GenerateRequest,
@@ -116,14 +127,20 @@ pub(crate) async fn gather(
 
     let mut stream = model.generate(request).await?;
     let mut gathered = Gathered::default();
-    while let Some(chunk) = stream.next().await {
+    let mut splitter = thinking::Splitter::default();
+    let mut said = 0;
+    while said < MOST_SAID
+        && let Some(chunk) = stream.next().await
+    {
         match chunk? {
-            Chunk::Thinking(text) => emitter.emit(ChatEvent::Thinking(text)).await,
+            Chunk::Thinking(text) => {
+                said += text.len();
+                emitter.emit(ChatEvent::Thinking(text)).await;
+            }
             Chunk::Text(text) => {
-                gathered.text.push_str(&text);
-                if tell_text {
-                    emitter.emit(ChatEvent::Text(text)).await;
-                }
+                said += text.len();
+                let split = splitter.push(&text);
+                take(&mut gathered, split, emitter, tell_text).await;
             }
             Chunk::Alternatives(others) => gathered.alternatives = others,
             Chunk::End {
@@ -134,8 +151,88 @@ pub(crate) async fn gather(
             }
         }
     }
+    if said >= MOST_SAID {
+        let model = model.metadata().name;
+        tracing::warn!(
+            model,
+            "an answer was cut that had more than {MOST_SAID} bytes"
+        );
+    }
+    // What is cut ends in the model as well.
+    drop(stream);
+    let rest = splitter.finish();
+    take(&mut gathered, rest, emitter, tell_text).await;
     Ok(gathered)
+}
+
+/// Adds what came of a piece, and tells it.
+async fn take(gathered: &mut Gathered, split: thinking::Split, emitter: &Emitter, tell_text: bool) {
+    let thinking::Split { thinking, text } = split;
+    if !thinking.is_empty() {
+        emitter.emit(ChatEvent::Thinking(thinking)).await;
+    }
+    if text.is_empty() {
+        return;
+    }
+    gathered.text.push_str(&text);
+    if tell_text {
+        emitter.emit(ChatEvent::Text(text)).await;
+    }
 }
 
 /// Earlier rounds of a conversation, oldest first, as messages to a model.
 pub type Memory = Vec<PromptMessage>;
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use futures::StreamExt as _;
+
+    use super::*;
+    use crate::workers::{
+        Chunk, ChunkStream, GenerateRequest, LanguageModel, ModelKind, ModelMetadata,
+    };
+
+    /// Never ends.
+    struct Endless;
+
+    #[async_trait]
+    impl LanguageModel for Endless {
+        fn metadata(&self) -> ModelMetadata {
+            ModelMetadata {
+                name: "endless".to_owned(),
+                kind: ModelKind::Llm,
+                context_length: None,
+                sql_only: false,
+            }
+        }
+
+        async fn generate(&self, _: GenerateRequest) -> Result<ChunkStream> {
+            let piece = || Ok(Chunk::Text("on and on ".repeat(10_000)));
+            Ok(futures::stream::repeat_with(piece).boxed())
+        }
+
+        async fn count_tokens(&self, _: &str) -> Result<u32> {
+            Ok(0)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_model_that_goes_on_and_on_is_cut() {
+        let request = GenerateRequest {
+            messages: Vec::new(),
+            temperature: None,
+            top_p: None,
+            max_tokens: None,
+            stop: Vec::new(),
+            seed: None,
+            response_format: None,
+            task: None,
+        };
+        let (deaf, _) = mpsc::channel(1);
+        let emitter = Emitter::new(deaf);
+        let gathered = gather(&Endless, request, &emitter, true).await;
+        let text = gathered.expect("cut").text;
+        assert!(text.len() >= MOST_SAID && text.len() < 2 * MOST_SAID);
+    }
+}

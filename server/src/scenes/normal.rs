@@ -7,7 +7,7 @@ use tidegate_schema::{
     model::{ChatEvent, Evidence, Stage},
 };
 
-use super::{Emitter, Memory, Outcome, StageClock, gather};
+use super::{Emitter, Memory, Outcome, StageClock, data::NO_ANSWER, gather};
 use crate::workers::{GenerateRequest, LanguageModel, PromptMessage, Speaker};
 
 /// What a turn of this scene takes.
@@ -56,7 +56,12 @@ pub async fn answer(turn: NormalTurn, emitter: &Emitter) -> Result<Outcome> {
         response_format: None,
         task: None,
     };
-    let gathered = gather(turn.model.as_ref(), request, emitter, true).await?;
+    let mut gathered = gather(turn.model.as_ref(), request, emitter, true).await?;
+    if gathered.text.trim().is_empty() {
+        // A model may say nothing, or nothing beyond its reasoning: a page would show an empty message.
+        gathered.text.push_str(NO_ANSWER);
+        emitter.emit(ChatEvent::Text(NO_ANSWER.to_owned())).await;
+    }
     clock.end(Stage::Write);
     Ok(Outcome {
         raw: gathered.text.clone(),

@@ -6,10 +6,16 @@ use tidegate_schema::{
     model::{Catalogue, CatalogueTable, Dialect, Engine, Example},
 };
 
+use crate::workers::{PromptMessage, Speaker};
+
 /// Most sampled values shown per column.
 const SHOWN_VALUES: usize = 12;
 /// Longest example shown, its question and its query each in characters: a longer one teaches little for its room.
 const EXAMPLE_CHARS: usize = 1_500;
+/// Most of an unreadable answer that its model is shown again.
+const SAID_BACK_CHARS: usize = 4_000;
+/// What is said back to a model that answered nothing.
+const NOTHING_SAID: &str = "[There was no answer.]";
 
 /// Whether the text of all tables fits `budget` bytes.
 pub fn fits(catalogue: &Catalogue, budget: usize) -> bool {
@@ -109,7 +115,7 @@ fn table_text(table: &CatalogueTable) -> String {
     text
 }
 
-fn notes(engine: Engine) -> &'static str {
+pub(super) fn notes(engine: Engine) -> &'static str {
     match engine.dialect() {
         Dialect::Sqlite => {
             "\n- SQLite: dates are text as 'YYYY-MM-DD'; use strftime('%Y-%m', d) for months, date ranges as d >= '2024-01-01' AND d < '2025-01-01'."
@@ -132,7 +138,7 @@ fn notes(engine: Engine) -> &'static str {
     }
 }
 
-fn render(template: &str, values: minijinja::Value) -> Result<String> {
+pub(super) fn render(template: &str, values: minijinja::Value) -> Result<String> {
     Environment::new()
         .render_str(template, values)
         .map_err(|e| Error::internal("rendering a prompt", e))
@@ -159,6 +165,43 @@ pub fn system(
         dialect, schema, examples, notes => notes(engine), today => today.to_string(), most_rows
     };
     render(include_str!("prompts/data.j2"), values)
+}
+
+/// The system message for a question about a structure, of which the chosen tables are shown.
+pub fn about_structure(
+    engine: Engine,
+    datasource: &str,
+    catalogue: &Catalogue,
+    tables: &[usize],
+) -> Result<String> {
+    let values = context! {
+        dialect => engine.title(),
+        datasource,
+        schema => schema_text(catalogue, tables),
+        count => catalogue.tables.len(),
+        whole => tables.len() == catalogue.tables.len(),
+    };
+    render(include_str!("prompts/structure.j2"), values)
+}
+
+/// The messages that ask once more for an answer in the form it has to have.
+pub fn ask_for_form(answer: &str) -> Result<Vec<PromptMessage>> {
+    // Some servers refuse a message without text, and many models one that does not take turns.
+    let said = if answer.trim().is_empty() {
+        NOTHING_SAID.to_owned()
+    } else {
+        answer.chars().take(SAID_BACK_CHARS).collect()
+    };
+    Ok(vec![
+        PromptMessage {
+            speaker: Speaker::Assistant,
+            text: said,
+        },
+        PromptMessage {
+            speaker: Speaker::User,
+            text: render(include_str!("prompts/form.j2"), context! {})?,
+        },
+    ])
 }
 
 /// A text without its line breaks.
@@ -272,5 +315,31 @@ mod tests {
         ]);
         assert!(told.contains("Question: how many?\nQuery: SELECT count(*)\nFROM t\n\nAnswer"));
         assert!(!told.contains("too long"));
+    }
+
+    #[test]
+    fn a_question_about_the_structure_is_told_how_much_of_it_is_shown() {
+        let catalogue = Catalogue {
+            tables: vec![table("a", &["x"], None), table("b", &["y"], None)],
+        };
+        let prompt = |tables: &[usize]| {
+            about_structure(Engine::Sqlite, "shop", &catalogue, tables).expect("rendered")
+        };
+        let whole = prompt(&[0, 1]);
+        assert!(whole.contains("named shop") && whole.contains("Its tables and views:\na(x TEXT)"));
+        assert!(prompt(&[1]).contains("of its 2 tables and views"));
+    }
+
+    #[test]
+    fn an_empty_answer_is_not_said_back_and_turns_are_taken() {
+        let empty = ask_for_form(" ").expect("rendered");
+        assert_eq!(empty.len(), 2);
+        assert_eq!(
+            (empty[0].speaker, empty[0].text.as_str()),
+            (Speaker::Assistant, NOTHING_SAID)
+        );
+        let said = ask_for_form("{oops").expect("rendered");
+        assert_eq!(said[0].text, "{oops");
+        assert!(said[1].text.contains("one JSON object"));
     }
 }

@@ -1,19 +1,22 @@
-//! Datasources: adding, changing, removing, listing, and their tables.
+//! Datasources: adding, changing, removing, listing. Their tables are in `structure`.
 
-use std::{path::Path, sync::Arc};
+mod listed;
+mod structure;
+
+use std::path::Path;
 
 use secrecy::SecretString;
 use tidegate_schema::{
     Error, Result,
     ids::DatasourceId,
     model::{
-        Act, Caller, Catalogue, Connection, Datasource, DatasourcePatch, Engine, Hidden,
-        NewDatasource,
+        Act, Caller, ChatMode, Connection, Datasource, DatasourcePatch, Engine, NewDatasource,
     },
 };
 
-use super::databases::IndexProgress;
-use crate::{app::App, guard::GuardOptions, sample};
+pub use self::listed::Listed;
+use super::check_id;
+use crate::{app::App, sample};
 
 /// Names listed where none is like the one asked for.
 const MOST_LISTED: usize = 20;
@@ -27,13 +30,19 @@ pub const SAMPLE: &str = "shop";
 pub struct Datasources<'a>(pub(crate) &'a App);
 
 impl Datasources<'_> {
-    /// The datasources the caller may use, newest first.
+    /// The datasources the caller may use, newest first. What another process wrote may be missing for a second.
     pub async fn list(&self, caller: &Caller) -> Result<Vec<Datasource>> {
-        caller.may(Act::Ask)?;
-        let mut all = self.0.store.list_datasources().await?;
-        all.retain(|datasource| caller.may_use(&datasource.name).is_ok());
+        let mut all = self.list_oldest_first(caller).await?;
         all.reverse();
         Ok(all)
+    }
+
+    /// The same in the order they were added.
+    pub async fn list_oldest_first(&self, caller: &Caller) -> Result<Vec<Datasource>> {
+        caller.may(Act::Ask)?;
+        let rows = self.0.listed.rows(&self.0.store).await?;
+        let usable = rows.iter().filter(|row| caller.may_use(&row.name).is_ok());
+        Ok(usable.cloned().collect())
     }
 
     /// One datasource by name.
@@ -42,7 +51,10 @@ impl Datasources<'_> {
     /// [`Error::NotFound`] with the nearest name, [`Error::Forbidden`] without a grant.
     pub async fn get(&self, caller: &Caller, name: &str) -> Result<Datasource> {
         caller.may_use(name)?;
-        if let Some(found) = self.0.store.find_datasource(name).await? {
+        check_id("db_name", name)?;
+        let found = self.0.store.find_datasource(name).await?;
+        self.0.listed.compare(name, found.as_ref());
+        if let Some(found) = found {
             return Ok(found);
         }
         let names: Vec<String> = self
@@ -90,39 +102,13 @@ impl Datasources<'_> {
             .store
             .insert_datasource(new, self.0.clock.now())
             .await;
+        self.0.listed.forget();
         match &added {
             Ok(added) => self.look_into(added.id),
             // Nobody will ask what was read of them.
             Err(_) => self.0.databases.forget_files(connection).await,
         }
         added
-    }
-
-    /// Reads a datasource's tables in the background, so that they are known when somebody asks.
-    fn look_into(&self, id: DatasourceId) {
-        let app = self.0.clone();
-        self.0.tasks.spawn(async move {
-            // As it is now: it may have been changed since.
-            let Ok(Some(datasource)) = app.store.find_datasource_by_id(id).await else {
-                return;
-            };
-            let read = tokio::select! {
-                read = app.databases.catalogue(&datasource) => read,
-                () = app.stopping.cancelled() => return,
-            };
-            if let Err(error) = read {
-                tracing::debug!(
-                    datasource = datasource.name,
-                    %error,
-                    "its tables could not be read; that is tried again when it is asked"
-                );
-            }
-            // Removed or changed meanwhile, it has just been opened once more as it was.
-            if matches!(app.store.find_datasource_by_id(id).await, Ok(None)) {
-                app.databases.forget(&datasource.name).await;
-            }
-            app.databases.forget_files(datasource.connection).await;
-        });
     }
 
     /// Changes a datasource after proving that the changed connection answers. One that leads to another database than
@@ -144,6 +130,7 @@ impl Datasources<'_> {
             .update_datasource(name, patch, self.0.clock.now())
             .await?
             .ok_or_else(|| Error::not_found("datasource", name))?;
+        self.0.listed.forget();
         self.0.databases.forget(name).await;
         self.0.databases.forget_files(before.connection).await;
         Ok(changed)
@@ -159,19 +146,23 @@ impl Datasources<'_> {
     ) -> Result<Datasource> {
         caller.may(Act::ManageDatasources)?;
         self.get(caller, name).await?;
-        self.0
+        let marked = self
+            .0
             .store
             .mark_writable(name, writable, self.0.clock.now())
-            .await?
-            .ok_or_else(|| Error::not_found("datasource", name))
+            .await?;
+        self.0.listed.forget();
+        marked.ok_or_else(|| Error::not_found("datasource", name))
     }
 
     /// Removes a datasource; the database itself is left alone. Answers whether there was one.
     pub async fn delete(&self, caller: &Caller, name: &str) -> Result<bool> {
         caller.may(Act::ManageDatasources)?;
         caller.may_use(name)?;
+        check_id("db_name", name)?;
         let known = self.0.store.find_datasource(name).await?;
         let deleted = self.0.store.delete_datasource(name).await?;
+        self.0.listed.forget();
         self.0.databases.forget(name).await;
         if let Some(known) = known {
             self.0.databases.forget_files(known.connection).await;
@@ -186,73 +177,6 @@ impl Datasources<'_> {
         let tested = self.0.databases.probe(name, connection).await;
         self.0.databases.forget_files(connection.clone()).await;
         tested
-    }
-
-    /// Tables and columns of a datasource, as far as the caller may use them: what is not granted is not shown.
-    pub async fn catalogue(&self, caller: &Caller, name: &str) -> Result<Arc<Catalogue>> {
-        let datasource = self.get(caller, name).await?;
-        self.catalogue_of(caller, &datasource).await
-    }
-
-    /// The same of a datasource at hand.
-    pub(crate) async fn catalogue_of(
-        &self,
-        caller: &Caller,
-        datasource: &Datasource,
-    ) -> Result<Arc<Catalogue>> {
-        let whole = self.0.databases.catalogue(datasource).await?;
-        Ok(match caller.tables_of(&datasource.name) {
-            None => whole,
-            granted => Arc::new(whole.granted(granted)),
-        })
-    }
-
-    /// What the guard is to let through for a caller: reading the granted tables of a datasource.
-    pub fn guard_options(&self, caller: &Caller, datasource: &Datasource) -> GuardOptions {
-        GuardOptions {
-            allowed_tables: caller.tables_of(&datasource.name).cloned(),
-            database: Some(datasource.connection.database.clone()).filter(|name| !name.is_empty()),
-            ..GuardOptions::default()
-        }
-    }
-
-    /// The names that the database's own words must not tell a caller who is granted some of its tables.
-    pub(crate) async fn hidden(
-        &self,
-        caller: &Caller,
-        datasource: &Datasource,
-    ) -> Result<Option<Hidden>> {
-        let Some(granted) = caller.tables_of(&datasource.name) else {
-            return Ok(None);
-        };
-        let whole = self.0.databases.catalogue(datasource).await?;
-        Ok(Some(Hidden::beyond(&whole, granted)))
-    }
-
-    /// How far a datasource's tables are known; nothing for a caller who is granted some of them, since it would count
-    /// the others.
-    pub async fn progress(&self, caller: &Caller, name: &str) -> Result<Option<IndexProgress>> {
-        let datasource = self.get(caller, name).await?;
-        if caller.tables_of(name).is_some() {
-            return Ok(None);
-        }
-        let now = self.0.databases.progress(name).await;
-        if now != IndexProgress::default() {
-            return Ok(Some(now));
-        }
-        // Not asked since this process began: as far as was written down.
-        let kept = self.0.store.find_catalogue(datasource.id).await?;
-        Ok(Some(kept.map_or(now, |kept| IndexProgress {
-            tables: kept.catalogue.tables.len(),
-            tables_sampled: kept.sampled_at.map_or(0, |_| kept.catalogue.tables.len()),
-            ..now
-        })))
-    }
-
-    /// How many tables and views a datasource had when they were last read; the database is not asked.
-    pub async fn tables_known(&self, datasource: &Datasource) -> Result<Option<usize>> {
-        let kept = self.0.store.find_catalogue(datasource.id).await?;
-        Ok(kept.map(|kept| kept.catalogue.tables.len()))
     }
 
     /// Makes the sample database's file and registers it, if either is missing.
@@ -281,16 +205,25 @@ impl Datasources<'_> {
             comment: "Sample shop: customers, products, orders".to_owned(),
             owner: None,
         };
-        match self
+        let added = self
             .0
             .store
             .insert_datasource(new, self.0.clock.now())
-            .await
-        {
+            .await;
+        self.0.listed.forget();
+        match added {
             Ok(_) | Err(Error::AlreadyExists { .. }) => Ok(()),
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether a chat mode, by its wire name, is asked of a datasource.
+pub fn asks_a_database(mode: &str) -> bool {
+    matches!(
+        ChatMode::from_name(mode),
+        Some(ChatMode::WithDbExecute | ChatMode::WithDbQa | ChatMode::Dashboard)
+    )
 }
 
 /// The name most like the one asked for, or those there are; nothing where there are none.

@@ -86,8 +86,10 @@ impl Examples<'_> {
             .await?;
         let answered = Answered::of(&messages, conversation, round)?;
         let query = answered.sql.map(bare);
-        match edited.map(bare) {
-            Some(edited) if query != Some(edited) => {
+        // An edited answer is no model's: what holds for a query of one's own holds for it.
+        let edited = edited.map(bare).or(query.filter(|_| answered.edited));
+        match edited {
+            Some(edited) if answered.edited || query != Some(edited) => {
                 may_teach(caller)?;
                 let (datasource, question) = (answered.datasource, answered.question);
                 self.keep(caller, datasource, question, edited, ExampleSource::Edited)

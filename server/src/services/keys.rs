@@ -178,7 +178,7 @@ impl Keys<'_> {
         self.check(caller, grants.as_deref()).await?;
         let secret: [u8; 32] = rand::random();
         let key = format!("{PREFIX}{}", hex::encode(secret));
-        let record = self
+        let inserted = self
             .0
             .store
             .insert_key(NewApiKey {
@@ -190,8 +190,9 @@ impl Keys<'_> {
                 grants,
                 created_at: self.0.clock.now(),
             })
-            .await?;
-        Ok((key, record))
+            .await;
+        self.0.keyed.forget();
+        Ok((key, inserted?))
     }
 
     /// Every key, revoked ones too.
@@ -215,16 +216,14 @@ impl Keys<'_> {
                 name: id.to_owned(),
                 hint: Some("`tidegate key list` shows ids and prefixes".to_owned()),
             })?;
-        self.0
-            .store
-            .revoke_key(&found.id, self.0.clock.now())
-            .await?;
-        Ok(())
+        let revoked = self.0.store.revoke_key(&found.id, self.0.clock.now()).await;
+        self.0.keyed.forget();
+        revoked.map(|_| ())
     }
 
     /// Whether any key is in force.
     pub async fn in_use(&self) -> Result<bool> {
-        self.0.store.has_active_keys().await
+        self.0.keyed.get(|| self.0.store.has_active_keys()).await
     }
 
     /// Who presents this bearer token, or nothing, over a listener that is on loopback or not.

@@ -3,15 +3,21 @@
 mod audit;
 pub mod chat;
 pub mod conversations;
+pub mod dashboards;
 pub mod databases;
 pub mod datasources;
 mod encoder;
 pub mod examples;
 pub mod exports;
+pub mod feedback;
 pub mod keys;
 pub mod models;
+pub mod questions;
+pub mod remembered;
+pub mod rounds;
 pub mod running;
 pub mod sql;
+pub mod uploads;
 
 use tidegate_schema::{Error, Result};
 

@@ -1,5 +1,7 @@
 //! Conversations and their messages.
 
+mod search;
+
 use std::collections::HashMap;
 
 use async_graphql::{
@@ -10,15 +12,17 @@ use async_graphql::{
 use chrono::{DateTime, TimeZone as _, Utc};
 use serde_json::Value;
 use tidegate_schema::{
+    Error,
     ids::ConversationId,
     model::{self, Caller, ConversationFilter},
 };
 
+use self::search::FoundConversation;
 use super::{
     error::to_graphql,
     limits::{MOST, PAGE, page_cost},
 };
-use crate::app::App;
+use crate::{app::App, services::conversations::Key};
 
 /// Where a page of conversations starts: creation time in microseconds and id.
 type Cursor = OpaqueCursor<(i64, String)>;
@@ -66,9 +70,14 @@ impl Conversation {
         &self.0.mode
     }
 
-    /// First 250 characters of the latest question.
+    /// What a person named it, else the first 250 characters of the latest question.
     async fn title(&self) -> &str {
         &self.0.title
+    }
+
+    /// Whether a person gave it its title, which no question changes then.
+    async fn named(&self) -> bool {
+        self.0.named
     }
 
     /// Model of the latest round.
@@ -138,6 +147,23 @@ impl Conversation {
         )
         .await
     }
+}
+
+/// Where a page behind a conversation starts.
+fn cursor(conversation: &model::Conversation) -> Cursor {
+    OpaqueCursor((
+        conversation.created_at.timestamp_micros(),
+        conversation.id.0.clone(),
+    ))
+}
+
+/// The place that a cursor means.
+fn key(cursor: Cursor) -> Result<Key> {
+    let (micros, id) = cursor.0;
+    Utc.timestamp_micros(micros)
+        .single()
+        .map(|at| (at, ConversationId(id)))
+        .ok_or_else(|| async_graphql::Error::new("cursor: not one of ours"))
 }
 
 /// Who speaks in a message.
@@ -239,12 +265,6 @@ impl ConversationQueries {
             first,
             last,
             |after: Option<Cursor>, before: Option<Cursor>, first, last| async move {
-                let key = |cursor: OpaqueCursor<(i64, String)>| {
-                    Utc.timestamp_micros(cursor.0.0)
-                        .single()
-                        .map(|at| (at, ConversationId(cursor.0.1)))
-                        .ok_or_else(|| async_graphql::Error::new("cursor: not one of ours"))
-                };
                 let (from, to) = (after.is_some(), before.is_some());
                 let (after, before) = (after.map(key).transpose()?, before.map(key).transpose()?);
                 let backwards = last.is_some();
@@ -271,16 +291,24 @@ impl ConversationQueries {
                 connection
                     .edges
                     .extend(found.into_iter().map(|conversation| {
-                        let cursor = (
-                            conversation.created_at.timestamp_micros(),
-                            conversation.id.0.clone(),
-                        );
-                        Edge::new(OpaqueCursor(cursor), Conversation(conversation))
+                        Edge::new(cursor(&conversation), Conversation(conversation))
                     }));
                 Ok::<_, async_graphql::Error>(connection)
             },
         )
         .await
+    }
+
+    /// Conversations that hold every word of a text in their title, questions or answers, newest first.
+    #[graphql(complexity = "page_cost(first, None, child_complexity)")]
+    async fn search_conversations(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Words, whatever their case.")] text: String,
+        first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<Connection<Cursor, FoundConversation, EmptyFields, EmptyFields>> {
+        search::found(context, &text, first, after).await
     }
 
     /// One conversation by id; null when there is none.
@@ -301,6 +329,22 @@ pub struct ConversationMutations;
 
 #[Object]
 impl ConversationMutations {
+    /// Give a conversation a title that stays, whatever is asked in it. Null when there is none.
+    async fn rename_conversation(
+        &self,
+        context: &Context<'_>,
+        id: ID,
+        #[graphql(desc = "1 to 250 characters on one line.")] title: String,
+    ) -> Result<Option<Conversation>> {
+        let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
+        let id = ConversationId(id.0);
+        match app.conversations().rename(caller, &id, &title).await {
+            Ok(renamed) => Ok(Some(Conversation(renamed))),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(to_graphql(&error)),
+        }
+    }
+
     /// Remove a conversation with its messages. Answers whether there was one.
     async fn delete_conversation(&self, context: &Context<'_>, id: ID) -> Result<bool> {
         let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);

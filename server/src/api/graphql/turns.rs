@@ -3,8 +3,11 @@
 mod answer;
 mod events;
 
-use async_graphql::{Context, ID, InputObject, Object, Result, Subscription, Union};
+use async_graphql::{
+    Context, Enum, ID, InputObject, Object, Result, SimpleObject, Subscription, Union,
+};
 use futures::{Stream, StreamExt as _};
+use serde_json::json;
 use tidegate_schema::{
     Error,
     ids::ConversationId,
@@ -24,23 +27,55 @@ pub struct AskInput {
     question: String,
     /// The datasource to ask; without one the model just chats.
     datasource: Option<String>,
+    /// How it is answered; `DATA` with a datasource and `CHAT` without one when not given.
+    scene: Option<Scene>,
     /// A conversation to go on with; one is made when not given.
     conversation: Option<ID>,
     /// The model; the default one when not given.
     model: Option<String>,
+    /// With an empty question: ask the conversation's last one again, if its answer was cut.
+    #[graphql(default)]
+    resume: bool,
+}
+
+/// How a question is answered.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scene {
+    /// The model talks.
+    Chat,
+    /// A query answers it.
+    Data,
+    /// The datasource's structure answers it; nothing is run.
+    Structure,
+    /// Several charts answer it.
+    Dashboard,
+}
+
+impl From<Scene> for ChatMode {
+    fn from(scene: Scene) -> Self {
+        match scene {
+            Scene::Chat => Self::Normal,
+            Scene::Data => Self::WithDbExecute,
+            Scene::Structure => Self::WithDbQa,
+            Scene::Dashboard => Self::Dashboard,
+        }
+    }
 }
 
 impl From<AskInput> for TurnRequest {
     fn from(input: AskInput) -> Self {
-        let mode = if input.datasource.is_some() {
-            ChatMode::WithDbExecute
-        } else {
-            ChatMode::Normal
+        let mode = match (input.scene, &input.datasource, input.resume) {
+            (Some(scene), _, _) => ChatMode::from(scene).name(),
+            (None, Some(_), _) => ChatMode::WithDbExecute.name(),
+            // To resume is to go on in the mode it was asked in.
+            (None, None, true) => "",
+            (None, None, false) => ChatMode::Normal.name(),
         };
         Self {
             conversation: input.conversation.map(|id| ConversationId(id.0)),
             text: input.question,
-            mode: mode.name().to_owned(),
+            mode: mode.to_owned(),
+            ext_info: input.resume.then(|| json!({"resume": true})),
             select_param: input.datasource,
             model: input.model,
             ..Self::default()
@@ -61,6 +96,26 @@ enum AskResult {
     Problem(Problem),
 }
 
+/// What stopping a turn came to.
+#[derive(SimpleObject)]
+struct TurnStopped {
+    /// Whether there was a turn to stop.
+    stopped: bool,
+}
+
+/// What stopping a turn came to.
+#[derive(Union)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once an answer and written out at once"
+)]
+enum StopResult {
+    /// It is stopped, or there was none.
+    Stopped(TurnStopped),
+    /// It could not be stopped.
+    Problem(Problem),
+}
+
 /// What can be asked.
 #[derive(Default)]
 pub struct TurnMutations;
@@ -74,6 +129,19 @@ impl TurnMutations {
             Ok(answer) => Ok(AskResult::Answer(Answer(answer))),
             Err(error @ Error::Internal { .. }) => Err(to_graphql(&error)),
             Err(error) => Ok(AskResult::Problem(Problem::from(&error))),
+        }
+    }
+
+    /// Stop the turn of a conversation. What was said is kept, marked as cut, before this answers.
+    async fn stop_turn(&self, context: &Context<'_>, conversation: ID) -> Result<StopResult> {
+        let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
+        match app
+            .chat()
+            .stop(caller, &ConversationId(conversation.0))
+            .await
+        {
+            Ok(stopped) => Ok(StopResult::Stopped(TurnStopped { stopped })),
+            Err(error) => Ok(StopResult::Problem(Problem::expected(&error)?)),
         }
     }
 }

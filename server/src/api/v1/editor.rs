@@ -3,8 +3,13 @@
 use axum::extract::State;
 use tidegate_schema::{
     Error,
-    model::Verdict,
-    wire::{envelope::Envelope, v1::editor as wire},
+    ids::ConversationId,
+    model::{self, Verdict},
+    wire::{
+        envelope::Envelope,
+        v1::{conversations::ConversationKey, editor as wire},
+        view::display_name,
+    },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -14,7 +19,10 @@ use crate::{
         extract::{Caller, Json, Query},
     },
     app::App,
-    services::sql::{Executed, Failed},
+    services::{
+        rounds::{Written, WrittenChart, WrittenQuery},
+        sql::{Executed, Failed},
+    },
 };
 
 /// Routes of this file.
@@ -22,6 +30,8 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list_tables_v1))
         .routes(routes!(get_progress_v1))
+        .routes(routes!(list_rounds_v1))
+        .routes(routes!(get_round_sql_v1, find_round_sql_v1))
         .routes(routes!(run_sql_v1))
 }
 
@@ -34,14 +44,7 @@ pub(super) async fn list_tables_v1(
     Query(query): Query<wire::TablesQuery>,
 ) -> Reply<wire::TreeNode> {
     let catalogue = app.datasources().catalogue(&caller, &query.db_name).await?;
-    let (page, size) = (query.page_index as usize, query.page_size as usize);
-    reply(wire::TreeNode::database(
-        &query.db_name,
-        &catalogue,
-        &query.search_str,
-        page,
-        size,
-    ))
+    reply(wire::TreeNode::database(&catalogue, &query))
 }
 
 /// Tell how far a datasource's tables are known beyond their structure; they are looked into in the background.
@@ -63,6 +66,83 @@ pub(super) async fn get_progress_v1(
     }))
 }
 
+/// List the rounds of a conversation that were asked of a database; none of an unknown one.
+#[utoipa::path(get, path = "/api/v1/editor/sql/rounds", tag = "editor", params(ConversationKey),
+    responses((status = 200, body = Envelope<Vec<wire::RoundOut>>)))]
+pub(super) async fn list_rounds_v1(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Query(key): Query<ConversationKey>,
+) -> Reply<Vec<wire::RoundOut>> {
+    let found = app.rounds().list(&caller, &key.id()?).await?;
+    let rounds = found.into_iter().map(|round| wire::RoundOut {
+        round: round.number,
+        db_name: round.datasource,
+        round_name: round.question,
+    });
+    reply(rounds.collect())
+}
+
+/// Tell the query that answered a round, or the charts of a dashboard.
+///
+/// The query is the one that was run last. A round that none answered is a failure `not have sql!`.
+#[utoipa::path(get, path = "/api/v1/editor/sql", tag = "editor", params(wire::RoundKey),
+    responses((status = 200, body = Envelope<wire::RoundSql>)))]
+pub(super) async fn get_round_sql_v1(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Query(key): Query<wire::RoundKey>,
+) -> Reply<wire::RoundSql> {
+    round_sql(&app, &caller, &key.conversation()?, key.round).await
+}
+
+/// The same, asked for with a body, as a helper of the pages does.
+#[utoipa::path(post, path = "/api/v1/editor/sql", tag = "editor", request_body = wire::RoundIn,
+    responses((status = 200, body = Envelope<wire::RoundSql>)))]
+pub(super) async fn find_round_sql_v1(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Json(body): Json<wire::RoundIn>,
+) -> Reply<wire::RoundSql> {
+    round_sql(&app, &caller, &body.conversation()?, body.round).await
+}
+
+async fn round_sql(
+    app: &App,
+    caller: &model::Caller,
+    conversation: &ConversationId,
+    round: i64,
+) -> Reply<wire::RoundSql> {
+    // upstream declares a list, and so fails for every single query.
+    match app.rounds().written(caller, conversation, round).await? {
+        Some(Written::Query(query)) => reply(wire::RoundSql::Query(query_out(query))),
+        Some(Written::Charts(charts)) => {
+            let charts = charts.into_iter().map(chart_out).collect();
+            reply(wire::RoundSql::Charts(charts))
+        }
+        None => Err(Problem::handled("E000X", "not have sql!")),
+    }
+}
+
+fn query_out(query: WrittenQuery) -> wire::RoundQuery {
+    let shown = || query.chart.map_or("", display_name).to_owned();
+    wire::RoundQuery {
+        display_type: query.display.unwrap_or_else(shown),
+        thoughts: query.thoughts,
+        direct_response: query.direct,
+        sql: query.sql,
+    }
+}
+
+fn chart_out(chart: WrittenChart) -> wire::RoundChart {
+    wire::RoundChart {
+        sql: chart.sql,
+        title: chart.title,
+        thoughts: chart.thoughts,
+        showcase: chart.showcase,
+    }
+}
+
 /// Run one query, or one statement that changes rows.
 ///
 /// The database's own error is a success with `result_info` set; a statement the guard refuses is a failure
@@ -81,10 +161,7 @@ pub(super) async fn run_sql_v1(
     if name.is_none()
         && let Some(id) = conversation
     {
-        let conversation = app.conversations().find(&caller, &id).await?;
-        name = conversation
-            .and_then(|found| found.select_param)
-            .filter(|name| !name.is_empty());
+        name = app.rounds().datasource_of(&caller, &id).await?;
     }
     let sql = body.sql.filter(|sql| !sql.trim().is_empty());
     let (Some(name), Some(sql)) = (name, sql) else {

@@ -1,6 +1,6 @@
 //! What a model is told of the rounds before.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use tidegate_schema::model::{Message, Role};
 
@@ -9,38 +9,61 @@ use crate::{
     workers::{PromptMessage, Speaker},
 };
 
+/// Most characters of one message that are remembered: a follow-up needs its gist and its query, and several long
+/// answers would leave no room for the schema.
+const MOST_CHARS: usize = 8_000;
+/// What a model is told of an answer that was cut, so that it does not take it for a whole one.
+const CUT: &str = "[This answer was cut off here.]";
+
 /// The latest finished rounds as messages to a model; none for one that takes questions alone. A round is finished
-/// once the person was shown something: a question without an answer would only confuse.
+/// once the person was shown something: a question without an answer would only confuse. One that was cut counts, and
+/// says so.
 pub(super) fn memory(messages: &[Message], rounds: usize, alone: bool) -> Memory {
     if alone {
         return Memory::new();
     }
-    let finished: BTreeSet<i32> = messages
+    let finished: BTreeMap<i32, bool> = messages
         .iter()
         .filter(|message| message.role == Role::View)
-        .map(|message| message.round)
+        .map(|message| (message.round, message.detail.cut))
         .collect();
-    let latest: BTreeSet<i32> = finished.into_iter().rev().take(rounds).collect();
-    let mut remembered: Vec<&Message> = messages
-        .iter()
-        .filter(|message| latest.contains(&message.round))
-        .collect();
-    remembered.sort_by_key(|message| (message.round, message.index));
+    let latest: BTreeMap<i32, bool> = finished.into_iter().rev().take(rounds).collect();
+    let mut remembered = Memory::new();
+    for (round, cut) in latest {
+        let mut said: Vec<&Message> = messages
+            .iter()
+            .filter(|message| message.round == round)
+            .collect();
+        said.sort_by_key(|message| message.index);
+        let answered = said.iter().any(|message| message.role == Role::Ai);
+        remembered.extend(said.into_iter().filter_map(|message| told(message, cut)));
+        if cut && !answered {
+            // Many models insist on taking turns with the person.
+            remembered.push(PromptMessage {
+                speaker: Speaker::Assistant,
+                text: CUT.to_owned(),
+            });
+        }
+    }
     remembered
-        .into_iter()
-        .filter_map(|message| {
-            let speaker = match message.role {
-                Role::Human => Speaker::User,
-                Role::Ai => Speaker::Assistant,
-                Role::System => Speaker::System,
-                Role::View => return None,
-            };
-            Some(PromptMessage {
-                speaker,
-                text: message.content.clone(),
-            })
-        })
-        .collect()
+}
+
+/// A message as a model is told it; nothing of what only the person was shown.
+fn told(message: &Message, cut: bool) -> Option<PromptMessage> {
+    let speaker = match message.role {
+        Role::Human => Speaker::User,
+        Role::Ai => Speaker::Assistant,
+        Role::System => Speaker::System,
+        Role::View => return None,
+    };
+    let mut text = match message.content.char_indices().nth(MOST_CHARS) {
+        None => message.content.clone(),
+        Some((end, _)) => format!("{} […]", &message.content[..end]),
+    };
+    if cut && speaker == Speaker::Assistant {
+        text = format!("{text}\n{CUT}");
+    }
+    Some(PromptMessage { speaker, text })
 }
 
 #[cfg(test)]
@@ -87,5 +110,47 @@ mod tests {
         assert_eq!(texts(&memory(&messages, 1, false)), ["three?", "three!"]);
         assert!(memory(&messages, 0, false).is_empty());
         assert!(memory(&messages, 5, true).is_empty());
+    }
+
+    #[test]
+    fn a_round_that_was_cut_says_so_and_keeps_the_turns_in_order() {
+        let cut = |mut message: Message| {
+            message.detail.cut = true;
+            message
+        };
+        let messages = [
+            message(0, 1, Role::Human, "one?"),
+            cut(message(1, 1, Role::Ai, "on")),
+            cut(message(2, 1, Role::View, "on")),
+            message(3, 2, Role::Human, "two?"),
+            cut(message(4, 2, Role::View, "Stopped.")),
+        ];
+        let told = memory(&messages, 5, false);
+        assert_eq!(
+            texts(&told),
+            ["one?", format!("on\n{CUT}").as_str(), "two?", CUT]
+        );
+        let speakers: Vec<Speaker> = told.iter().map(|message| message.speaker).collect();
+        assert_eq!(
+            speakers,
+            [
+                Speaker::User,
+                Speaker::Assistant,
+                Speaker::User,
+                Speaker::Assistant
+            ]
+        );
+    }
+
+    #[test]
+    fn a_long_message_is_remembered_by_its_beginning() {
+        let long = "é".repeat(MOST_CHARS + 10);
+        let messages = [
+            message(0, 1, Role::Human, &long),
+            message(1, 1, Role::Ai, "ok"),
+            message(2, 1, Role::View, "ok"),
+        ];
+        let told = memory(&messages, 5, false);
+        assert_eq!(told[0].text, format!("{} […]", "é".repeat(MOST_CHARS)));
     }
 }

@@ -5,17 +5,19 @@ use std::time::Duration;
 use tidegate_schema::{
     Error,
     ids::ConversationId,
-    model::{Answer, BegunTurn, Caller, ChatEvent, MessageDetail, NewMessage, Role},
+    model::{
+        Answer, BegunTurn, Caller, ChatEvent, Evidence, MessageDetail, NewMessage, Role, Usage,
+    },
 };
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout_at},
 };
 
-use super::{BACKLOG, Prepared};
+use super::{BACKLOG, Prepared, removed, stopped};
 use crate::{
     app::App,
-    scenes::{Attempt, Emitter, Ledger, Outcome, data, normal},
+    scenes::{Attempt, Emitter, Ledger, Outcome, dashboard, data, excel, normal, structure},
     services::{
         audit::{self, Judged},
         running::Place,
@@ -26,6 +28,9 @@ use crate::{
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Longest a turn may last, whatever is configured: clocks do not reach for ever.
 const LONGEST: Duration = Duration::from_hours(24 * 30);
+
+/// What is shown of a turn that was stopped before it said anything.
+const NOTHING_SAID: &str = "Stopped before an answer was written.";
 
 /// A turn under way.
 pub(super) struct Turn {
@@ -45,6 +50,8 @@ enum End {
     Failed(Error),
     /// The listener left.
     Left,
+    /// Somebody stopped it.
+    Stopped,
     /// The conversation was removed.
     Removed,
 }
@@ -80,13 +87,11 @@ impl Turn {
                 self.cut(&said).await;
                 return;
             }
-            End::Removed => last.push(ChatEvent::Error(Error::Conflict {
-                reason: format!(
-                    "the conversation '{}' was deleted while it was being answered",
-                    self.conversation
-                ),
-            })),
+            End::Stopped => last.push(self.stop(&said).await),
+            End::Removed => last.push(ChatEvent::Error(removed(&self.conversation))),
         }
+        // Before the end is told: whoever heard it may ask the next question at once.
+        drop(self.place);
         let patience = deadline.max(Instant::now() + LAST_WORDS);
         let telling = async {
             for event in last {
@@ -113,7 +118,12 @@ impl Turn {
         let scene = async {
             match prepared {
                 Prepared::Normal(turn) => normal::answer(turn, &inner).await,
-                Prepared::Data(turn) => data::answer(*turn, &inner, ledger).await,
+                Prepared::Data(turn) => Box::pin(data::answer(*turn, &inner, ledger)).await,
+                Prepared::Structure(turn) => structure::answer(*turn, &inner, ledger).await,
+                Prepared::Excel(turn) => excel::answer(*turn, &inner, ledger).await,
+                Prepared::Dashboard(turn) => {
+                    Box::pin(dashboard::answer(*turn, &inner, ledger)).await
+                }
             }
         };
         let timed_out = || {
@@ -136,6 +146,7 @@ impl Turn {
                     },
                     () = emitter.abandoned() => break End::Left,
                     () = self.place.removed() => break End::Removed,
+                    () = self.place.stopped() => break End::Stopped,
                 };
                 note(&mut said, &event);
                 tokio::select! {
@@ -145,6 +156,7 @@ impl Turn {
                         }
                     }
                     () = self.place.removed() => break End::Removed,
+                    () = self.place.stopped() => break End::Stopped,
                 }
             }
         };
@@ -192,6 +204,7 @@ impl Turn {
             text: outcome.text,
             result: outcome.result,
             chart: outcome.chart,
+            dashboard: outcome.dashboard,
             problem: outcome.problem,
             evidence: outcome.evidence,
             usage: outcome.usage,
@@ -218,9 +231,47 @@ impl Turn {
         }
     }
 
+    /// Keeps what was said of a turn that was stopped; the event that tells its end. It is an answer, since that is
+    /// what its asker wanted, with what is missing as its problem.
+    async fn stop(&self, said: &str) -> ChatEvent {
+        let detail = MessageDetail {
+            cut: true,
+            ..self.detail.clone()
+        };
+        let message = |role, content: &str| NewMessage {
+            role,
+            content: content.to_owned(),
+            detail: detail.clone(),
+        };
+        let nothing = said.trim().is_empty();
+        let text = if nothing { NOTHING_SAID } else { said };
+        let mut messages = Vec::new();
+        if !nothing {
+            messages.push(message(Role::Ai, said));
+        }
+        messages.push(message(Role::View, text));
+        if let Err(error) = self.store(messages).await {
+            return ChatEvent::Error(error);
+        }
+        ChatEvent::Done(Box::new(Answer {
+            conversation: self.conversation.clone(),
+            round: self.begun.round,
+            text: text.to_owned(),
+            result: None,
+            chart: None,
+            dashboard: None,
+            problem: Some(stopped()),
+            evidence: Evidence {
+                model: self.detail.model.clone().unwrap_or_default(),
+                ..Evidence::default()
+            },
+            usage: Usage::default(),
+        }))
+    }
+
     /// Keeps what was said of a turn that did not end.
     async fn cut(&self, said: &str) {
-        if said.is_empty() {
+        if said.trim().is_empty() {
             return;
         }
         let detail = MessageDetail {

@@ -13,6 +13,8 @@ pub(super) struct Answered<'a> {
     /// The query, whether it answered or failed.
     pub(super) sql: Option<&'a str>,
     failed: bool,
+    /// Whether a person put another query in the place of the model's.
+    pub(super) edited: bool,
     round: i32,
 }
 
@@ -48,6 +50,7 @@ impl<'a> Answered<'a> {
             question: &asked.content,
             sql: answer["sql"].as_str(),
             failed: !answer["problem"].is_null(),
+            edited: answer["evidence"]["edited_by"].is_string(),
             round,
         })
     }

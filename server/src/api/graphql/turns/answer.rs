@@ -1,9 +1,12 @@
 //! A finished turn as it is shown: words, rows, chart, and why it can be believed.
 
+mod dashboard;
+
 use async_graphql::{Enum, ID, Json, Object, SimpleObject};
 use serde_json::Value;
 use tidegate_schema::{Error, model};
 
+use self::dashboard::Dashboard;
 use crate::api::graphql::error::to_graphql;
 
 /// What kept a request from being met.
@@ -69,6 +72,12 @@ pub(super) enum Chart {
     Area,
     /// One number.
     Number,
+    /// A pie with a hole.
+    Donut,
+    /// Two numbers against each other, a third as the size.
+    Bubble,
+    /// A number as the colour of a cell, per two categories.
+    Heatmap,
 }
 
 impl From<model::ChartKind> for Chart {
@@ -81,6 +90,9 @@ impl From<model::ChartKind> for Chart {
             model::ChartKind::Scatter => Self::Scatter,
             model::ChartKind::Area => Self::Area,
             model::ChartKind::Number => Self::Number,
+            model::ChartKind::Donut => Self::Donut,
+            model::ChartKind::Bubble => Self::Bubble,
+            model::ChartKind::Heatmap => Self::Heatmap,
         }
     }
 }
@@ -309,6 +321,16 @@ impl Answer {
     /// How to show them.
     async fn chart(&self) -> Option<Chart> {
         self.0.chart.map(Into::into)
+    }
+
+    /// The rows as they are shown, as a Vega-Lite specification with the first thousand of them; null for a table.
+    async fn vega_lite(&self) -> Option<Json<Value>> {
+        self.0.vega_lite().map(Json)
+    }
+
+    /// The charts, when a dashboard was asked for.
+    async fn dashboard(&self) -> Option<Dashboard> {
+        self.0.dashboard.clone().map(Dashboard)
     }
 
     /// What kept the question from being answered, when it was not.

@@ -40,7 +40,8 @@ pub fn routes() -> OpenApiRouter<App> {
 /// With `incremental: false` every event carries the whole text so far and the stream just ends; with `true`
 /// events are OpenAI chunks and the last one is `[DONE]`. Where `server.plain_frames` is set, whole texts come
 /// as they are, without JSON, for DB-GPT's pages up to 0.7.2. The final text holds a `chart-view` element with the
-/// SQL and the rows. A body with `messages` is OpenAI's and answered in OpenAI's shapes.
+/// SQL and the rows. A body with `messages` is OpenAI's and answered in OpenAI's shapes. A conversation answers one
+/// question at a time: another is refused meanwhile, and nothing of it is stored.
 #[utoipa::path(post, path = "/api/v1/chat/completions", tag = "chat", request_body = DialogueIn,
     responses((status = 200, content_type = "text/event-stream", body = String)))]
 pub(crate) async fn create_turn_v1(
@@ -90,6 +91,8 @@ fn turn_request(body: DialogueIn, conversation: &str) -> Result<TurnRequest, Err
         model: body.model_name.filter(|name| !name.is_empty()),
         sys_code: body.sys_code,
         app_code: body.app_code.filter(|code| !code.is_empty()),
+        prompt_code: body.prompt_code.filter(|code| !code.is_empty()),
+        ext_info: body.ext_info,
         temperature: body.temperature,
         max_tokens: body.max_new_tokens,
     })

@@ -23,6 +23,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(create_datasource_v1))
         .routes(routes!(update_datasource_v1))
         .routes(routes!(delete_datasource_v1))
+        .routes(routes!(refresh_datasource_v1))
+        .routes(routes!(prepare_datasource_v1))
         .routes(routes!(test_datasource_v1))
         .routes(routes!(list_datasource_types_v1))
 }
@@ -84,6 +86,34 @@ pub(super) async fn delete_datasource_v1(
 ) -> Reply<bool> {
     app.datasources().delete(&caller, &query.db_name).await?;
     // removing what is not there is a success, as upstream has it.
+    reply(true)
+}
+
+/// Have a datasource's tables read again.
+///
+/// They are read in the background, and whoever asks meanwhile waits for them; those of a large database are shown as
+/// they were until it is seen whether they changed.
+#[utoipa::path(post, path = "/api/v1/chat/db/refresh", tag = "datasources", request_body = wire::RefreshIn,
+    responses((status = 200, body = Envelope<bool>)))]
+pub(super) async fn refresh_datasource_v1(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Json(body): Json<wire::RefreshIn>,
+) -> Reply<bool> {
+    app.datasources().refresh(&caller, &body.db_name).await?;
+    reply(true)
+}
+
+/// Have a datasource's tables read and indexed in the background, unless they are.
+#[utoipa::path(post, path = "/api/v1/chat/db/summary", tag = "datasources", params(wire::SummaryQuery),
+    responses((status = 200, body = Envelope<bool>)))]
+pub(super) async fn prepare_datasource_v1(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Query(query): Query<wire::SummaryQuery>,
+) -> Reply<bool> {
+    // upstream makes the job and never runs it, whatever the name.
+    app.datasources().prepare(&caller, &query.db_name).await?;
     reply(true)
 }
 

@@ -1,8 +1,12 @@
-//! `/api/v1/chat/…`: datasources (`db`), conversations (`dialogue`), turns (`completions`).
+//! `/api/v1/chat/…`: datasources (`db`), conversations (`dialogue`), turns (`completions`), ending them (`topic`).
 
 pub mod completions;
 pub mod db;
 pub mod dialogue;
+pub mod files;
+pub mod params;
+pub mod prepare;
+pub mod topic;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -13,5 +17,9 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(db::routes())
         .merge(dialogue::routes())
+        .merge(params::routes())
+        .merge(files::routes())
+        .merge(prepare::routes())
         .merge(completions::routes())
+        .merge(topic::routes())
 }
