@@ -11,8 +11,8 @@ use crate::{
     workspace,
 };
 
-/// Measure: `ask` prints the pass rate of the committed questions, `idle` the memory of an idle server, `sql` what
-/// databases cost through Tidegate beside their own client libraries.
+/// Measure: `ask` prints the pass rate of the committed questions, `http` what routes serve and take, `idle` the memory
+/// of an idle server, `sql` what databases cost through Tidegate beside their own client libraries.
 #[derive(Debug, Args)]
 pub struct Bench {
     /// What to measure, then its arguments; `help` lists what there is.

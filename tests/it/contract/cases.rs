@@ -1,166 +1,131 @@
-//! Requests of our own to the routes that are ours, and to those recorded with a state we do not rebuild.
+//! Requests of our own, for what was not recorded: routes that are ours, those recorded with a state we do not
+//! rebuild, and of every route a success and a failure. A group is played in its order against one server; what an
+//! answer binds to a placeholder, later requests may say.
+
+mod charts;
+mod datasources;
+mod dialogue;
+mod editor;
+mod feedback;
+mod files;
+mod server;
 
 use serde_json::{Value, json};
 
+pub(super) use self::charts::{DASHBOARD, proposal};
+
 /// One request and what comes back.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Case {
     pub(super) openai: bool,
     pub(super) method: &'static str,
+    /// Path and query; placeholders are filled in.
     pub(super) path: &'static str,
-    pub(super) status: u16,
-    pub(super) expected: fn() -> Value,
+    /// Whether a page of another origin sends it.
+    pub(super) foreign: bool,
+    pub(super) sent: Sent,
+    pub(super) answer: Answer,
 }
 
-pub(super) const CASES: [Case; 13] = [
-    Case {
-        openai: false,
-        method: "GET",
-        path: "/api/health",
-        status: 200,
-        expected: || json!({"status": "ok"}),
+/// What a request brings.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sent {
+    Nothing,
+    Json(fn() -> Value),
+    /// A text that is no JSON.
+    Text(&'static str),
+    /// A form with one file.
+    File {
+        field: &'static str,
+        name: &'static str,
+        content: &'static str,
     },
-    Case {
-        openai: false,
-        method: "GET",
-        path: "/ready",
-        status: 200,
-        expected: || {
-            json!({
-                "ready": true, "store": true, "models": [{"name": "scripted", "state": "ready", "reason": null}],
-            })
-        },
-    },
-    Case {
-        openai: false,
-        method: "GET",
-        path: "/api/v1/chat/dialogue/messages?conv_uid=c-1",
-        status: 200,
-        expected: || {
-            json!({"success": true, "err_code": null, "err_msg": null, "data": [
-                {"role": "human", "context": "hi", "order": 1, "time_stamp": null, "model_name": "scripted", "feedback": {}},
-                {"role": "ai", "context": "hello", "order": 1, "time_stamp": null, "model_name": "scripted", "feedback": {}},
-                {"role": "view", "context": "hello", "order": 1, "time_stamp": null, "model_name": "scripted", "feedback": {}},
-            ]})
-        },
-    },
-    Case {
-        openai: false,
-        method: "GET",
-        path: "/api/v1/editor/db/tables?db_name=towns&page_index=1&page_size=10",
-        status: 200,
-        expected: || {
-            let column = |name: &str, kind: &str, can_null: &str| {
-                json!({
-                    "title": name, "key": name, "type": kind, "default_value": null, "can_null": can_null, "comment": "None",
-                    "children": [],
-                })
-            };
-            json!({"success": true, "err_code": null, "err_msg": null, "data": {
-                "title": "towns", "key": "towns", "type": "db", "default_value": null, "can_null": "YES",
-                "comment": null, "children": [{
-                    "title": "people", "key": "people", "type": "table", "default_value": null, "can_null": "YES",
-                    "comment": null, "children": [
-                        column("id", "INTEGER", "NO"), column("name", "TEXT", "NO"), column("town", "TEXT", "NO"),
-                    ],
-                }],
-            }})
-        },
-    },
-    Case {
-        openai: false,
-        method: "GET",
-        path: "/api/v1/chat/dialogue/list?page=2&page_size=2",
-        status: 200,
-        expected: || {
-            json!({"success": true, "err_code": null, "err_msg": null, "data": [{
-                "conv_uid": "c-1", "user_input": "hi", "chat_mode": "chat_normal", "app_code": "", "select_param": "",
-                "model_name": "scripted", "user_name": "", "sys_code": null, "gmt_created": "{{TIMESTAMP}}",
-                "gmt_modified": "{{TIMESTAMP}}",
-            }]})
-        },
-    },
-    Case {
-        openai: true,
-        method: "GET",
-        path: "/api/v1/models/scripted",
-        status: 200,
-        expected: || {
-            json!({
-                "id": "scripted", "object": "model", "created": "{{TIMESTAMP}}", "owned_by": "tidegate",
-                "root": "scripted", "parent": null, "permission": [{
-                    "id": "modelperm-{{UUID1}}", "object": "model_permission", "created": "{{TIMESTAMP}}",
-                    "allow_create_engine": false, "allow_sampling": true, "allow_logprobs": true,
-                    "allow_search_indices": true, "allow_view": true, "allow_fine_tuning": false, "organization": "*",
-                    "group": null, "is_blocking": false,
-                }],
-            })
-        },
-    },
-    Case {
-        openai: true,
-        method: "GET",
-        path: "/api/v1/models/nope",
-        status: 404,
-        expected: || {
-            json!({
-                "error": {
-                    "message": "no model named 'nope'", "type": "invalid_request_error",
-                    "param": "model", "code": "model_not_found",
-                },
-                "object": "error", "message": "no model named 'nope'", "code": 40301,
-            })
-        },
-    },
-    Case {
-        openai: false,
-        method: "POST",
-        path: "/api/v1/editor/sql/export",
-        status: 400,
-        expected: no_body,
-    },
-    Case {
-        openai: false,
-        method: "GET",
-        path: "/api/v1/editor/db/progress?db_name=nope",
-        status: 400,
-        expected: || {
-            json!({
-                "success": false, "err_code": "E0003",
-                "err_msg": "Database config not found for: nope; there is: towns", "data": null,
-            })
-        },
-    },
-    Case {
-        openai: false,
-        method: "POST",
-        path: "/api/v1/editor/examples/add",
-        status: 400,
-        expected: no_body,
-    },
-    Case {
-        openai: false,
-        method: "POST",
-        path: "/api/v1/editor/examples/accept",
-        status: 400,
-        expected: no_body,
-    },
-    Case {
-        openai: false,
-        method: "GET",
-        path: "/api/v1/editor/examples/list?db_name=towns",
-        status: 200,
-        expected: || json!({"success": true, "err_code": null, "err_msg": null, "data": []}),
-    },
-    Case {
-        openai: false,
-        method: "POST",
-        path: "/api/v1/editor/examples/delete?id=1",
-        status: 200,
-        expected: || json!({"success": true, "err_code": null, "err_msg": null, "data": false}),
-    },
+}
+
+/// What comes back.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Answer {
+    /// This body and nothing else.
+    Body(u16, fn() -> Value),
+    /// Status 200 and these fields among others.
+    Part(fn() -> Value),
+    /// Status 200 and a text that holds this.
+    Holds(&'static str),
+    /// A turn, told to its end.
+    Turn,
+    /// A failure in the envelope, of this status and code; what the message has to hold.
+    Refused(u16, &'static str, &'static str),
+}
+
+impl Case {
+    pub(super) const fn get(path: &'static str, answer: Answer) -> Self {
+        Self {
+            openai: false,
+            method: "GET",
+            path,
+            foreign: false,
+            sent: Sent::Nothing,
+            answer,
+        }
+    }
+
+    pub(super) const fn post(path: &'static str, sent: Sent, answer: Answer) -> Self {
+        Self {
+            method: "POST",
+            sent,
+            ..Self::get(path, answer)
+        }
+    }
+
+    /// The same at the OpenAI listener.
+    pub(super) const fn on_openai(self) -> Self {
+        Self {
+            openai: true,
+            ..self
+        }
+    }
+
+    /// What cannot fail by anything that it is sent is refused to pages of other origins.
+    pub(super) const fn from_another_origin(method: &'static str, path: &'static str) -> Self {
+        Self {
+            method,
+            foreign: true,
+            ..Self::get(path, Answer::Refused(403, "403", "are refused"))
+        }
+    }
+
+    /// Whether this is a request that is answered as it wants to be.
+    pub(super) fn succeeds(&self) -> bool {
+        match self.answer {
+            Answer::Body(status, body) => status == 200 && body()["success"] != false,
+            Answer::Part(_) | Answer::Holds(_) | Answer::Turn => true,
+            Answer::Refused(..) => false,
+        }
+    }
+}
+
+/// The groups by their names.
+pub(super) static GROUPS: [(&str, &[Case]); 7] = [
+    ("server", server::CASES),
+    ("dialogue", dialogue::CASES),
+    ("datasources", datasources::CASES),
+    ("editor", editor::CASES),
+    ("charts", charts::CASES),
+    ("files", files::CASES),
+    ("feedback", feedback::CASES),
 ];
 
-/// What a request without its body is told.
-fn no_body() -> Value {
-    json!({"success": false, "err_code": "E0001", "err_msg": "body:Field required;", "data": null})
+/// A success without a payload.
+fn nothing() -> Value {
+    json!({"success": true, "err_code": null, "err_msg": null, "data": null})
 }
+
+/// A success whose payload is looked at elsewhere.
+fn success() -> Value {
+    json!({"success": true, "err_code": null, "err_msg": null})
+}
+
+/// What a request without its body is told.
+const NO_BODY: Answer = Answer::Refused(400, "E0001", "body:Field required;");
+/// What a body is told that is no JSON.
+const NO_JSON: Answer = Answer::Refused(400, "E0001", "JSON decode error;");

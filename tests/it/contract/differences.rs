@@ -23,7 +23,14 @@ pub(super) struct Difference {
     /// Number in `docs/quirks.md`.
     pub(super) quirk: String,
     /// What stands there instead; placeholders are understood.
-    ours: Option<toml::Value>,
+    pub(super) ours: Option<toml::Value>,
+}
+
+impl Difference {
+    /// Whether it is about a case, named `file/name`.
+    pub(super) fn concerns(&self, name: &str) -> bool {
+        self.cases.iter().any(|pattern| matches(pattern, name))
+    }
 }
 
 #[derive(Deserialize)]

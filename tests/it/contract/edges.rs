@@ -368,27 +368,3 @@ async fn an_allowed_page_may_send_its_key() -> Result<()> {
     }
     Ok(())
 }
-
-#[tokio::test]
-async fn every_scene_that_is_offered_is_answered() -> Result<()> {
-    let (app, _upstream) = towns(Script::default()).await?;
-    let user = app.anonymous();
-    let scenes = user
-        .post("/api/v1/chat/dialogue/scenes", &json!({}))
-        .await?
-        .data();
-    let scenes = scenes.as_array().context("a list")?;
-    assert!(!scenes.is_empty());
-    for scene in scenes {
-        let body = json!({
-            "chat_mode": scene["chat_scene"], "select_param": "towns", "model_name": "scripted",
-            "user_input": QUESTION,
-        });
-        let text = user.post("/api/v1/chat/completions", &body).await?.text;
-        assert!(
-            text.contains("Here it is.") && !text.contains("Unsupported"),
-            "{scene}: {text}"
-        );
-    }
-    Ok(())
-}

@@ -1,5 +1,6 @@
-//! Nothing uncovered: every operation of the documents has a recorded or an own contract case, or stands in
-//! `ledger/uncovered.txt`. That list only gets shorter, and nothing rewrites it.
+//! Nothing uncovered: every operation of the documents has a contract case, recorded or of our own, that succeeds, and
+//! one that fails, or stands in `ledger/uncovered.txt` as `ID success` or `ID failure`. That list only gets shorter,
+//! and nothing rewrites it.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,11 @@ use serde_json::Value;
 use tidegate_server::api;
 use tidegate_tests::paths;
 
-use super::{cases, replay};
+use super::{
+    cases,
+    differences::{self, Difference},
+    replay,
+};
 
 /// `GET /api/v1/models/{model} get_model`.
 struct Operation {
@@ -53,38 +58,87 @@ fn stands_for(template: &str, path: &str) -> bool {
             .all(|(t, p)| t.starts_with('{') || t == p)
 }
 
-#[test]
-fn every_operation_has_a_contract_case_or_stands_in_the_ledger() -> Result<()> {
-    let [rest, openai] = documents()?;
-    let mut known: Vec<(bool, String, String)> = cases::CASES
+/// A request whose outcome is known: of which listener, what it asks, and whether it is a success.
+struct Known {
+    openai: bool,
+    method: String,
+    path: String,
+    succeeds: bool,
+}
+
+/// Every request of our own and every recorded one.
+fn known() -> Vec<Known> {
+    let mut known: Vec<Known> = cases::GROUPS
         .iter()
-        .map(|case| {
-            (
-                case.openai,
-                case.method.to_owned(),
-                case.path.split('?').next().unwrap_or_default().to_owned(),
-            )
+        .flat_map(|(_, cases)| cases.iter())
+        .map(|case| Known {
+            openai: case.openai,
+            method: case.method.to_owned(),
+            path: case.path.split('?').next().unwrap_or_default().to_owned(),
+            succeeds: case.succeeds(),
         })
         .collect();
+    let differences = differences::all();
     for file in replay::FILES {
         for case in replay::cases(file) {
-            known.push((
-                case.server.starts_with("apiserver"),
-                case.request.method,
-                case.request.path,
-            ));
+            if let Some(succeeds) = ours(&case, &format!("{file}/{}", case.name), &differences) {
+                known.push(Known {
+                    openai: case.server.starts_with("apiserver"),
+                    method: case.request.method,
+                    path: case.request.path,
+                    succeeds,
+                });
+            }
         }
     }
+    known
+}
+
+/// Whether our answer to a recorded request is a success; nothing where the entry of a difference leaves it open.
+fn ours(case: &replay::Case, name: &str, differences: &[Difference]) -> Option<bool> {
+    let (mut status, mut succeeds) = case.outcome();
+    for difference in differences.iter().filter(|entry| entry.concerns(name)) {
+        let ours = difference.ours.as_ref();
+        let (told_status, told) = match difference.path.as_str() {
+            "" => (
+                ours.and_then(|ours| ours.get("status")),
+                ours.and_then(|ours| ours.get("body")?.get("success")),
+            ),
+            "/status" => (ours, None),
+            "/body" => (None, ours.and_then(|ours| ours.get("success"))),
+            "/body/success" | "/stream" | "/stream/*" | "/stream/first" => (None, None),
+            _ => continue,
+        };
+        if let Some(told) = told_status.and_then(toml::Value::as_integer) {
+            status = u16::try_from(told).ok()?;
+        }
+        match told.and_then(toml::Value::as_bool) {
+            Some(told) => succeeds = told,
+            // Whatever it says, it is a failure by its status.
+            None if status != 200 && !difference.path.is_empty() => succeeds = false,
+            None => return None,
+        }
+    }
+    Some(succeeds && status == 200)
+}
+
+#[test]
+fn every_operation_has_a_success_and_a_failure_or_stands_in_the_ledger() -> Result<()> {
+    let [rest, openai] = documents()?;
+    let known = known();
     let mut uncovered = BTreeSet::new();
     for (is_openai, document) in [(false, &rest), (true, &openai)] {
         for operation in operations(document)? {
-            let covered = known.iter().any(|(surface, method, path)| {
-                *surface == is_openai
-                    && *method == operation.method
-                    && stands_for(&operation.path, path)
-            });
-            if !covered {
-                uncovered.insert(operation.id);
+            for (succeeds, kind) in [(true, "success"), (false, "failure")] {
+                let covered = known.iter().any(|known| {
+                    known.openai == is_openai
+                        && known.succeeds == succeeds
+                        && known.method == operation.method
+                        && stands_for(&operation.path, &known.path)
+                });
+                if !covered {
+                    uncovered.insert(format!("{} {kind}", operation.id));
+                }
             }
         }
     }
@@ -96,13 +150,36 @@ fn every_operation_has_a_contract_case_or_stands_in_the_ledger() -> Result<()> {
     let new: Vec<_> = uncovered.difference(&ledger).collect();
     assert!(
         new.is_empty(),
-        "no contract case for {new:?}: add one to it/contract/cases.rs or a recorded one"
+        "no contract case for {new:?}: add one below it/contract/cases or a recorded one"
     );
     let gone: Vec<_> = ledger.difference(&uncovered).collect();
     assert!(
         gone.is_empty(),
         "{gone:?} is covered now: take it out of ledger/uncovered.txt"
     );
+    Ok(())
+}
+
+#[test]
+fn every_operation_shows_an_example_of_the_body_it_takes() -> Result<()> {
+    let [rest, _] = documents()?;
+    let schemas = &rest["components"]["schemas"];
+    for operation in operations(&rest)? {
+        let act = &rest["paths"][&operation.path][operation.method.to_lowercase()];
+        let Some(content) = act.pointer("/requestBody/content/application~1json") else {
+            continue;
+        };
+        let schema = content["schema"]["$ref"]
+            .as_str()
+            .and_then(|reference| reference.rsplit('/').next())
+            .map_or(&content["schema"], |name| &schemas[name]);
+        let shown = [content, schema].into_iter().any(|place| {
+            ["example", "examples"]
+                .into_iter()
+                .any(|key| !place[key].is_null())
+        });
+        assert!(shown, "{} shows no example of its body", operation.id);
+    }
     Ok(())
 }
 

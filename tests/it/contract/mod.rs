@@ -6,4 +6,5 @@ mod edges;
 mod errors;
 mod ledger;
 mod own;
+mod play;
 mod replay;

@@ -1,54 +1,18 @@
-//! Contract cases of our own, for what was not recorded: routes that are ours, and those recorded with a state we
-//! do not rebuild.
+//! What takes more than one request to be promised: pages and searches, masked passwords, bodies too large, headers.
 
 use anyhow::{Context as _, Result};
-use reqwest::Method;
-use serde_json::{Value, json};
-use tidegate_tests::{
-    TestApp, databases,
-    json::{Bindings, compare},
-    upstream::{Script, Upstream},
+use reqwest::{
+    Method,
+    multipart::{Form, Part},
 };
+use serde_json::{Value, json};
+use tidegate_tests::{TestApp, User, databases, sse::Frame, upstream::Script};
 
-use super::cases::CASES;
-use crate::support::TOWNS;
-
-async fn world() -> Result<(TestApp, Upstream)> {
-    let upstream = Upstream::start(Script::default().answer("hi", &["hello"])).await?;
-    let app = TestApp::builder()
-        .model(&upstream.model("scripted"))
-        .start()
-        .await?;
-    app.add_sqlite("towns", TOWNS).await?;
-    for conversation in ["c-1", "c-2", "c-3"] {
-        let body = json!({"conv_uid": conversation, "model_name": "scripted", "user_input": "hi"});
-        app.anonymous()
-            .post("/api/v1/chat/completions", &body)
-            .await?;
-    }
-    Ok((app, upstream))
-}
-
-#[tokio::test]
-async fn routes_of_our_own_answer_as_promised() -> Result<()> {
-    let (app, _upstream) = world().await?;
-    let user = app.anonymous();
-    for case in &CASES {
-        let base = if case.openai {
-            user.openai()
-        } else {
-            user.web()
-        };
-        let method = Method::from_bytes(case.method.as_bytes())?;
-        let reply = user
-            .send(user.request(method, &format!("{base}{}", case.path)))
-            .await?;
-        assert_eq!(reply.status, case.status, "{}: {}", case.path, reply.text);
-        let found = compare(&(case.expected)(), &reply.json(), &mut Bindings::default());
-        assert!(found.is_empty(), "{}: {found:#?}", case.path);
-    }
-    Ok(())
-}
+use super::{
+    cases::{DASHBOARD, proposal},
+    play::world,
+};
+use crate::support::{QUESTION, TOWNS, towns};
 
 #[tokio::test]
 async fn a_page_beyond_the_last_is_empty_and_a_page_of_nothing_is_refused() -> Result<()> {
@@ -215,7 +179,7 @@ async fn request_ids_are_taken_and_made() -> Result<()> {
 
 #[tokio::test]
 async fn pages_of_other_origins_get_no_permission_unless_configured() -> Result<()> {
-    let ask = |user: tidegate_tests::User| async move {
+    let ask = |user: User| async move {
         let request = user
             .request(Method::OPTIONS, "/api/v1/chat/db/list")
             .header("origin", "http://page.example")
@@ -259,6 +223,63 @@ async fn the_documentation_needs_no_other_server() -> Result<()> {
         ] {
             assert!(!page.text.contains(other), "{other} is asked for something");
         }
+    }
+    Ok(())
+}
+
+/// Sends a file with the table of [`TOWNS`] to a conversation; what it is asked by.
+async fn upload(user: &User, conversation: &str) -> Result<Value> {
+    let csv = "name,town\nAnn,Oslo\nBo,Oslo\nCy,Bergen\n";
+    let file = Part::text(csv)
+        .file_name("people.csv")
+        .mime_str("text/csv")?;
+    let path = format!(
+        "/api/v1/resource/file/upload?conv_uid={conversation}&chat_mode=chat_excel&model_name=scripted"
+    );
+    let request = user
+        .request(Method::POST, &path)
+        .multipart(Form::new().part("doc_files", file));
+    Ok(user.send(request).await?.data())
+}
+
+#[tokio::test]
+async fn every_scene_that_is_offered_is_answered() -> Result<()> {
+    let (app, _upstream) = towns(Script::default().answer(DASHBOARD, &[&proposal()])).await?;
+    let user = app.anonymous();
+    let scenes = user
+        .post("/api/v1/chat/dialogue/scenes", &json!({}))
+        .await?
+        .data();
+    let scenes = scenes.as_array().context("a list")?;
+    assert!(!scenes.is_empty());
+    for scene in scenes {
+        let mode = scene["chat_scene"].as_str().context("chat_scene")?;
+        let conversation = format!("c-{mode}");
+        let asked = if mode == "chat_excel" {
+            upload(&user, &conversation).await?
+        } else {
+            json!("towns")
+        };
+        let question = if mode == "chat_dashboard" {
+            DASHBOARD
+        } else {
+            QUESTION
+        };
+        let body = json!({
+            "conv_uid": conversation, "chat_mode": mode, "select_param": asked, "model_name": "scripted",
+            "user_input": question,
+        });
+        let reply = user.post("/api/v1/chat/completions", &body).await?;
+        let frames = reply.frames();
+        let last = frames.last().and_then(Frame::json);
+        let content = last.and_then(|frame| frame.pointer("/choices/0/message/content"));
+        let text = content.and_then(Value::as_str).unwrap_or_default();
+        assert!(
+            text.contains("Oslo") || text.contains("Here it is."),
+            "{scene}: {}",
+            reply.text
+        );
+        assert!(!text.contains("ERROR!"), "{scene}: {text}");
     }
     Ok(())
 }

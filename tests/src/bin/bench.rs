@@ -62,11 +62,23 @@ enum Act {
         #[arg(long, default_value_t = 1.15)]
         within: f64,
     },
-    /// Print requests per second and latencies of a few routes, against an echoing model.
+    /// Print requests per second, latencies and processor time of the pages' routes, beside a bare server's.
     Http {
-        /// Requests per route and concurrency.
-        #[arg(long, default_value_t = 2000)]
-        requests: usize,
+        /// The server's program; `cargo xtask bench` builds it and names it here.
+        #[arg(long, env = "TIDEGATE_BENCH_SERVER")]
+        program: PathBuf,
+        /// Seconds per route, concurrency and server.
+        #[arg(long, default_value_t = 3.0)]
+        seconds: f64,
+        /// Fail below so many answers a second of chat/db/list at sixteen at a time.
+        #[arg(long)]
+        at_least: Option<f64>,
+    },
+    /// Answer every request with the bytes of a file: the bare server of `http`, which starts it.
+    #[command(hide = true)]
+    Bare {
+        /// The file.
+        answer: PathBuf,
     },
 }
 
@@ -98,7 +110,12 @@ fn main() -> ExitCode {
                 requests,
                 within,
             } => bench::sql::run(&program, rounds, requests, within).await,
-            Act::Http { requests } => bench::http::run(requests).await,
+            Act::Http {
+                program,
+                seconds,
+                at_least,
+            } => bench::http::run(&program, seconds, at_least).await,
+            Act::Bare { answer } => bench::http::serve(&answer).await,
         }
     });
     match outcome {

@@ -26,6 +26,175 @@ pub mod types {
             Default::default()
         }
     }
+    ///Which chart.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChartIn {
+        ///Title of the chart.
+        pub chart_title: ::std::string::String,
+        ///Conversation.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub con_uid: ::std::option::Option<::std::string::String>,
+        ///The same.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub conv_uid: ::std::option::Option<::std::string::String>,
+    }
+    impl ChartIn {
+        pub fn builder() -> builder::ChartIn {
+            Default::default()
+        }
+    }
+    ///A chart in detail.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChartOut {
+        ///What it shows and why.
+        pub chart_desc: ::std::string::String,
+        ///Title.
+        pub chart_name: ::std::string::String,
+        ///Its query.
+        pub chart_sql: ::std::string::String,
+        ///Its display.
+        pub chart_type: ::std::string::String,
+        ///Id.
+        pub chart_uid: ::std::string::String,
+        ///The values, as they were when it was drawn.
+        pub chart_value: ::std::vec::Vec<ValueItem>,
+        ///The datasource.
+        pub db_name: ::std::string::String,
+        ///What the query gives now: the names of the columns, then the rows.
+        pub table_value: ::std::vec::Vec<::std::vec::Vec<::serde_json::Value>>,
+    }
+    impl ChartOut {
+        pub fn builder() -> builder::ChartOut {
+            Default::default()
+        }
+    }
+    ///SQL to run for a chart.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    pub struct ChartRunIn {
+        ///The display asked for; said back.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub chart_type: ::std::option::Option<::std::string::String>,
+        ///The same.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub con_uid: ::std::option::Option<::std::string::String>,
+        ///Conversation, to find the datasource by.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub conv_uid: ::std::option::Option<::std::string::String>,
+        ///Datasource; when empty, the one the conversation was last asked of.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub db_name: ::std::option::Option<::std::string::String>,
+        ///One query.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub sql: ::std::option::Option<::std::string::String>,
+    }
+    impl ChartRunIn {
+        pub fn builder() -> builder::ChartRunIn {
+            Default::default()
+        }
+    }
+    ///What a chart's SQL came to.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChartRunOut {
+        ///The display that was asked for.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub chart_type: ::std::option::Option<::std::string::String>,
+        ///The rows as a chart's values.
+        pub chart_values: ::std::vec::Vec<ValueItem>,
+        ///The rows.
+        pub sql_data: SqlRunOut,
+    }
+    impl ChartRunOut {
+        pub fn builder() -> builder::ChartRunOut {
+            Default::default()
+        }
+    }
+    ///A chart to store in the place of the one of its title.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    pub struct ChartSubmitIn {
+        ///Title of the chart.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub chart_title: ::std::option::Option<::std::string::String>,
+        ///The same.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub con_uid: ::std::option::Option<::std::string::String>,
+        ///Conversation.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub conv_uid: ::std::option::Option<::std::string::String>,
+        ///Datasource of the dashboard.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub db_name: ::std::option::Option<::std::string::String>,
+        ///When it was edited; not looked at.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub gmt_create: ::std::option::Option<i64>,
+        ///The display.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub new_chart_type: ::std::option::Option<::std::string::String>,
+        ///The words; those before stay when empty.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub new_comment: ::std::option::Option<::std::string::String>,
+        ///The query. It has to run.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub new_sql: ::std::option::Option<::std::string::String>,
+        ///The query before; not looked at.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub old_sql: ::std::option::Option<::std::string::String>,
+    }
+    impl ChartSubmitIn {
+        pub fn builder() -> builder::ChartSubmitIn {
+            Default::default()
+        }
+    }
+    ///The charts of a dashboard, as the model proposed them.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChartsOut {
+        ///The charts.
+        pub charts: ::std::vec::Vec<RoundChart>,
+        ///The datasource.
+        pub db_name: ::std::string::String,
+        ///The round that made it, from 1.
+        pub round: i32,
+    }
+    impl ChartsOut {
+        pub fn builder() -> builder::ChartsOut {
+            Default::default()
+        }
+    }
+    ///Conversations in a form that loses nothing.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ConversationFile {
+        ///The conversations.
+        pub conversations: ::std::vec::Vec<KeptConversationOut>,
+        ///`tidegate.conversations`.
+        pub format: ::std::string::String,
+        ///1.
+        pub version: i64,
+    }
+    impl ConversationFile {
+        pub fn builder() -> builder::ConversationFile {
+            Default::default()
+        }
+    }
+    ///What conversations have to be. What is not named, null or empty filters nothing.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    pub struct ConversationFilterIn {
+        ///Mode. Null is refused, as upstream does.
+        #[serde(default)]
+        pub chat_mode: ::std::string::String,
+        ///Id.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub conv_uid: ::std::option::Option<::std::string::String>,
+        ///System code.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub sys_code: ::std::option::Option<::std::string::String>,
+        ///Started by.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub user_name: ::std::option::Option<::std::string::String>,
+    }
+    impl ConversationFilterIn {
+        pub fn builder() -> builder::ConversationFilterIn {
+            Default::default()
+        }
+    }
     ///A conversation.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct ConversationOut {
@@ -51,7 +220,7 @@ pub mod types {
         ///System code.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub sys_code: ::std::option::Option<::std::string::String>,
-        ///First 250 characters of the latest question.
+        ///Its title: what a person named it, else the first 250 characters of the latest question.
         pub user_input: ::std::string::String,
         ///Always empty in lists.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -59,6 +228,25 @@ pub mod types {
     }
     impl ConversationOut {
         pub fn builder() -> builder::ConversationOut {
+            Default::default()
+        }
+    }
+    ///A page of conversations.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ConversationPage {
+        ///The conversations, newest first.
+        pub items: ::std::vec::Vec<ConversationOut>,
+        ///This page, from 1.
+        pub page: i32,
+        ///Rows a page.
+        pub page_size: i32,
+        ///How many there are on all pages.
+        pub total_count: i64,
+        ///How many pages there are.
+        pub total_pages: i64,
+    }
+    impl ConversationPage {
+        pub fn builder() -> builder::ConversationPage {
             Default::default()
         }
     }
@@ -74,7 +262,8 @@ pub mod types {
         ///Conversation; one is made when empty.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub conv_uid: ::std::option::Option<::std::string::String>,
-        ///Passed to agents.
+        /**Further wishes, carried. Ours: `{"resume": true}` with an empty `user_input` asks the conversation's last
+question again, if its answer was cut.*/
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub ext_info: ::std::option::Option<
             ::serde_json::Map<::std::string::String, ::serde_json::Value>,
@@ -88,7 +277,7 @@ pub mod types {
         ///Model; the default one when empty.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub model_name: ::std::option::Option<::std::string::String>,
-        ///A stored prompt.
+        ///A stored prompt, carried.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub prompt_code: ::std::option::Option<::std::string::String>,
         ///What is asked: a datasource's name for database modes; other JSON is taken as its text.
@@ -211,6 +400,27 @@ begins with PG.*/
     }
     ///The wrapper around every answer of the v1 and v2 routes.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeBTreeMapStringString {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<
+            ::std::collections::HashMap<::std::string::String, ::std::string::String>,
+        >,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeBTreeMapStringString {
+        pub fn builder() -> builder::EnvelopeBTreeMapStringString {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct EnvelopeBool {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub data: ::std::option::Option<bool>,
@@ -225,6 +435,63 @@ begins with PG.*/
     }
     impl EnvelopeBool {
         pub fn builder() -> builder::EnvelopeBool {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeChartOut {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<ChartOut>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeChartOut {
+        pub fn builder() -> builder::EnvelopeChartOut {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeChartRunOut {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<ChartRunOut>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeChartRunOut {
+        pub fn builder() -> builder::EnvelopeChartRunOut {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeChartsOut {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<ChartsOut>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeChartsOut {
+        pub fn builder() -> builder::EnvelopeChartsOut {
             Default::default()
         }
     }
@@ -249,6 +516,25 @@ begins with PG.*/
     }
     ///The wrapper around every answer of the v1 and v2 routes.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeConversationPage {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<ConversationPage>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeConversationPage {
+        pub fn builder() -> builder::EnvelopeConversationPage {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct EnvelopeExampleOut {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub data: ::std::option::Option<ExampleOut>,
@@ -263,6 +549,44 @@ begins with PG.*/
     }
     impl EnvelopeExampleOut {
         pub fn builder() -> builder::EnvelopeExampleOut {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeFeedbackOut {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<FeedbackOut>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeFeedbackOut {
+        pub fn builder() -> builder::EnvelopeFeedbackOut {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeFoundPage {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<FoundPage>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeFoundPage {
+        pub fn builder() -> builder::EnvelopeFoundPage {
             Default::default()
         }
     }
@@ -290,6 +614,25 @@ begins with PG.*/
     }
     ///The wrapper around every answer of the v1 and v2 routes.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeOpinionBody {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<OpinionBody>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeOpinionBody {
+        pub fn builder() -> builder::EnvelopeOpinionBody {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct EnvelopeProgressOut {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub data: ::std::option::Option<ProgressOut>,
@@ -305,6 +648,43 @@ begins with PG.*/
     impl EnvelopeProgressOut {
         pub fn builder() -> builder::EnvelopeProgressOut {
             Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeRoundSql {
+        ///What answered a round: a query, or the charts of a dashboard.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<EnvelopeRoundSqlData>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeRoundSql {
+        pub fn builder() -> builder::EnvelopeRoundSql {
+            Default::default()
+        }
+    }
+    ///What answered a round: a query, or the charts of a dashboard.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[serde(untagged)]
+    pub enum EnvelopeRoundSqlData {
+        RoundQuery(RoundQuery),
+        Array(::std::vec::Vec<RoundChart>),
+    }
+    impl ::std::convert::From<RoundQuery> for EnvelopeRoundSqlData {
+        fn from(value: RoundQuery) -> Self {
+            Self::RoundQuery(value)
+        }
+    }
+    impl ::std::convert::From<::std::vec::Vec<RoundChart>> for EnvelopeRoundSqlData {
+        fn from(value: ::std::vec::Vec<RoundChart>) -> Self {
+            Self::Array(value)
         }
     }
     ///The wrapper around every answer of the v1 and v2 routes.
@@ -328,6 +708,44 @@ begins with PG.*/
     }
     ///The wrapper around every answer of the v1 and v2 routes.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeString {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeString {
+        pub fn builder() -> builder::EnvelopeString {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeTopicsOut {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<TopicsOut>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeTopicsOut {
+        pub fn builder() -> builder::EnvelopeTopicsOut {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct EnvelopeTreeNode {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub data: ::std::option::Option<TreeNode>,
@@ -343,6 +761,43 @@ begins with PG.*/
     impl EnvelopeTreeNode {
         pub fn builder() -> builder::EnvelopeTreeNode {
             Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeUploadedOut {
+        ///What was taken in: one file as itself, several as a list.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<EnvelopeUploadedOutData>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeUploadedOut {
+        pub fn builder() -> builder::EnvelopeUploadedOut {
+            Default::default()
+        }
+    }
+    ///What was taken in: one file as itself, several as a list.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[serde(untagged)]
+    pub enum EnvelopeUploadedOutData {
+        FileOut(FileOut),
+        Array(::std::vec::Vec<FileOut>),
+    }
+    impl ::std::convert::From<FileOut> for EnvelopeUploadedOutData {
+        fn from(value: FileOut) -> Self {
+            Self::FileOut(value)
+        }
+    }
+    impl ::std::convert::From<::std::vec::Vec<FileOut>> for EnvelopeUploadedOutData {
+        fn from(value: ::std::vec::Vec<FileOut>) -> Self {
+            Self::Array(value)
         }
     }
     ///The wrapper around every answer of the v1 and v2 routes.
@@ -423,6 +878,44 @@ begins with PG.*/
     }
     ///The wrapper around every answer of the v1 and v2 routes.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeVecFeedbackOut {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<::std::vec::Vec<FeedbackOut>>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeVecFeedbackOut {
+        pub fn builder() -> builder::EnvelopeVecFeedbackOut {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeVecImportedOut {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<::std::vec::Vec<ImportedOut>>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeVecImportedOut {
+        pub fn builder() -> builder::EnvelopeVecImportedOut {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct EnvelopeVecMessageOut {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub data: ::std::option::Option<::std::vec::Vec<MessageOut>>,
@@ -437,6 +930,82 @@ begins with PG.*/
     }
     impl EnvelopeVecMessageOut {
         pub fn builder() -> builder::EnvelopeVecMessageOut {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeVecParamOut {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<::std::vec::Vec<ParamOut>>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeVecParamOut {
+        pub fn builder() -> builder::EnvelopeVecParamOut {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeVecQuestionOut {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<::std::vec::Vec<QuestionOut>>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeVecQuestionOut {
+        pub fn builder() -> builder::EnvelopeVecQuestionOut {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeVecReasonOut {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<::std::vec::Vec<ReasonOut>>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeVecReasonOut {
+        pub fn builder() -> builder::EnvelopeVecReasonOut {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeVecRoundOut {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<::std::vec::Vec<RoundOut>>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeVecRoundOut {
+        pub fn builder() -> builder::EnvelopeVecRoundOut {
             Default::default()
         }
     }
@@ -517,6 +1086,51 @@ same question is answered by it.*/
             Default::default()
         }
     }
+    ///What `export_messages` answers with.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ExportOut {
+        ///The conversations, newest first.
+        pub conversations: ::std::vec::Vec<ExportedOut>,
+        ///System code; null for every one.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub sys_code: ::std::option::Option<::std::string::String>,
+        ///How many there are.
+        pub total_conversations: i64,
+        ///Whose conversations; null for everyone's.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub user_name: ::std::option::Option<::std::string::String>,
+    }
+    impl ExportOut {
+        pub fn builder() -> builder::ExportOut {
+            Default::default()
+        }
+    }
+    ///A conversation as `export_messages` writes it, for programs that read DB-GPT's.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ExportedOut {
+        ///App it was started from.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub app_code: ::std::option::Option<::std::string::String>,
+        ///Mode.
+        pub chat_mode: ::std::string::String,
+        ///Id.
+        pub conv_uid: ::std::string::String,
+        ///When it was started.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub create_time: ::std::option::Option<::std::string::String>,
+        ///Its messages in order.
+        pub messages: ::std::vec::Vec<MessageOut>,
+        ///How many messages it has.
+        pub total_messages: u64,
+        ///When its latest message was stored.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub update_time: ::std::option::Option<::std::string::String>,
+    }
+    impl ExportedOut {
+        pub fn builder() -> builder::ExportedOut {
+            Default::default()
+        }
+    }
     ///The envelope of a failure.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct Failure {
@@ -539,6 +1153,172 @@ same question is answered by it.*/
             Default::default()
         }
     }
+    ///An opinion to keep.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    pub struct FeedbackIn {
+        ///The same.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub con_uid: ::std::option::Option<::std::string::String>,
+        ///Conversation.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub conv_uid: ::std::option::Option<::std::string::String>,
+        ///`like` or `unlike`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub feedback_type: ::std::option::Option<::std::string::String>,
+        ///What was asked.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub knowledge_space: ::std::option::Option<::std::string::String>,
+        ///Round, from 1; a number or its text.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub message_id: ::std::option::Option<::std::string::String>,
+        ///What the question is about.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub ques_type: ::std::option::Option<::std::string::String>,
+        ///The question.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub question: ::std::option::Option<::std::string::String>,
+        ///What is wrong with it; `reasons` lists the names.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub reason_types: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        ///Words of one's own.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub remark: ::std::option::Option<::std::string::String>,
+        ///How good it is, 0 to 5.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub score: ::std::option::Option<i32>,
+    }
+    impl FeedbackIn {
+        pub fn builder() -> builder::FeedbackIn {
+            Default::default()
+        }
+    }
+    ///Which opinion to take back.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    pub struct FeedbackKeyIn {
+        ///The same.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub con_uid: ::std::option::Option<::std::string::String>,
+        ///Conversation.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub conv_uid: ::std::option::Option<::std::string::String>,
+        ///Round, from 1; a number or its text.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub message_id: ::std::option::Option<::std::string::String>,
+    }
+    impl FeedbackKeyIn {
+        pub fn builder() -> builder::FeedbackKeyIn {
+            Default::default()
+        }
+    }
+    ///An opinion that was kept.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct FeedbackOut {
+        ///Conversation.
+        pub conv_uid: ::std::string::String,
+        ///`like` or `unlike`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub feedback_type: ::std::option::Option<::std::string::String>,
+        ///When it was given.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub gmt_created: ::std::option::Option<::std::string::String>,
+        ///When it was last changed.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub gmt_modified: ::std::option::Option<::std::string::String>,
+        ///Number.
+        pub id: i64,
+        ///What was asked.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub knowledge_space: ::std::option::Option<::std::string::String>,
+        ///Round, from 1, as text.
+        pub message_id: ::std::string::String,
+        ///What the question is about.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub ques_type: ::std::option::Option<::std::string::String>,
+        ///The question.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub question: ::std::option::Option<::std::string::String>,
+        ///What is wrong with it.
+        pub reason: ::std::vec::Vec<ReasonOut>,
+        ///Names of what is wrong with it, with commas between.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub reason_type: ::std::option::Option<::std::string::String>,
+        ///Names of what is wrong with it.
+        pub reason_types: ::std::vec::Vec<::std::string::String>,
+        ///Words of one's own.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub remark: ::std::option::Option<::std::string::String>,
+        ///How good it is, 0 to 5.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub score: ::std::option::Option<i32>,
+        ///Who said so.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub user_code: ::std::option::Option<::std::string::String>,
+        ///The same.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub user_name: ::std::option::Option<::std::string::String>,
+    }
+    impl FeedbackOut {
+        pub fn builder() -> builder::FeedbackOut {
+            Default::default()
+        }
+    }
+    ///A file that was taken in. Pages send the whole object back as `select_param`.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct FileOut {
+        ///What it was sent for.
+        pub bucket: ::std::string::String,
+        ///Whether it was read as tables and has introduced itself in the conversation.
+        pub file_learning: bool,
+        ///Its name, without a path.
+        pub file_name: ::std::string::String,
+        ///Its place: the key by which it is read, deleted and asked.
+        pub file_path: ::std::string::String,
+        ///Always true, as upstream has it.
+        pub is_oss: bool,
+    }
+    impl FileOut {
+        pub fn builder() -> builder::FileOut {
+            Default::default()
+        }
+    }
+    ///A conversation in which something was found.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct FoundOut {
+        ///The conversation.
+        pub conversation: ConversationOut,
+        ///`human` or `view`; null where the title alone holds it.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub role: ::std::option::Option<::std::string::String>,
+        ///The round it was found in; null where the title alone holds it.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub round: ::std::option::Option<i32>,
+        ///The text around it, on one line.
+        pub snippet: ::std::string::String,
+    }
+    impl FoundOut {
+        pub fn builder() -> builder::FoundOut {
+            Default::default()
+        }
+    }
+    ///A page of conversations in which something was found.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct FoundPage {
+        ///The conversations, newest first.
+        pub items: ::std::vec::Vec<FoundOut>,
+        ///This page, from 1.
+        pub page: i32,
+        ///Rows a page.
+        pub page_size: i32,
+        ///How many there are on all pages.
+        pub total_count: i64,
+        ///How many pages there are.
+        pub total_pages: i64,
+    }
+    impl FoundPage {
+        pub fn builder() -> builder::FoundPage {
+            Default::default()
+        }
+    }
     ///Alive.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct Health {
@@ -547,6 +1327,138 @@ same question is answered by it.*/
     }
     impl Health {
         pub fn builder() -> builder::Health {
+            Default::default()
+        }
+    }
+    ///A conversation that was imported.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ImportedOut {
+        ///The id it has now.
+        pub conv_uid: ::std::string::String,
+        ///The id it came with: another one if that was taken, null if it came with none.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub from_conv_uid: ::std::option::Option<::std::string::String>,
+        ///Its title.
+        pub title: ::std::string::String,
+        ///How many messages it has.
+        pub total_messages: u64,
+    }
+    impl ImportedOut {
+        pub fn builder() -> builder::ImportedOut {
+            Default::default()
+        }
+    }
+    ///A conversation whole.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct KeptConversationOut {
+        ///App it was started from.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub app_code: ::std::option::Option<::std::string::String>,
+        ///Mode.
+        pub chat_mode: ::std::string::String,
+        ///Id.
+        pub conv_uid: ::std::string::String,
+        ///When it was started, as `2026-11-26T08:30:00.123456Z`.
+        pub created_at: ::std::string::String,
+        ///Opinions on its rounds.
+        #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        pub feedback: ::std::vec::Vec<KeptFeedbackOut>,
+        ///Its messages in order.
+        pub messages: ::std::vec::Vec<KeptMessageOut>,
+        ///Model of the latest round.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub model_name: ::std::option::Option<::std::string::String>,
+        ///When its latest message was stored.
+        pub modified_at: ::std::string::String,
+        ///What the latest round was asked of.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub select_param: ::std::option::Option<::std::string::String>,
+        ///System code.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub sys_code: ::std::option::Option<::std::string::String>,
+        ///What a person named it; null where the latest question is its title.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub title: ::std::option::Option<::std::string::String>,
+        ///Who started it.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub user_name: ::std::option::Option<::std::string::String>,
+    }
+    impl KeptConversationOut {
+        pub fn builder() -> builder::KeptConversationOut {
+            Default::default()
+        }
+    }
+    ///An opinion whole.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct KeptFeedbackOut {
+        ///When it was given.
+        pub created_at: ::std::string::String,
+        ///What was asked.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub knowledge_space: ::std::option::Option<::std::string::String>,
+        ///Whether it is liked.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub liked: ::std::option::Option<bool>,
+        ///When it was last changed.
+        pub modified_at: ::std::string::String,
+        ///What the question is about.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub ques_type: ::std::option::Option<::std::string::String>,
+        ///The question.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub question: ::std::option::Option<::std::string::String>,
+        ///Names of what is wrong with it.
+        #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        pub reason_types: ::std::vec::Vec<::std::string::String>,
+        ///Words of one's own.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub remark: ::std::option::Option<::std::string::String>,
+        ///Round, from 1.
+        pub round: i32,
+        ///How good it is, 0 to 5.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub score: ::std::option::Option<i32>,
+        ///Who said so.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub user_name: ::std::option::Option<::std::string::String>,
+    }
+    impl KeptFeedbackOut {
+        pub fn builder() -> builder::KeptFeedbackOut {
+            Default::default()
+        }
+    }
+    ///A message whole.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct KeptMessageOut {
+        ///Text.
+        pub content: ::std::string::String,
+        ///When it was stored.
+        pub created_at: ::std::string::String,
+        ///Whether the turn was cut before its end.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub cut: ::std::option::Option<bool>,
+        ///The answer's result and evidence.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub document: ::std::option::Option<
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        >,
+        ///Id.
+        pub id: ::std::string::String,
+        ///Place in the conversation, from 0.
+        pub index: i32,
+        ///Model that answered.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub model_name: ::std::option::Option<::std::string::String>,
+        ///`human`, `ai`, `view` or `system`.
+        pub role: ::std::string::String,
+        ///Round, from 1.
+        pub round: i32,
+        ///What the round was asked of.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub select_param: ::std::option::Option<::std::string::String>,
+    }
+    impl KeptMessageOut {
+        pub fn builder() -> builder::KeptMessageOut {
             Default::default()
         }
     }
@@ -618,6 +1530,48 @@ same question is answered by it.*/
             Self(value)
         }
     }
+    ///An opinion, on older pages.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct OpinionBody {
+        ///Round, from 1.
+        pub conv_index: i32,
+        ///Conversation.
+        pub conv_uid: ::std::string::String,
+        ///What was asked.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub knowledge_space: ::std::option::Option<::std::string::String>,
+        ///Words of one's own.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub messages: ::std::option::Option<::std::string::String>,
+        ///What the question is about: `information`, `work_study`, `just_fun`, `others`.
+        pub ques_type: ::std::string::String,
+        ///The question.
+        pub question: ::std::string::String,
+        ///How good it is, 0 to 5.
+        pub score: i32,
+        ///Who says so; whoever calls, where it is not told.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub user_name: ::std::option::Option<::std::string::String>,
+    }
+    impl OpinionBody {
+        pub fn builder() -> builder::OpinionBody {
+            Default::default()
+        }
+    }
+    ///Something that a chat mode may be asked of.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ParamOut {
+        ///Its name, to be sent as `select_param`.
+        pub param: ::std::string::String,
+        ///A database's engine.
+        #[serde(rename = "type")]
+        pub type_: ::std::string::String,
+    }
+    impl ParamOut {
+        pub fn builder() -> builder::ParamOut {
+            Default::default()
+        }
+    }
     ///How far a database's tables are known.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct ProgressOut {
@@ -632,6 +1586,42 @@ same question is answered by it.*/
     }
     impl ProgressOut {
         pub fn builder() -> builder::ProgressOut {
+            Default::default()
+        }
+    }
+    ///A question that a page suggests.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct QuestionOut {
+        ///App; always null.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub app_code: ::std::option::Option<::std::string::String>,
+        ///Mode it is asked in.
+        pub chat_mode: ::std::string::String,
+        ///When it was kept, or last replaced.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub gmt_create: ::std::option::Option<::std::string::String>,
+        ///The same.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub gmt_modified: ::std::option::Option<::std::string::String>,
+        ///Number.
+        pub id: i64,
+        ///Whether it was asked again: `true` or `false`.
+        pub is_hot_question: ::std::string::String,
+        ///What it is asked of: `{"select_param": NAME}`.
+        pub params: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        ///The question.
+        pub question: ::std::string::String,
+        ///System code; always null.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub sys_code: ::std::option::Option<::std::string::String>,
+        ///Who gave it; always null.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub user_code: ::std::option::Option<::std::string::String>,
+        ///`true`.
+        pub valid: ::std::string::String,
+    }
+    impl QuestionOut {
+        pub fn builder() -> builder::QuestionOut {
             Default::default()
         }
     }
@@ -650,6 +1640,133 @@ same question is answered by it.*/
             Default::default()
         }
     }
+    ///A reason for not liking an answer.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ReasonOut {
+        ///In words.
+        pub reason: ::std::string::String,
+        ///Its name.
+        pub reason_type: ::std::string::String,
+    }
+    impl ReasonOut {
+        pub fn builder() -> builder::ReasonOut {
+            Default::default()
+        }
+    }
+    ///Which datasource is to be read again. The pages send all of it; its name is enough.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct RefreshIn {
+        ///Its name.
+        pub db_name: ::std::string::String,
+        ///Its engine; not looked at.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub db_type: ::std::option::Option<::std::string::String>,
+    }
+    impl RefreshIn {
+        pub fn builder() -> builder::RefreshIn {
+            Default::default()
+        }
+    }
+    ///A title for a conversation.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct RenameIn {
+        ///The same.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub con_uid: ::std::option::Option<::std::string::String>,
+        ///Conversation.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub conv_uid: ::std::option::Option<::std::string::String>,
+        ///The title, 1 to 250 characters; it stays, whatever is asked.
+        pub title: ::std::string::String,
+    }
+    impl RenameIn {
+        pub fn builder() -> builder::RenameIn {
+            Default::default()
+        }
+    }
+    ///A chart of a dashboard, as the model wrote it.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct RoundChart {
+        ///How to show it.
+        pub showcase: ::std::string::String,
+        ///Its query.
+        pub sql: ::std::string::String,
+        ///Words about it.
+        pub thoughts: ::std::string::String,
+        ///Title.
+        pub title: ::std::string::String,
+    }
+    impl RoundChart {
+        pub fn builder() -> builder::RoundChart {
+            Default::default()
+        }
+    }
+    ///Which round, as a body.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct RoundIn {
+        ///Conversation.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub con_uid: ::std::option::Option<::std::string::String>,
+        ///The same.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub conv_uid: ::std::option::Option<::std::string::String>,
+        ///Its number, from 1.
+        pub round: i64,
+    }
+    impl RoundIn {
+        pub fn builder() -> builder::RoundIn {
+            Default::default()
+        }
+    }
+    ///A round that was asked of a database.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct RoundOut {
+        ///The datasource.
+        pub db_name: ::std::string::String,
+        ///Its number, from 1.
+        pub round: i32,
+        ///The question.
+        pub round_name: ::std::string::String,
+    }
+    impl RoundOut {
+        pub fn builder() -> builder::RoundOut {
+            Default::default()
+        }
+    }
+    ///The query that answered a round.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct RoundQuery {
+        ///An answer in words alone; mostly empty beside a query.
+        pub direct_response: ::std::string::String,
+        ///How to show its rows.
+        pub display_type: ::std::string::String,
+        ///The query.
+        pub sql: ::std::string::String,
+        ///Words about it.
+        pub thoughts: ::std::string::String,
+    }
+    impl RoundQuery {
+        pub fn builder() -> builder::RoundQuery {
+            Default::default()
+        }
+    }
+    ///What answered a round: a query, or the charts of a dashboard.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[serde(untagged)]
+    pub enum RoundSql {
+        RoundQuery(RoundQuery),
+        Array(::std::vec::Vec<RoundChart>),
+    }
+    impl ::std::convert::From<RoundQuery> for RoundSql {
+        fn from(value: RoundQuery) -> Self {
+            Self::RoundQuery(value)
+        }
+    }
+    impl ::std::convert::From<::std::vec::Vec<RoundChart>> for RoundSql {
+        fn from(value: ::std::vec::Vec<RoundChart>) -> Self {
+            Self::Array(value)
+        }
+    }
     ///A chat scene.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct SceneOut {
@@ -666,6 +1783,30 @@ same question is answered by it.*/
     }
     impl SceneOut {
         pub fn builder() -> builder::SceneOut {
+            Default::default()
+        }
+    }
+    ///What is looked for in conversations; in the query or in the body.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    pub struct SearchIn {
+        ///Only those of this mode.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub chat_mode: ::std::option::Option<::std::string::String>,
+        ///Page, from 1.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub page: ::std::option::Option<i32>,
+        ///Rows a page; 20 when not given.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub page_size: ::std::option::Option<i32>,
+        ///Words, each of which has to be found in a conversation's title, questions or answers; their case is passed over.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub q: ::std::option::Option<::std::string::String>,
+        ///Only those started by this user.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub user_name: ::std::option::Option<::std::string::String>,
+    }
+    impl SearchIn {
+        pub fn builder() -> builder::SearchIn {
             Default::default()
         }
     }
@@ -747,6 +1888,53 @@ would run.*/
             Default::default()
         }
     }
+    ///An edited query to be stored as a round's answer.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct SubmitIn {
+        ///The same.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub con_uid: ::std::option::Option<::std::string::String>,
+        ///The round, from 1.
+        pub conv_round: i64,
+        ///Conversation.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub conv_uid: ::std::option::Option<::std::string::String>,
+        ///Datasource, the one that the round was asked of.
+        pub db_name: ::std::string::String,
+        ///The words; those before stay where there are none.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub new_speak: ::std::option::Option<::std::string::String>,
+        ///The query. It has to run.
+        pub new_sql: ::std::string::String,
+        ///The words before; not looked at.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub old_speak: ::std::option::Option<::std::string::String>,
+        ///The query before; not looked at.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub old_sql: ::std::option::Option<::std::string::String>,
+    }
+    impl SubmitIn {
+        pub fn builder() -> builder::SubmitIn {
+            Default::default()
+        }
+    }
+    ///What questions can be about, on older pages.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct TopicsOut {
+        ///Label of `information`.
+        pub information: ::std::string::String,
+        ///Label of `just_fun`.
+        pub just_fun: ::std::string::String,
+        ///Label of `others`.
+        pub others: ::std::string::String,
+        ///Label of `work_study`.
+        pub work_study: ::std::string::String,
+    }
+    impl TopicsOut {
+        pub fn builder() -> builder::TopicsOut {
+            Default::default()
+        }
+    }
     ///A node of the table tree: database, table or column.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct TreeNode {
@@ -770,6 +1958,39 @@ would run.*/
     }
     impl TreeNode {
         pub fn builder() -> builder::TreeNode {
+            Default::default()
+        }
+    }
+    ///What was taken in: one file as itself, several as a list.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[serde(untagged)]
+    pub enum UploadedOut {
+        FileOut(FileOut),
+        Array(::std::vec::Vec<FileOut>),
+    }
+    impl ::std::convert::From<FileOut> for UploadedOut {
+        fn from(value: FileOut) -> Self {
+            Self::FileOut(value)
+        }
+    }
+    impl ::std::convert::From<::std::vec::Vec<FileOut>> for UploadedOut {
+        fn from(value: ::std::vec::Vec<FileOut>) -> Self {
+            Self::Array(value)
+        }
+    }
+    ///One value of a chart.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ValueItem {
+        ///What it is the value of: a category, a month.
+        pub name: ::std::string::String,
+        ///The column it came from.
+        #[serde(rename = "type")]
+        pub type_: ::std::string::String,
+        ///The value as text.
+        pub value: ::std::string::String,
+    }
+    impl ValueItem {
+        pub fn builder() -> builder::ValueItem {
             Default::default()
         }
     }
@@ -899,6 +2120,925 @@ would run.*/
                     conv_round: Ok(value.conv_round),
                     conv_uid: Ok(value.conv_uid),
                     sql: Ok(value.sql),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChartIn {
+            chart_title: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            con_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            conv_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChartIn {
+            fn default() -> Self {
+                Self {
+                    chart_title: Err("no value supplied for chart_title".to_string()),
+                    con_uid: Ok(Default::default()),
+                    conv_uid: Ok(Default::default()),
+                }
+            }
+        }
+        impl ChartIn {
+            pub fn chart_title<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.chart_title = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for chart_title: {e}")
+                    });
+                self
+            }
+            pub fn con_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.con_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for con_uid: {e}")
+                    });
+                self
+            }
+            pub fn conv_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conv_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conv_uid: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChartIn> for super::ChartIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChartIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    chart_title: value.chart_title?,
+                    con_uid: value.con_uid?,
+                    conv_uid: value.conv_uid?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChartIn> for ChartIn {
+            fn from(value: super::ChartIn) -> Self {
+                Self {
+                    chart_title: Ok(value.chart_title),
+                    con_uid: Ok(value.con_uid),
+                    conv_uid: Ok(value.conv_uid),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChartOut {
+            chart_desc: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            chart_name: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            chart_sql: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            chart_type: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            chart_uid: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            chart_value: ::std::result::Result<
+                ::std::vec::Vec<super::ValueItem>,
+                ::std::string::String,
+            >,
+            db_name: ::std::result::Result<::std::string::String, ::std::string::String>,
+            table_value: ::std::result::Result<
+                ::std::vec::Vec<::std::vec::Vec<::serde_json::Value>>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChartOut {
+            fn default() -> Self {
+                Self {
+                    chart_desc: Err("no value supplied for chart_desc".to_string()),
+                    chart_name: Err("no value supplied for chart_name".to_string()),
+                    chart_sql: Err("no value supplied for chart_sql".to_string()),
+                    chart_type: Err("no value supplied for chart_type".to_string()),
+                    chart_uid: Err("no value supplied for chart_uid".to_string()),
+                    chart_value: Err("no value supplied for chart_value".to_string()),
+                    db_name: Err("no value supplied for db_name".to_string()),
+                    table_value: Err("no value supplied for table_value".to_string()),
+                }
+            }
+        }
+        impl ChartOut {
+            pub fn chart_desc<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.chart_desc = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for chart_desc: {e}")
+                    });
+                self
+            }
+            pub fn chart_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.chart_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for chart_name: {e}")
+                    });
+                self
+            }
+            pub fn chart_sql<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.chart_sql = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for chart_sql: {e}")
+                    });
+                self
+            }
+            pub fn chart_type<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.chart_type = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for chart_type: {e}")
+                    });
+                self
+            }
+            pub fn chart_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.chart_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for chart_uid: {e}")
+                    });
+                self
+            }
+            pub fn chart_value<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::ValueItem>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.chart_value = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for chart_value: {e}")
+                    });
+                self
+            }
+            pub fn db_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.db_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for db_name: {e}")
+                    });
+                self
+            }
+            pub fn table_value<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::vec::Vec<::std::vec::Vec<::serde_json::Value>>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.table_value = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for table_value: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChartOut> for super::ChartOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChartOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    chart_desc: value.chart_desc?,
+                    chart_name: value.chart_name?,
+                    chart_sql: value.chart_sql?,
+                    chart_type: value.chart_type?,
+                    chart_uid: value.chart_uid?,
+                    chart_value: value.chart_value?,
+                    db_name: value.db_name?,
+                    table_value: value.table_value?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChartOut> for ChartOut {
+            fn from(value: super::ChartOut) -> Self {
+                Self {
+                    chart_desc: Ok(value.chart_desc),
+                    chart_name: Ok(value.chart_name),
+                    chart_sql: Ok(value.chart_sql),
+                    chart_type: Ok(value.chart_type),
+                    chart_uid: Ok(value.chart_uid),
+                    chart_value: Ok(value.chart_value),
+                    db_name: Ok(value.db_name),
+                    table_value: Ok(value.table_value),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChartRunIn {
+            chart_type: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            con_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            conv_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            db_name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            sql: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChartRunIn {
+            fn default() -> Self {
+                Self {
+                    chart_type: Ok(Default::default()),
+                    con_uid: Ok(Default::default()),
+                    conv_uid: Ok(Default::default()),
+                    db_name: Ok(Default::default()),
+                    sql: Ok(Default::default()),
+                }
+            }
+        }
+        impl ChartRunIn {
+            pub fn chart_type<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.chart_type = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for chart_type: {e}")
+                    });
+                self
+            }
+            pub fn con_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.con_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for con_uid: {e}")
+                    });
+                self
+            }
+            pub fn conv_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conv_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conv_uid: {e}")
+                    });
+                self
+            }
+            pub fn db_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.db_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for db_name: {e}")
+                    });
+                self
+            }
+            pub fn sql<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.sql = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for sql: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChartRunIn> for super::ChartRunIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChartRunIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    chart_type: value.chart_type?,
+                    con_uid: value.con_uid?,
+                    conv_uid: value.conv_uid?,
+                    db_name: value.db_name?,
+                    sql: value.sql?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChartRunIn> for ChartRunIn {
+            fn from(value: super::ChartRunIn) -> Self {
+                Self {
+                    chart_type: Ok(value.chart_type),
+                    con_uid: Ok(value.con_uid),
+                    conv_uid: Ok(value.conv_uid),
+                    db_name: Ok(value.db_name),
+                    sql: Ok(value.sql),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChartRunOut {
+            chart_type: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            chart_values: ::std::result::Result<
+                ::std::vec::Vec<super::ValueItem>,
+                ::std::string::String,
+            >,
+            sql_data: ::std::result::Result<super::SqlRunOut, ::std::string::String>,
+        }
+        impl ::std::default::Default for ChartRunOut {
+            fn default() -> Self {
+                Self {
+                    chart_type: Ok(Default::default()),
+                    chart_values: Err("no value supplied for chart_values".to_string()),
+                    sql_data: Err("no value supplied for sql_data".to_string()),
+                }
+            }
+        }
+        impl ChartRunOut {
+            pub fn chart_type<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.chart_type = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for chart_type: {e}")
+                    });
+                self
+            }
+            pub fn chart_values<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::ValueItem>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.chart_values = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for chart_values: {e}")
+                    });
+                self
+            }
+            pub fn sql_data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::SqlRunOut>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.sql_data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for sql_data: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChartRunOut> for super::ChartRunOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChartRunOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    chart_type: value.chart_type?,
+                    chart_values: value.chart_values?,
+                    sql_data: value.sql_data?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChartRunOut> for ChartRunOut {
+            fn from(value: super::ChartRunOut) -> Self {
+                Self {
+                    chart_type: Ok(value.chart_type),
+                    chart_values: Ok(value.chart_values),
+                    sql_data: Ok(value.sql_data),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChartSubmitIn {
+            chart_title: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            con_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            conv_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            db_name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            gmt_create: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
+            new_chart_type: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            new_comment: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            new_sql: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            old_sql: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChartSubmitIn {
+            fn default() -> Self {
+                Self {
+                    chart_title: Ok(Default::default()),
+                    con_uid: Ok(Default::default()),
+                    conv_uid: Ok(Default::default()),
+                    db_name: Ok(Default::default()),
+                    gmt_create: Ok(Default::default()),
+                    new_chart_type: Ok(Default::default()),
+                    new_comment: Ok(Default::default()),
+                    new_sql: Ok(Default::default()),
+                    old_sql: Ok(Default::default()),
+                }
+            }
+        }
+        impl ChartSubmitIn {
+            pub fn chart_title<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.chart_title = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for chart_title: {e}")
+                    });
+                self
+            }
+            pub fn con_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.con_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for con_uid: {e}")
+                    });
+                self
+            }
+            pub fn conv_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conv_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conv_uid: {e}")
+                    });
+                self
+            }
+            pub fn db_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.db_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for db_name: {e}")
+                    });
+                self
+            }
+            pub fn gmt_create<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.gmt_create = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for gmt_create: {e}")
+                    });
+                self
+            }
+            pub fn new_chart_type<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.new_chart_type = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for new_chart_type: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn new_comment<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.new_comment = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for new_comment: {e}")
+                    });
+                self
+            }
+            pub fn new_sql<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.new_sql = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for new_sql: {e}")
+                    });
+                self
+            }
+            pub fn old_sql<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.old_sql = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for old_sql: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChartSubmitIn> for super::ChartSubmitIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChartSubmitIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    chart_title: value.chart_title?,
+                    con_uid: value.con_uid?,
+                    conv_uid: value.conv_uid?,
+                    db_name: value.db_name?,
+                    gmt_create: value.gmt_create?,
+                    new_chart_type: value.new_chart_type?,
+                    new_comment: value.new_comment?,
+                    new_sql: value.new_sql?,
+                    old_sql: value.old_sql?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChartSubmitIn> for ChartSubmitIn {
+            fn from(value: super::ChartSubmitIn) -> Self {
+                Self {
+                    chart_title: Ok(value.chart_title),
+                    con_uid: Ok(value.con_uid),
+                    conv_uid: Ok(value.conv_uid),
+                    db_name: Ok(value.db_name),
+                    gmt_create: Ok(value.gmt_create),
+                    new_chart_type: Ok(value.new_chart_type),
+                    new_comment: Ok(value.new_comment),
+                    new_sql: Ok(value.new_sql),
+                    old_sql: Ok(value.old_sql),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChartsOut {
+            charts: ::std::result::Result<
+                ::std::vec::Vec<super::RoundChart>,
+                ::std::string::String,
+            >,
+            db_name: ::std::result::Result<::std::string::String, ::std::string::String>,
+            round: ::std::result::Result<i32, ::std::string::String>,
+        }
+        impl ::std::default::Default for ChartsOut {
+            fn default() -> Self {
+                Self {
+                    charts: Err("no value supplied for charts".to_string()),
+                    db_name: Err("no value supplied for db_name".to_string()),
+                    round: Err("no value supplied for round".to_string()),
+                }
+            }
+        }
+        impl ChartsOut {
+            pub fn charts<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::RoundChart>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.charts = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for charts: {e}")
+                    });
+                self
+            }
+            pub fn db_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.db_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for db_name: {e}")
+                    });
+                self
+            }
+            pub fn round<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.round = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for round: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChartsOut> for super::ChartsOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChartsOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    charts: value.charts?,
+                    db_name: value.db_name?,
+                    round: value.round?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChartsOut> for ChartsOut {
+            fn from(value: super::ChartsOut) -> Self {
+                Self {
+                    charts: Ok(value.charts),
+                    db_name: Ok(value.db_name),
+                    round: Ok(value.round),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ConversationFile {
+            conversations: ::std::result::Result<
+                ::std::vec::Vec<super::KeptConversationOut>,
+                ::std::string::String,
+            >,
+            format: ::std::result::Result<::std::string::String, ::std::string::String>,
+            version: ::std::result::Result<i64, ::std::string::String>,
+        }
+        impl ::std::default::Default for ConversationFile {
+            fn default() -> Self {
+                Self {
+                    conversations: Err(
+                        "no value supplied for conversations".to_string(),
+                    ),
+                    format: Err("no value supplied for format".to_string()),
+                    version: Err("no value supplied for version".to_string()),
+                }
+            }
+        }
+        impl ConversationFile {
+            pub fn conversations<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::KeptConversationOut>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conversations = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conversations: {e}")
+                    });
+                self
+            }
+            pub fn format<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.format = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for format: {e}")
+                    });
+                self
+            }
+            pub fn version<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.version = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for version: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ConversationFile> for super::ConversationFile {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ConversationFile,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    conversations: value.conversations?,
+                    format: value.format?,
+                    version: value.version?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ConversationFile> for ConversationFile {
+            fn from(value: super::ConversationFile) -> Self {
+                Self {
+                    conversations: Ok(value.conversations),
+                    format: Ok(value.format),
+                    version: Ok(value.version),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ConversationFilterIn {
+            chat_mode: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            conv_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            sys_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            user_name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ConversationFilterIn {
+            fn default() -> Self {
+                Self {
+                    chat_mode: Ok(Default::default()),
+                    conv_uid: Ok(Default::default()),
+                    sys_code: Ok(Default::default()),
+                    user_name: Ok(Default::default()),
+                }
+            }
+        }
+        impl ConversationFilterIn {
+            pub fn chat_mode<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.chat_mode = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for chat_mode: {e}")
+                    });
+                self
+            }
+            pub fn conv_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conv_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conv_uid: {e}")
+                    });
+                self
+            }
+            pub fn sys_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.sys_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for sys_code: {e}")
+                    });
+                self
+            }
+            pub fn user_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user_name: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ConversationFilterIn>
+        for super::ConversationFilterIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ConversationFilterIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    chat_mode: value.chat_mode?,
+                    conv_uid: value.conv_uid?,
+                    sys_code: value.sys_code?,
+                    user_name: value.user_name?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ConversationFilterIn> for ConversationFilterIn {
+            fn from(value: super::ConversationFilterIn) -> Self {
+                Self {
+                    chat_mode: Ok(value.chat_mode),
+                    conv_uid: Ok(value.conv_uid),
+                    sys_code: Ok(value.sys_code),
+                    user_name: Ok(value.user_name),
                 }
             }
         }
@@ -1115,6 +3255,115 @@ would run.*/
                     sys_code: Ok(value.sys_code),
                     user_input: Ok(value.user_input),
                     user_name: Ok(value.user_name),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ConversationPage {
+            items: ::std::result::Result<
+                ::std::vec::Vec<super::ConversationOut>,
+                ::std::string::String,
+            >,
+            page: ::std::result::Result<i32, ::std::string::String>,
+            page_size: ::std::result::Result<i32, ::std::string::String>,
+            total_count: ::std::result::Result<i64, ::std::string::String>,
+            total_pages: ::std::result::Result<i64, ::std::string::String>,
+        }
+        impl ::std::default::Default for ConversationPage {
+            fn default() -> Self {
+                Self {
+                    items: Err("no value supplied for items".to_string()),
+                    page: Err("no value supplied for page".to_string()),
+                    page_size: Err("no value supplied for page_size".to_string()),
+                    total_count: Err("no value supplied for total_count".to_string()),
+                    total_pages: Err("no value supplied for total_pages".to_string()),
+                }
+            }
+        }
+        impl ConversationPage {
+            pub fn items<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::ConversationOut>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.items = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for items: {e}")
+                    });
+                self
+            }
+            pub fn page<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.page = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for page: {e}")
+                    });
+                self
+            }
+            pub fn page_size<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.page_size = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for page_size: {e}")
+                    });
+                self
+            }
+            pub fn total_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.total_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for total_count: {e}")
+                    });
+                self
+            }
+            pub fn total_pages<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.total_pages = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for total_pages: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ConversationPage> for super::ConversationPage {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ConversationPage,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    items: value.items?,
+                    page: value.page?,
+                    page_size: value.page_size?,
+                    total_count: value.total_count?,
+                    total_pages: value.total_pages?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ConversationPage> for ConversationPage {
+            fn from(value: super::ConversationPage) -> Self {
+                Self {
+                    items: Ok(value.items),
+                    page: Ok(value.page),
+                    page_size: Ok(value.page_size),
+                    total_count: Ok(value.total_count),
+                    total_pages: Ok(value.total_pages),
                 }
             }
         }
@@ -1950,6 +4199,119 @@ would run.*/
             }
         }
         #[derive(Clone, Debug)]
+        pub struct EnvelopeBTreeMapStringString {
+            data: ::std::result::Result<
+                ::std::option::Option<
+                    ::std::collections::HashMap<
+                        ::std::string::String,
+                        ::std::string::String,
+                    >,
+                >,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeBTreeMapStringString {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeBTreeMapStringString {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<
+                        ::std::collections::HashMap<
+                            ::std::string::String,
+                            ::std::string::String,
+                        >,
+                    >,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeBTreeMapStringString>
+        for super::EnvelopeBTreeMapStringString {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeBTreeMapStringString,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeBTreeMapStringString>
+        for EnvelopeBTreeMapStringString {
+            fn from(value: super::EnvelopeBTreeMapStringString) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct EnvelopeBool {
             data: ::std::result::Result<
                 ::std::option::Option<bool>,
@@ -2040,6 +4402,304 @@ would run.*/
         }
         impl ::std::convert::From<super::EnvelopeBool> for EnvelopeBool {
             fn from(value: super::EnvelopeBool) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct EnvelopeChartOut {
+            data: ::std::result::Result<
+                ::std::option::Option<super::ChartOut>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeChartOut {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeChartOut {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::ChartOut>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeChartOut> for super::EnvelopeChartOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeChartOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeChartOut> for EnvelopeChartOut {
+            fn from(value: super::EnvelopeChartOut) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct EnvelopeChartRunOut {
+            data: ::std::result::Result<
+                ::std::option::Option<super::ChartRunOut>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeChartRunOut {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeChartRunOut {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::ChartRunOut>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeChartRunOut>
+        for super::EnvelopeChartRunOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeChartRunOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeChartRunOut> for EnvelopeChartRunOut {
+            fn from(value: super::EnvelopeChartRunOut) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct EnvelopeChartsOut {
+            data: ::std::result::Result<
+                ::std::option::Option<super::ChartsOut>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeChartsOut {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeChartsOut {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::ChartsOut>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeChartsOut> for super::EnvelopeChartsOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeChartsOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeChartsOut> for EnvelopeChartsOut {
+            fn from(value: super::EnvelopeChartsOut) -> Self {
                 Self {
                     data: Ok(value.data),
                     err_code: Ok(value.err_code),
@@ -2152,6 +4812,109 @@ would run.*/
             }
         }
         #[derive(Clone, Debug)]
+        pub struct EnvelopeConversationPage {
+            data: ::std::result::Result<
+                ::std::option::Option<super::ConversationPage>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeConversationPage {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeConversationPage {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<super::ConversationPage>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeConversationPage>
+        for super::EnvelopeConversationPage {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeConversationPage,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeConversationPage>
+        for EnvelopeConversationPage {
+            fn from(value: super::EnvelopeConversationPage) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct EnvelopeExampleOut {
             data: ::std::result::Result<
                 ::std::option::Option<super::ExampleOut>,
@@ -2242,6 +5005,205 @@ would run.*/
         }
         impl ::std::convert::From<super::EnvelopeExampleOut> for EnvelopeExampleOut {
             fn from(value: super::EnvelopeExampleOut) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct EnvelopeFeedbackOut {
+            data: ::std::result::Result<
+                ::std::option::Option<super::FeedbackOut>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeFeedbackOut {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeFeedbackOut {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::FeedbackOut>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeFeedbackOut>
+        for super::EnvelopeFeedbackOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeFeedbackOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeFeedbackOut> for EnvelopeFeedbackOut {
+            fn from(value: super::EnvelopeFeedbackOut) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct EnvelopeFoundPage {
+            data: ::std::result::Result<
+                ::std::option::Option<super::FoundPage>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeFoundPage {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeFoundPage {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::FoundPage>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeFoundPage> for super::EnvelopeFoundPage {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeFoundPage,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeFoundPage> for EnvelopeFoundPage {
+            fn from(value: super::EnvelopeFoundPage) -> Self {
                 Self {
                     data: Ok(value.data),
                     err_code: Ok(value.err_code),
@@ -2356,6 +5318,106 @@ would run.*/
             }
         }
         #[derive(Clone, Debug)]
+        pub struct EnvelopeOpinionBody {
+            data: ::std::result::Result<
+                ::std::option::Option<super::OpinionBody>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeOpinionBody {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeOpinionBody {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::OpinionBody>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeOpinionBody>
+        for super::EnvelopeOpinionBody {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeOpinionBody,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeOpinionBody> for EnvelopeOpinionBody {
+            fn from(value: super::EnvelopeOpinionBody) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct EnvelopeProgressOut {
             data: ::std::result::Result<
                 ::std::option::Option<super::ProgressOut>,
@@ -2447,6 +5509,107 @@ would run.*/
         }
         impl ::std::convert::From<super::EnvelopeProgressOut> for EnvelopeProgressOut {
             fn from(value: super::EnvelopeProgressOut) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct EnvelopeRoundSql {
+            data: ::std::result::Result<
+                ::std::option::Option<super::EnvelopeRoundSqlData>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeRoundSql {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeRoundSql {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<super::EnvelopeRoundSqlData>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeRoundSql> for super::EnvelopeRoundSql {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeRoundSql,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeRoundSql> for EnvelopeRoundSql {
+            fn from(value: super::EnvelopeRoundSql) -> Self {
                 Self {
                     data: Ok(value.data),
                     err_code: Ok(value.err_code),
@@ -2555,6 +5718,204 @@ would run.*/
             }
         }
         #[derive(Clone, Debug)]
+        pub struct EnvelopeString {
+            data: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeString {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeString {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeString> for super::EnvelopeString {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeString,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeString> for EnvelopeString {
+            fn from(value: super::EnvelopeString) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct EnvelopeTopicsOut {
+            data: ::std::result::Result<
+                ::std::option::Option<super::TopicsOut>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeTopicsOut {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeTopicsOut {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::TopicsOut>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeTopicsOut> for super::EnvelopeTopicsOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeTopicsOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeTopicsOut> for EnvelopeTopicsOut {
+            fn from(value: super::EnvelopeTopicsOut) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct EnvelopeTreeNode {
             data: ::std::result::Result<
                 ::std::option::Option<super::TreeNode>,
@@ -2645,6 +6006,108 @@ would run.*/
         }
         impl ::std::convert::From<super::EnvelopeTreeNode> for EnvelopeTreeNode {
             fn from(value: super::EnvelopeTreeNode) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct EnvelopeUploadedOut {
+            data: ::std::result::Result<
+                ::std::option::Option<super::EnvelopeUploadedOutData>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeUploadedOut {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeUploadedOut {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<super::EnvelopeUploadedOutData>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeUploadedOut>
+        for super::EnvelopeUploadedOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeUploadedOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeUploadedOut> for EnvelopeUploadedOut {
+            fn from(value: super::EnvelopeUploadedOut) -> Self {
                 Self {
                     data: Ok(value.data),
                     err_code: Ok(value.err_code),
@@ -3066,6 +6529,212 @@ would run.*/
             }
         }
         #[derive(Clone, Debug)]
+        pub struct EnvelopeVecFeedbackOut {
+            data: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<super::FeedbackOut>>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeVecFeedbackOut {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeVecFeedbackOut {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<::std::vec::Vec<super::FeedbackOut>>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeVecFeedbackOut>
+        for super::EnvelopeVecFeedbackOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeVecFeedbackOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeVecFeedbackOut>
+        for EnvelopeVecFeedbackOut {
+            fn from(value: super::EnvelopeVecFeedbackOut) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct EnvelopeVecImportedOut {
+            data: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<super::ImportedOut>>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeVecImportedOut {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeVecImportedOut {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<::std::vec::Vec<super::ImportedOut>>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeVecImportedOut>
+        for super::EnvelopeVecImportedOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeVecImportedOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeVecImportedOut>
+        for EnvelopeVecImportedOut {
+            fn from(value: super::EnvelopeVecImportedOut) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct EnvelopeVecMessageOut {
             data: ::std::result::Result<
                 ::std::option::Option<::std::vec::Vec<super::MessageOut>>,
@@ -3160,6 +6829,415 @@ would run.*/
         impl ::std::convert::From<super::EnvelopeVecMessageOut>
         for EnvelopeVecMessageOut {
             fn from(value: super::EnvelopeVecMessageOut) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct EnvelopeVecParamOut {
+            data: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<super::ParamOut>>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeVecParamOut {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeVecParamOut {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<::std::vec::Vec<super::ParamOut>>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeVecParamOut>
+        for super::EnvelopeVecParamOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeVecParamOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeVecParamOut> for EnvelopeVecParamOut {
+            fn from(value: super::EnvelopeVecParamOut) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct EnvelopeVecQuestionOut {
+            data: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<super::QuestionOut>>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeVecQuestionOut {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeVecQuestionOut {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<::std::vec::Vec<super::QuestionOut>>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeVecQuestionOut>
+        for super::EnvelopeVecQuestionOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeVecQuestionOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeVecQuestionOut>
+        for EnvelopeVecQuestionOut {
+            fn from(value: super::EnvelopeVecQuestionOut) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct EnvelopeVecReasonOut {
+            data: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<super::ReasonOut>>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeVecReasonOut {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeVecReasonOut {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<::std::vec::Vec<super::ReasonOut>>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeVecReasonOut>
+        for super::EnvelopeVecReasonOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeVecReasonOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeVecReasonOut> for EnvelopeVecReasonOut {
+            fn from(value: super::EnvelopeVecReasonOut) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct EnvelopeVecRoundOut {
+            data: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<super::RoundOut>>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeVecRoundOut {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeVecRoundOut {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<::std::vec::Vec<super::RoundOut>>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeVecRoundOut>
+        for super::EnvelopeVecRoundOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeVecRoundOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeVecRoundOut> for EnvelopeVecRoundOut {
+            fn from(value: super::EnvelopeVecRoundOut) -> Self {
                 Self {
                     data: Ok(value.data),
                     err_code: Ok(value.err_code),
@@ -3594,6 +7672,271 @@ would run.*/
             }
         }
         #[derive(Clone, Debug)]
+        pub struct ExportOut {
+            conversations: ::std::result::Result<
+                ::std::vec::Vec<super::ExportedOut>,
+                ::std::string::String,
+            >,
+            sys_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            total_conversations: ::std::result::Result<i64, ::std::string::String>,
+            user_name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ExportOut {
+            fn default() -> Self {
+                Self {
+                    conversations: Err(
+                        "no value supplied for conversations".to_string(),
+                    ),
+                    sys_code: Ok(Default::default()),
+                    total_conversations: Err(
+                        "no value supplied for total_conversations".to_string(),
+                    ),
+                    user_name: Ok(Default::default()),
+                }
+            }
+        }
+        impl ExportOut {
+            pub fn conversations<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::ExportedOut>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conversations = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conversations: {e}")
+                    });
+                self
+            }
+            pub fn sys_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.sys_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for sys_code: {e}")
+                    });
+                self
+            }
+            pub fn total_conversations<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.total_conversations = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for total_conversations: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn user_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user_name: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ExportOut> for super::ExportOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ExportOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    conversations: value.conversations?,
+                    sys_code: value.sys_code?,
+                    total_conversations: value.total_conversations?,
+                    user_name: value.user_name?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ExportOut> for ExportOut {
+            fn from(value: super::ExportOut) -> Self {
+                Self {
+                    conversations: Ok(value.conversations),
+                    sys_code: Ok(value.sys_code),
+                    total_conversations: Ok(value.total_conversations),
+                    user_name: Ok(value.user_name),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ExportedOut {
+            app_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            chat_mode: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            conv_uid: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            create_time: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            messages: ::std::result::Result<
+                ::std::vec::Vec<super::MessageOut>,
+                ::std::string::String,
+            >,
+            total_messages: ::std::result::Result<u64, ::std::string::String>,
+            update_time: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ExportedOut {
+            fn default() -> Self {
+                Self {
+                    app_code: Ok(Default::default()),
+                    chat_mode: Err("no value supplied for chat_mode".to_string()),
+                    conv_uid: Err("no value supplied for conv_uid".to_string()),
+                    create_time: Ok(Default::default()),
+                    messages: Err("no value supplied for messages".to_string()),
+                    total_messages: Err(
+                        "no value supplied for total_messages".to_string(),
+                    ),
+                    update_time: Ok(Default::default()),
+                }
+            }
+        }
+        impl ExportedOut {
+            pub fn app_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.app_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for app_code: {e}")
+                    });
+                self
+            }
+            pub fn chat_mode<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.chat_mode = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for chat_mode: {e}")
+                    });
+                self
+            }
+            pub fn conv_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conv_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conv_uid: {e}")
+                    });
+                self
+            }
+            pub fn create_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.create_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for create_time: {e}")
+                    });
+                self
+            }
+            pub fn messages<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::MessageOut>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.messages = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for messages: {e}")
+                    });
+                self
+            }
+            pub fn total_messages<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<u64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.total_messages = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for total_messages: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn update_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.update_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for update_time: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ExportedOut> for super::ExportedOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ExportedOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    app_code: value.app_code?,
+                    chat_mode: value.chat_mode?,
+                    conv_uid: value.conv_uid?,
+                    create_time: value.create_time?,
+                    messages: value.messages?,
+                    total_messages: value.total_messages?,
+                    update_time: value.update_time?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ExportedOut> for ExportedOut {
+            fn from(value: super::ExportedOut) -> Self {
+                Self {
+                    app_code: Ok(value.app_code),
+                    chat_mode: Ok(value.chat_mode),
+                    conv_uid: Ok(value.conv_uid),
+                    create_time: Ok(value.create_time),
+                    messages: Ok(value.messages),
+                    total_messages: Ok(value.total_messages),
+                    update_time: Ok(value.update_time),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct Failure {
             data: ::std::result::Result<
                 ::std::option::Option<
@@ -3699,6 +8042,958 @@ would run.*/
             }
         }
         #[derive(Clone, Debug)]
+        pub struct FeedbackIn {
+            con_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            conv_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            feedback_type: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            knowledge_space: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            message_id: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            ques_type: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            question: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            reason_types: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+                ::std::string::String,
+            >,
+            remark: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            score: ::std::result::Result<
+                ::std::option::Option<i32>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for FeedbackIn {
+            fn default() -> Self {
+                Self {
+                    con_uid: Ok(Default::default()),
+                    conv_uid: Ok(Default::default()),
+                    feedback_type: Ok(Default::default()),
+                    knowledge_space: Ok(Default::default()),
+                    message_id: Ok(Default::default()),
+                    ques_type: Ok(Default::default()),
+                    question: Ok(Default::default()),
+                    reason_types: Ok(Default::default()),
+                    remark: Ok(Default::default()),
+                    score: Ok(Default::default()),
+                }
+            }
+        }
+        impl FeedbackIn {
+            pub fn con_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.con_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for con_uid: {e}")
+                    });
+                self
+            }
+            pub fn conv_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conv_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conv_uid: {e}")
+                    });
+                self
+            }
+            pub fn feedback_type<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.feedback_type = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for feedback_type: {e}")
+                    });
+                self
+            }
+            pub fn knowledge_space<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.knowledge_space = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for knowledge_space: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn message_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.message_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for message_id: {e}")
+                    });
+                self
+            }
+            pub fn ques_type<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.ques_type = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for ques_type: {e}")
+                    });
+                self
+            }
+            pub fn question<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.question = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for question: {e}")
+                    });
+                self
+            }
+            pub fn reason_types<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.reason_types = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for reason_types: {e}")
+                    });
+                self
+            }
+            pub fn remark<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.remark = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for remark: {e}")
+                    });
+                self
+            }
+            pub fn score<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.score = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for score: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<FeedbackIn> for super::FeedbackIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: FeedbackIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    con_uid: value.con_uid?,
+                    conv_uid: value.conv_uid?,
+                    feedback_type: value.feedback_type?,
+                    knowledge_space: value.knowledge_space?,
+                    message_id: value.message_id?,
+                    ques_type: value.ques_type?,
+                    question: value.question?,
+                    reason_types: value.reason_types?,
+                    remark: value.remark?,
+                    score: value.score?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::FeedbackIn> for FeedbackIn {
+            fn from(value: super::FeedbackIn) -> Self {
+                Self {
+                    con_uid: Ok(value.con_uid),
+                    conv_uid: Ok(value.conv_uid),
+                    feedback_type: Ok(value.feedback_type),
+                    knowledge_space: Ok(value.knowledge_space),
+                    message_id: Ok(value.message_id),
+                    ques_type: Ok(value.ques_type),
+                    question: Ok(value.question),
+                    reason_types: Ok(value.reason_types),
+                    remark: Ok(value.remark),
+                    score: Ok(value.score),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct FeedbackKeyIn {
+            con_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            conv_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            message_id: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for FeedbackKeyIn {
+            fn default() -> Self {
+                Self {
+                    con_uid: Ok(Default::default()),
+                    conv_uid: Ok(Default::default()),
+                    message_id: Ok(Default::default()),
+                }
+            }
+        }
+        impl FeedbackKeyIn {
+            pub fn con_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.con_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for con_uid: {e}")
+                    });
+                self
+            }
+            pub fn conv_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conv_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conv_uid: {e}")
+                    });
+                self
+            }
+            pub fn message_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.message_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for message_id: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<FeedbackKeyIn> for super::FeedbackKeyIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: FeedbackKeyIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    con_uid: value.con_uid?,
+                    conv_uid: value.conv_uid?,
+                    message_id: value.message_id?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::FeedbackKeyIn> for FeedbackKeyIn {
+            fn from(value: super::FeedbackKeyIn) -> Self {
+                Self {
+                    con_uid: Ok(value.con_uid),
+                    conv_uid: Ok(value.conv_uid),
+                    message_id: Ok(value.message_id),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct FeedbackOut {
+            conv_uid: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            feedback_type: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            gmt_created: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            gmt_modified: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            knowledge_space: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            message_id: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            ques_type: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            question: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            reason: ::std::result::Result<
+                ::std::vec::Vec<super::ReasonOut>,
+                ::std::string::String,
+            >,
+            reason_type: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            reason_types: ::std::result::Result<
+                ::std::vec::Vec<::std::string::String>,
+                ::std::string::String,
+            >,
+            remark: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            score: ::std::result::Result<
+                ::std::option::Option<i32>,
+                ::std::string::String,
+            >,
+            user_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            user_name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for FeedbackOut {
+            fn default() -> Self {
+                Self {
+                    conv_uid: Err("no value supplied for conv_uid".to_string()),
+                    feedback_type: Ok(Default::default()),
+                    gmt_created: Ok(Default::default()),
+                    gmt_modified: Ok(Default::default()),
+                    id: Err("no value supplied for id".to_string()),
+                    knowledge_space: Ok(Default::default()),
+                    message_id: Err("no value supplied for message_id".to_string()),
+                    ques_type: Ok(Default::default()),
+                    question: Ok(Default::default()),
+                    reason: Err("no value supplied for reason".to_string()),
+                    reason_type: Ok(Default::default()),
+                    reason_types: Err("no value supplied for reason_types".to_string()),
+                    remark: Ok(Default::default()),
+                    score: Ok(Default::default()),
+                    user_code: Ok(Default::default()),
+                    user_name: Ok(Default::default()),
+                }
+            }
+        }
+        impl FeedbackOut {
+            pub fn conv_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conv_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conv_uid: {e}")
+                    });
+                self
+            }
+            pub fn feedback_type<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.feedback_type = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for feedback_type: {e}")
+                    });
+                self
+            }
+            pub fn gmt_created<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.gmt_created = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for gmt_created: {e}")
+                    });
+                self
+            }
+            pub fn gmt_modified<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.gmt_modified = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for gmt_modified: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn knowledge_space<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.knowledge_space = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for knowledge_space: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn message_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.message_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for message_id: {e}")
+                    });
+                self
+            }
+            pub fn ques_type<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.ques_type = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for ques_type: {e}")
+                    });
+                self
+            }
+            pub fn question<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.question = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for question: {e}")
+                    });
+                self
+            }
+            pub fn reason<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::ReasonOut>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.reason = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for reason: {e}")
+                    });
+                self
+            }
+            pub fn reason_type<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.reason_type = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for reason_type: {e}")
+                    });
+                self
+            }
+            pub fn reason_types<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.reason_types = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for reason_types: {e}")
+                    });
+                self
+            }
+            pub fn remark<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.remark = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for remark: {e}")
+                    });
+                self
+            }
+            pub fn score<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.score = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for score: {e}")
+                    });
+                self
+            }
+            pub fn user_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user_code: {e}")
+                    });
+                self
+            }
+            pub fn user_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user_name: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<FeedbackOut> for super::FeedbackOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: FeedbackOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    conv_uid: value.conv_uid?,
+                    feedback_type: value.feedback_type?,
+                    gmt_created: value.gmt_created?,
+                    gmt_modified: value.gmt_modified?,
+                    id: value.id?,
+                    knowledge_space: value.knowledge_space?,
+                    message_id: value.message_id?,
+                    ques_type: value.ques_type?,
+                    question: value.question?,
+                    reason: value.reason?,
+                    reason_type: value.reason_type?,
+                    reason_types: value.reason_types?,
+                    remark: value.remark?,
+                    score: value.score?,
+                    user_code: value.user_code?,
+                    user_name: value.user_name?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::FeedbackOut> for FeedbackOut {
+            fn from(value: super::FeedbackOut) -> Self {
+                Self {
+                    conv_uid: Ok(value.conv_uid),
+                    feedback_type: Ok(value.feedback_type),
+                    gmt_created: Ok(value.gmt_created),
+                    gmt_modified: Ok(value.gmt_modified),
+                    id: Ok(value.id),
+                    knowledge_space: Ok(value.knowledge_space),
+                    message_id: Ok(value.message_id),
+                    ques_type: Ok(value.ques_type),
+                    question: Ok(value.question),
+                    reason: Ok(value.reason),
+                    reason_type: Ok(value.reason_type),
+                    reason_types: Ok(value.reason_types),
+                    remark: Ok(value.remark),
+                    score: Ok(value.score),
+                    user_code: Ok(value.user_code),
+                    user_name: Ok(value.user_name),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct FileOut {
+            bucket: ::std::result::Result<::std::string::String, ::std::string::String>,
+            file_learning: ::std::result::Result<bool, ::std::string::String>,
+            file_name: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            file_path: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            is_oss: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for FileOut {
+            fn default() -> Self {
+                Self {
+                    bucket: Err("no value supplied for bucket".to_string()),
+                    file_learning: Err(
+                        "no value supplied for file_learning".to_string(),
+                    ),
+                    file_name: Err("no value supplied for file_name".to_string()),
+                    file_path: Err("no value supplied for file_path".to_string()),
+                    is_oss: Err("no value supplied for is_oss".to_string()),
+                }
+            }
+        }
+        impl FileOut {
+            pub fn bucket<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.bucket = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for bucket: {e}")
+                    });
+                self
+            }
+            pub fn file_learning<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.file_learning = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for file_learning: {e}")
+                    });
+                self
+            }
+            pub fn file_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.file_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for file_name: {e}")
+                    });
+                self
+            }
+            pub fn file_path<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.file_path = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for file_path: {e}")
+                    });
+                self
+            }
+            pub fn is_oss<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.is_oss = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for is_oss: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<FileOut> for super::FileOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: FileOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    bucket: value.bucket?,
+                    file_learning: value.file_learning?,
+                    file_name: value.file_name?,
+                    file_path: value.file_path?,
+                    is_oss: value.is_oss?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::FileOut> for FileOut {
+            fn from(value: super::FileOut) -> Self {
+                Self {
+                    bucket: Ok(value.bucket),
+                    file_learning: Ok(value.file_learning),
+                    file_name: Ok(value.file_name),
+                    file_path: Ok(value.file_path),
+                    is_oss: Ok(value.is_oss),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct FoundOut {
+            conversation: ::std::result::Result<
+                super::ConversationOut,
+                ::std::string::String,
+            >,
+            role: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            round: ::std::result::Result<
+                ::std::option::Option<i32>,
+                ::std::string::String,
+            >,
+            snippet: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for FoundOut {
+            fn default() -> Self {
+                Self {
+                    conversation: Err("no value supplied for conversation".to_string()),
+                    role: Ok(Default::default()),
+                    round: Ok(Default::default()),
+                    snippet: Err("no value supplied for snippet".to_string()),
+                }
+            }
+        }
+        impl FoundOut {
+            pub fn conversation<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ConversationOut>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conversation = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conversation: {e}")
+                    });
+                self
+            }
+            pub fn role<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.role = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for role: {e}")
+                    });
+                self
+            }
+            pub fn round<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.round = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for round: {e}")
+                    });
+                self
+            }
+            pub fn snippet<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.snippet = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for snippet: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<FoundOut> for super::FoundOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: FoundOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    conversation: value.conversation?,
+                    role: value.role?,
+                    round: value.round?,
+                    snippet: value.snippet?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::FoundOut> for FoundOut {
+            fn from(value: super::FoundOut) -> Self {
+                Self {
+                    conversation: Ok(value.conversation),
+                    role: Ok(value.role),
+                    round: Ok(value.round),
+                    snippet: Ok(value.snippet),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct FoundPage {
+            items: ::std::result::Result<
+                ::std::vec::Vec<super::FoundOut>,
+                ::std::string::String,
+            >,
+            page: ::std::result::Result<i32, ::std::string::String>,
+            page_size: ::std::result::Result<i32, ::std::string::String>,
+            total_count: ::std::result::Result<i64, ::std::string::String>,
+            total_pages: ::std::result::Result<i64, ::std::string::String>,
+        }
+        impl ::std::default::Default for FoundPage {
+            fn default() -> Self {
+                Self {
+                    items: Err("no value supplied for items".to_string()),
+                    page: Err("no value supplied for page".to_string()),
+                    page_size: Err("no value supplied for page_size".to_string()),
+                    total_count: Err("no value supplied for total_count".to_string()),
+                    total_pages: Err("no value supplied for total_pages".to_string()),
+                }
+            }
+        }
+        impl FoundPage {
+            pub fn items<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::FoundOut>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.items = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for items: {e}")
+                    });
+                self
+            }
+            pub fn page<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.page = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for page: {e}")
+                    });
+                self
+            }
+            pub fn page_size<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.page_size = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for page_size: {e}")
+                    });
+                self
+            }
+            pub fn total_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.total_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for total_count: {e}")
+                    });
+                self
+            }
+            pub fn total_pages<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.total_pages = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for total_pages: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<FoundPage> for super::FoundPage {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: FoundPage,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    items: value.items?,
+                    page: value.page?,
+                    page_size: value.page_size?,
+                    total_count: value.total_count?,
+                    total_pages: value.total_pages?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::FoundPage> for FoundPage {
+            fn from(value: super::FoundPage) -> Self {
+                Self {
+                    items: Ok(value.items),
+                    page: Ok(value.page),
+                    page_size: Ok(value.page_size),
+                    total_count: Ok(value.total_count),
+                    total_pages: Ok(value.total_pages),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct Health {
             status: ::std::result::Result<::std::string::String, ::std::string::String>,
         }
@@ -3734,6 +9029,800 @@ would run.*/
         impl ::std::convert::From<super::Health> for Health {
             fn from(value: super::Health) -> Self {
                 Self { status: Ok(value.status) }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ImportedOut {
+            conv_uid: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            from_conv_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            title: ::std::result::Result<::std::string::String, ::std::string::String>,
+            total_messages: ::std::result::Result<u64, ::std::string::String>,
+        }
+        impl ::std::default::Default for ImportedOut {
+            fn default() -> Self {
+                Self {
+                    conv_uid: Err("no value supplied for conv_uid".to_string()),
+                    from_conv_uid: Ok(Default::default()),
+                    title: Err("no value supplied for title".to_string()),
+                    total_messages: Err(
+                        "no value supplied for total_messages".to_string(),
+                    ),
+                }
+            }
+        }
+        impl ImportedOut {
+            pub fn conv_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conv_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conv_uid: {e}")
+                    });
+                self
+            }
+            pub fn from_conv_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.from_conv_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for from_conv_uid: {e}")
+                    });
+                self
+            }
+            pub fn title<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.title = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for title: {e}")
+                    });
+                self
+            }
+            pub fn total_messages<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<u64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.total_messages = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for total_messages: {e}"
+                        )
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ImportedOut> for super::ImportedOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ImportedOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    conv_uid: value.conv_uid?,
+                    from_conv_uid: value.from_conv_uid?,
+                    title: value.title?,
+                    total_messages: value.total_messages?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ImportedOut> for ImportedOut {
+            fn from(value: super::ImportedOut) -> Self {
+                Self {
+                    conv_uid: Ok(value.conv_uid),
+                    from_conv_uid: Ok(value.from_conv_uid),
+                    title: Ok(value.title),
+                    total_messages: Ok(value.total_messages),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct KeptConversationOut {
+            app_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            chat_mode: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            conv_uid: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            created_at: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            feedback: ::std::result::Result<
+                ::std::vec::Vec<super::KeptFeedbackOut>,
+                ::std::string::String,
+            >,
+            messages: ::std::result::Result<
+                ::std::vec::Vec<super::KeptMessageOut>,
+                ::std::string::String,
+            >,
+            model_name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            modified_at: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            select_param: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            sys_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            title: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            user_name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for KeptConversationOut {
+            fn default() -> Self {
+                Self {
+                    app_code: Ok(Default::default()),
+                    chat_mode: Err("no value supplied for chat_mode".to_string()),
+                    conv_uid: Err("no value supplied for conv_uid".to_string()),
+                    created_at: Err("no value supplied for created_at".to_string()),
+                    feedback: Ok(Default::default()),
+                    messages: Err("no value supplied for messages".to_string()),
+                    model_name: Ok(Default::default()),
+                    modified_at: Err("no value supplied for modified_at".to_string()),
+                    select_param: Ok(Default::default()),
+                    sys_code: Ok(Default::default()),
+                    title: Ok(Default::default()),
+                    user_name: Ok(Default::default()),
+                }
+            }
+        }
+        impl KeptConversationOut {
+            pub fn app_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.app_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for app_code: {e}")
+                    });
+                self
+            }
+            pub fn chat_mode<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.chat_mode = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for chat_mode: {e}")
+                    });
+                self
+            }
+            pub fn conv_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conv_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conv_uid: {e}")
+                    });
+                self
+            }
+            pub fn created_at<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_at = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_at: {e}")
+                    });
+                self
+            }
+            pub fn feedback<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::KeptFeedbackOut>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.feedback = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for feedback: {e}")
+                    });
+                self
+            }
+            pub fn messages<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::KeptMessageOut>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.messages = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for messages: {e}")
+                    });
+                self
+            }
+            pub fn model_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.model_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for model_name: {e}")
+                    });
+                self
+            }
+            pub fn modified_at<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.modified_at = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for modified_at: {e}")
+                    });
+                self
+            }
+            pub fn select_param<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.select_param = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for select_param: {e}")
+                    });
+                self
+            }
+            pub fn sys_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.sys_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for sys_code: {e}")
+                    });
+                self
+            }
+            pub fn title<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.title = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for title: {e}")
+                    });
+                self
+            }
+            pub fn user_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user_name: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<KeptConversationOut>
+        for super::KeptConversationOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: KeptConversationOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    app_code: value.app_code?,
+                    chat_mode: value.chat_mode?,
+                    conv_uid: value.conv_uid?,
+                    created_at: value.created_at?,
+                    feedback: value.feedback?,
+                    messages: value.messages?,
+                    model_name: value.model_name?,
+                    modified_at: value.modified_at?,
+                    select_param: value.select_param?,
+                    sys_code: value.sys_code?,
+                    title: value.title?,
+                    user_name: value.user_name?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::KeptConversationOut> for KeptConversationOut {
+            fn from(value: super::KeptConversationOut) -> Self {
+                Self {
+                    app_code: Ok(value.app_code),
+                    chat_mode: Ok(value.chat_mode),
+                    conv_uid: Ok(value.conv_uid),
+                    created_at: Ok(value.created_at),
+                    feedback: Ok(value.feedback),
+                    messages: Ok(value.messages),
+                    model_name: Ok(value.model_name),
+                    modified_at: Ok(value.modified_at),
+                    select_param: Ok(value.select_param),
+                    sys_code: Ok(value.sys_code),
+                    title: Ok(value.title),
+                    user_name: Ok(value.user_name),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct KeptFeedbackOut {
+            created_at: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            knowledge_space: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            liked: ::std::result::Result<
+                ::std::option::Option<bool>,
+                ::std::string::String,
+            >,
+            modified_at: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            ques_type: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            question: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            reason_types: ::std::result::Result<
+                ::std::vec::Vec<::std::string::String>,
+                ::std::string::String,
+            >,
+            remark: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            round: ::std::result::Result<i32, ::std::string::String>,
+            score: ::std::result::Result<
+                ::std::option::Option<i32>,
+                ::std::string::String,
+            >,
+            user_name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for KeptFeedbackOut {
+            fn default() -> Self {
+                Self {
+                    created_at: Err("no value supplied for created_at".to_string()),
+                    knowledge_space: Ok(Default::default()),
+                    liked: Ok(Default::default()),
+                    modified_at: Err("no value supplied for modified_at".to_string()),
+                    ques_type: Ok(Default::default()),
+                    question: Ok(Default::default()),
+                    reason_types: Ok(Default::default()),
+                    remark: Ok(Default::default()),
+                    round: Err("no value supplied for round".to_string()),
+                    score: Ok(Default::default()),
+                    user_name: Ok(Default::default()),
+                }
+            }
+        }
+        impl KeptFeedbackOut {
+            pub fn created_at<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_at = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_at: {e}")
+                    });
+                self
+            }
+            pub fn knowledge_space<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.knowledge_space = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for knowledge_space: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn liked<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.liked = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for liked: {e}")
+                    });
+                self
+            }
+            pub fn modified_at<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.modified_at = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for modified_at: {e}")
+                    });
+                self
+            }
+            pub fn ques_type<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.ques_type = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for ques_type: {e}")
+                    });
+                self
+            }
+            pub fn question<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.question = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for question: {e}")
+                    });
+                self
+            }
+            pub fn reason_types<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.reason_types = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for reason_types: {e}")
+                    });
+                self
+            }
+            pub fn remark<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.remark = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for remark: {e}")
+                    });
+                self
+            }
+            pub fn round<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.round = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for round: {e}")
+                    });
+                self
+            }
+            pub fn score<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.score = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for score: {e}")
+                    });
+                self
+            }
+            pub fn user_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user_name: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<KeptFeedbackOut> for super::KeptFeedbackOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: KeptFeedbackOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    created_at: value.created_at?,
+                    knowledge_space: value.knowledge_space?,
+                    liked: value.liked?,
+                    modified_at: value.modified_at?,
+                    ques_type: value.ques_type?,
+                    question: value.question?,
+                    reason_types: value.reason_types?,
+                    remark: value.remark?,
+                    round: value.round?,
+                    score: value.score?,
+                    user_name: value.user_name?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::KeptFeedbackOut> for KeptFeedbackOut {
+            fn from(value: super::KeptFeedbackOut) -> Self {
+                Self {
+                    created_at: Ok(value.created_at),
+                    knowledge_space: Ok(value.knowledge_space),
+                    liked: Ok(value.liked),
+                    modified_at: Ok(value.modified_at),
+                    ques_type: Ok(value.ques_type),
+                    question: Ok(value.question),
+                    reason_types: Ok(value.reason_types),
+                    remark: Ok(value.remark),
+                    round: Ok(value.round),
+                    score: Ok(value.score),
+                    user_name: Ok(value.user_name),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct KeptMessageOut {
+            content: ::std::result::Result<::std::string::String, ::std::string::String>,
+            created_at: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            cut: ::std::result::Result<
+                ::std::option::Option<bool>,
+                ::std::string::String,
+            >,
+            document: ::std::result::Result<
+                ::std::option::Option<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<::std::string::String, ::std::string::String>,
+            index: ::std::result::Result<i32, ::std::string::String>,
+            model_name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            role: ::std::result::Result<::std::string::String, ::std::string::String>,
+            round: ::std::result::Result<i32, ::std::string::String>,
+            select_param: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for KeptMessageOut {
+            fn default() -> Self {
+                Self {
+                    content: Err("no value supplied for content".to_string()),
+                    created_at: Err("no value supplied for created_at".to_string()),
+                    cut: Ok(Default::default()),
+                    document: Ok(Default::default()),
+                    id: Err("no value supplied for id".to_string()),
+                    index: Err("no value supplied for index".to_string()),
+                    model_name: Ok(Default::default()),
+                    role: Err("no value supplied for role".to_string()),
+                    round: Err("no value supplied for round".to_string()),
+                    select_param: Ok(Default::default()),
+                }
+            }
+        }
+        impl KeptMessageOut {
+            pub fn content<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.content = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for content: {e}")
+                    });
+                self
+            }
+            pub fn created_at<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_at = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_at: {e}")
+                    });
+                self
+            }
+            pub fn cut<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.cut = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for cut: {e}")
+                    });
+                self
+            }
+            pub fn document<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<
+                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                    >,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.document = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for document: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn index<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.index = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for index: {e}")
+                    });
+                self
+            }
+            pub fn model_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.model_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for model_name: {e}")
+                    });
+                self
+            }
+            pub fn role<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.role = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for role: {e}")
+                    });
+                self
+            }
+            pub fn round<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.round = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for round: {e}")
+                    });
+                self
+            }
+            pub fn select_param<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.select_param = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for select_param: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<KeptMessageOut> for super::KeptMessageOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: KeptMessageOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    content: value.content?,
+                    created_at: value.created_at?,
+                    cut: value.cut?,
+                    document: value.document?,
+                    id: value.id?,
+                    index: value.index?,
+                    model_name: value.model_name?,
+                    role: value.role?,
+                    round: value.round?,
+                    select_param: value.select_param?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::KeptMessageOut> for KeptMessageOut {
+            fn from(value: super::KeptMessageOut) -> Self {
+                Self {
+                    content: Ok(value.content),
+                    created_at: Ok(value.created_at),
+                    cut: Ok(value.cut),
+                    document: Ok(value.document),
+                    id: Ok(value.id),
+                    index: Ok(value.index),
+                    model_name: Ok(value.model_name),
+                    role: Ok(value.role),
+                    round: Ok(value.round),
+                    select_param: Ok(value.select_param),
+                }
             }
         }
         #[derive(Clone, Debug)]
@@ -3947,6 +10036,238 @@ would run.*/
             }
         }
         #[derive(Clone, Debug)]
+        pub struct OpinionBody {
+            conv_index: ::std::result::Result<i32, ::std::string::String>,
+            conv_uid: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            knowledge_space: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            messages: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            ques_type: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            question: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            score: ::std::result::Result<i32, ::std::string::String>,
+            user_name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for OpinionBody {
+            fn default() -> Self {
+                Self {
+                    conv_index: Err("no value supplied for conv_index".to_string()),
+                    conv_uid: Err("no value supplied for conv_uid".to_string()),
+                    knowledge_space: Ok(Default::default()),
+                    messages: Ok(Default::default()),
+                    ques_type: Err("no value supplied for ques_type".to_string()),
+                    question: Err("no value supplied for question".to_string()),
+                    score: Err("no value supplied for score".to_string()),
+                    user_name: Ok(Default::default()),
+                }
+            }
+        }
+        impl OpinionBody {
+            pub fn conv_index<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conv_index = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conv_index: {e}")
+                    });
+                self
+            }
+            pub fn conv_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conv_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conv_uid: {e}")
+                    });
+                self
+            }
+            pub fn knowledge_space<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.knowledge_space = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for knowledge_space: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn messages<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.messages = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for messages: {e}")
+                    });
+                self
+            }
+            pub fn ques_type<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.ques_type = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for ques_type: {e}")
+                    });
+                self
+            }
+            pub fn question<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.question = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for question: {e}")
+                    });
+                self
+            }
+            pub fn score<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.score = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for score: {e}")
+                    });
+                self
+            }
+            pub fn user_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user_name: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<OpinionBody> for super::OpinionBody {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: OpinionBody,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    conv_index: value.conv_index?,
+                    conv_uid: value.conv_uid?,
+                    knowledge_space: value.knowledge_space?,
+                    messages: value.messages?,
+                    ques_type: value.ques_type?,
+                    question: value.question?,
+                    score: value.score?,
+                    user_name: value.user_name?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::OpinionBody> for OpinionBody {
+            fn from(value: super::OpinionBody) -> Self {
+                Self {
+                    conv_index: Ok(value.conv_index),
+                    conv_uid: Ok(value.conv_uid),
+                    knowledge_space: Ok(value.knowledge_space),
+                    messages: Ok(value.messages),
+                    ques_type: Ok(value.ques_type),
+                    question: Ok(value.question),
+                    score: Ok(value.score),
+                    user_name: Ok(value.user_name),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ParamOut {
+            param: ::std::result::Result<::std::string::String, ::std::string::String>,
+            type_: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for ParamOut {
+            fn default() -> Self {
+                Self {
+                    param: Err("no value supplied for param".to_string()),
+                    type_: Err("no value supplied for type_".to_string()),
+                }
+            }
+        }
+        impl ParamOut {
+            pub fn param<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.param = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for param: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ParamOut> for super::ParamOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ParamOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    param: value.param?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ParamOut> for ParamOut {
+            fn from(value: super::ParamOut) -> Self {
+                Self {
+                    param: Ok(value.param),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct ProgressOut {
             done: ::std::result::Result<bool, ::std::string::String>,
             tables: ::std::result::Result<u64, ::std::string::String>,
@@ -4045,6 +10366,239 @@ would run.*/
             }
         }
         #[derive(Clone, Debug)]
+        pub struct QuestionOut {
+            app_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            chat_mode: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            gmt_create: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            gmt_modified: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            is_hot_question: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            params: ::std::result::Result<
+                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                ::std::string::String,
+            >,
+            question: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            sys_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            user_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            valid: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for QuestionOut {
+            fn default() -> Self {
+                Self {
+                    app_code: Ok(Default::default()),
+                    chat_mode: Err("no value supplied for chat_mode".to_string()),
+                    gmt_create: Ok(Default::default()),
+                    gmt_modified: Ok(Default::default()),
+                    id: Err("no value supplied for id".to_string()),
+                    is_hot_question: Err(
+                        "no value supplied for is_hot_question".to_string(),
+                    ),
+                    params: Err("no value supplied for params".to_string()),
+                    question: Err("no value supplied for question".to_string()),
+                    sys_code: Ok(Default::default()),
+                    user_code: Ok(Default::default()),
+                    valid: Err("no value supplied for valid".to_string()),
+                }
+            }
+        }
+        impl QuestionOut {
+            pub fn app_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.app_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for app_code: {e}")
+                    });
+                self
+            }
+            pub fn chat_mode<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.chat_mode = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for chat_mode: {e}")
+                    });
+                self
+            }
+            pub fn gmt_create<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.gmt_create = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for gmt_create: {e}")
+                    });
+                self
+            }
+            pub fn gmt_modified<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.gmt_modified = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for gmt_modified: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn is_hot_question<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.is_hot_question = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for is_hot_question: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn params<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.params = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for params: {e}")
+                    });
+                self
+            }
+            pub fn question<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.question = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for question: {e}")
+                    });
+                self
+            }
+            pub fn sys_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.sys_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for sys_code: {e}")
+                    });
+                self
+            }
+            pub fn user_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user_code: {e}")
+                    });
+                self
+            }
+            pub fn valid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.valid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for valid: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<QuestionOut> for super::QuestionOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: QuestionOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    app_code: value.app_code?,
+                    chat_mode: value.chat_mode?,
+                    gmt_create: value.gmt_create?,
+                    gmt_modified: value.gmt_modified?,
+                    id: value.id?,
+                    is_hot_question: value.is_hot_question?,
+                    params: value.params?,
+                    question: value.question?,
+                    sys_code: value.sys_code?,
+                    user_code: value.user_code?,
+                    valid: value.valid?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::QuestionOut> for QuestionOut {
+            fn from(value: super::QuestionOut) -> Self {
+                Self {
+                    app_code: Ok(value.app_code),
+                    chat_mode: Ok(value.chat_mode),
+                    gmt_create: Ok(value.gmt_create),
+                    gmt_modified: Ok(value.gmt_modified),
+                    id: Ok(value.id),
+                    is_hot_question: Ok(value.is_hot_question),
+                    params: Ok(value.params),
+                    question: Ok(value.question),
+                    sys_code: Ok(value.sys_code),
+                    user_code: Ok(value.user_code),
+                    valid: Ok(value.valid),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct Readiness {
             models: ::std::result::Result<
                 ::std::vec::Vec<super::ModelReadiness>,
@@ -4118,6 +10672,564 @@ would run.*/
                     models: Ok(value.models),
                     ready: Ok(value.ready),
                     store: Ok(value.store),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ReasonOut {
+            reason: ::std::result::Result<::std::string::String, ::std::string::String>,
+            reason_type: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ReasonOut {
+            fn default() -> Self {
+                Self {
+                    reason: Err("no value supplied for reason".to_string()),
+                    reason_type: Err("no value supplied for reason_type".to_string()),
+                }
+            }
+        }
+        impl ReasonOut {
+            pub fn reason<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.reason = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for reason: {e}")
+                    });
+                self
+            }
+            pub fn reason_type<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.reason_type = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for reason_type: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ReasonOut> for super::ReasonOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ReasonOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    reason: value.reason?,
+                    reason_type: value.reason_type?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ReasonOut> for ReasonOut {
+            fn from(value: super::ReasonOut) -> Self {
+                Self {
+                    reason: Ok(value.reason),
+                    reason_type: Ok(value.reason_type),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct RefreshIn {
+            db_name: ::std::result::Result<::std::string::String, ::std::string::String>,
+            db_type: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for RefreshIn {
+            fn default() -> Self {
+                Self {
+                    db_name: Err("no value supplied for db_name".to_string()),
+                    db_type: Ok(Default::default()),
+                }
+            }
+        }
+        impl RefreshIn {
+            pub fn db_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.db_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for db_name: {e}")
+                    });
+                self
+            }
+            pub fn db_type<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.db_type = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for db_type: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<RefreshIn> for super::RefreshIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: RefreshIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    db_name: value.db_name?,
+                    db_type: value.db_type?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::RefreshIn> for RefreshIn {
+            fn from(value: super::RefreshIn) -> Self {
+                Self {
+                    db_name: Ok(value.db_name),
+                    db_type: Ok(value.db_type),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct RenameIn {
+            con_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            conv_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            title: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for RenameIn {
+            fn default() -> Self {
+                Self {
+                    con_uid: Ok(Default::default()),
+                    conv_uid: Ok(Default::default()),
+                    title: Err("no value supplied for title".to_string()),
+                }
+            }
+        }
+        impl RenameIn {
+            pub fn con_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.con_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for con_uid: {e}")
+                    });
+                self
+            }
+            pub fn conv_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conv_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conv_uid: {e}")
+                    });
+                self
+            }
+            pub fn title<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.title = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for title: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<RenameIn> for super::RenameIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: RenameIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    con_uid: value.con_uid?,
+                    conv_uid: value.conv_uid?,
+                    title: value.title?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::RenameIn> for RenameIn {
+            fn from(value: super::RenameIn) -> Self {
+                Self {
+                    con_uid: Ok(value.con_uid),
+                    conv_uid: Ok(value.conv_uid),
+                    title: Ok(value.title),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct RoundChart {
+            showcase: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            sql: ::std::result::Result<::std::string::String, ::std::string::String>,
+            thoughts: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            title: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for RoundChart {
+            fn default() -> Self {
+                Self {
+                    showcase: Err("no value supplied for showcase".to_string()),
+                    sql: Err("no value supplied for sql".to_string()),
+                    thoughts: Err("no value supplied for thoughts".to_string()),
+                    title: Err("no value supplied for title".to_string()),
+                }
+            }
+        }
+        impl RoundChart {
+            pub fn showcase<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.showcase = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for showcase: {e}")
+                    });
+                self
+            }
+            pub fn sql<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.sql = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for sql: {e}")
+                    });
+                self
+            }
+            pub fn thoughts<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.thoughts = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for thoughts: {e}")
+                    });
+                self
+            }
+            pub fn title<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.title = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for title: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<RoundChart> for super::RoundChart {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: RoundChart,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    showcase: value.showcase?,
+                    sql: value.sql?,
+                    thoughts: value.thoughts?,
+                    title: value.title?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::RoundChart> for RoundChart {
+            fn from(value: super::RoundChart) -> Self {
+                Self {
+                    showcase: Ok(value.showcase),
+                    sql: Ok(value.sql),
+                    thoughts: Ok(value.thoughts),
+                    title: Ok(value.title),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct RoundIn {
+            con_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            conv_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            round: ::std::result::Result<i64, ::std::string::String>,
+        }
+        impl ::std::default::Default for RoundIn {
+            fn default() -> Self {
+                Self {
+                    con_uid: Ok(Default::default()),
+                    conv_uid: Ok(Default::default()),
+                    round: Err("no value supplied for round".to_string()),
+                }
+            }
+        }
+        impl RoundIn {
+            pub fn con_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.con_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for con_uid: {e}")
+                    });
+                self
+            }
+            pub fn conv_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conv_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conv_uid: {e}")
+                    });
+                self
+            }
+            pub fn round<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.round = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for round: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<RoundIn> for super::RoundIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: RoundIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    con_uid: value.con_uid?,
+                    conv_uid: value.conv_uid?,
+                    round: value.round?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::RoundIn> for RoundIn {
+            fn from(value: super::RoundIn) -> Self {
+                Self {
+                    con_uid: Ok(value.con_uid),
+                    conv_uid: Ok(value.conv_uid),
+                    round: Ok(value.round),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct RoundOut {
+            db_name: ::std::result::Result<::std::string::String, ::std::string::String>,
+            round: ::std::result::Result<i32, ::std::string::String>,
+            round_name: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for RoundOut {
+            fn default() -> Self {
+                Self {
+                    db_name: Err("no value supplied for db_name".to_string()),
+                    round: Err("no value supplied for round".to_string()),
+                    round_name: Err("no value supplied for round_name".to_string()),
+                }
+            }
+        }
+        impl RoundOut {
+            pub fn db_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.db_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for db_name: {e}")
+                    });
+                self
+            }
+            pub fn round<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.round = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for round: {e}")
+                    });
+                self
+            }
+            pub fn round_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.round_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for round_name: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<RoundOut> for super::RoundOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: RoundOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    db_name: value.db_name?,
+                    round: value.round?,
+                    round_name: value.round_name?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::RoundOut> for RoundOut {
+            fn from(value: super::RoundOut) -> Self {
+                Self {
+                    db_name: Ok(value.db_name),
+                    round: Ok(value.round),
+                    round_name: Ok(value.round_name),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct RoundQuery {
+            direct_response: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            display_type: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            sql: ::std::result::Result<::std::string::String, ::std::string::String>,
+            thoughts: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for RoundQuery {
+            fn default() -> Self {
+                Self {
+                    direct_response: Err(
+                        "no value supplied for direct_response".to_string(),
+                    ),
+                    display_type: Err("no value supplied for display_type".to_string()),
+                    sql: Err("no value supplied for sql".to_string()),
+                    thoughts: Err("no value supplied for thoughts".to_string()),
+                }
+            }
+        }
+        impl RoundQuery {
+            pub fn direct_response<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.direct_response = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for direct_response: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn display_type<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.display_type = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for display_type: {e}")
+                    });
+                self
+            }
+            pub fn sql<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.sql = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for sql: {e}")
+                    });
+                self
+            }
+            pub fn thoughts<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.thoughts = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for thoughts: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<RoundQuery> for super::RoundQuery {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: RoundQuery,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    direct_response: value.direct_response?,
+                    display_type: value.display_type?,
+                    sql: value.sql?,
+                    thoughts: value.thoughts?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::RoundQuery> for RoundQuery {
+            fn from(value: super::RoundQuery) -> Self {
+                Self {
+                    direct_response: Ok(value.direct_response),
+                    display_type: Ok(value.display_type),
+                    sql: Ok(value.sql),
+                    thoughts: Ok(value.thoughts),
                 }
             }
         }
@@ -4240,6 +11352,125 @@ would run.*/
                     scene_describe: Ok(value.scene_describe),
                     scene_name: Ok(value.scene_name),
                     show_disable: Ok(value.show_disable),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct SearchIn {
+            chat_mode: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            page: ::std::result::Result<
+                ::std::option::Option<i32>,
+                ::std::string::String,
+            >,
+            page_size: ::std::result::Result<
+                ::std::option::Option<i32>,
+                ::std::string::String,
+            >,
+            q: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            user_name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for SearchIn {
+            fn default() -> Self {
+                Self {
+                    chat_mode: Ok(Default::default()),
+                    page: Ok(Default::default()),
+                    page_size: Ok(Default::default()),
+                    q: Ok(Default::default()),
+                    user_name: Ok(Default::default()),
+                }
+            }
+        }
+        impl SearchIn {
+            pub fn chat_mode<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.chat_mode = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for chat_mode: {e}")
+                    });
+                self
+            }
+            pub fn page<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.page = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for page: {e}")
+                    });
+                self
+            }
+            pub fn page_size<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.page_size = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for page_size: {e}")
+                    });
+                self
+            }
+            pub fn q<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.q = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for q: {e}"));
+                self
+            }
+            pub fn user_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user_name: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<SearchIn> for super::SearchIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: SearchIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    chat_mode: value.chat_mode?,
+                    page: value.page?,
+                    page_size: value.page_size?,
+                    q: value.q?,
+                    user_name: value.user_name?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::SearchIn> for SearchIn {
+            fn from(value: super::SearchIn) -> Self {
+                Self {
+                    chat_mode: Ok(value.chat_mode),
+                    page: Ok(value.page),
+                    page_size: Ok(value.page_size),
+                    q: Ok(value.q),
+                    user_name: Ok(value.user_name),
                 }
             }
         }
@@ -4661,6 +11892,274 @@ would run.*/
             }
         }
         #[derive(Clone, Debug)]
+        pub struct SubmitIn {
+            con_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            conv_round: ::std::result::Result<i64, ::std::string::String>,
+            conv_uid: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            db_name: ::std::result::Result<::std::string::String, ::std::string::String>,
+            new_speak: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            new_sql: ::std::result::Result<::std::string::String, ::std::string::String>,
+            old_speak: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            old_sql: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for SubmitIn {
+            fn default() -> Self {
+                Self {
+                    con_uid: Ok(Default::default()),
+                    conv_round: Err("no value supplied for conv_round".to_string()),
+                    conv_uid: Ok(Default::default()),
+                    db_name: Err("no value supplied for db_name".to_string()),
+                    new_speak: Ok(Default::default()),
+                    new_sql: Err("no value supplied for new_sql".to_string()),
+                    old_speak: Ok(Default::default()),
+                    old_sql: Ok(Default::default()),
+                }
+            }
+        }
+        impl SubmitIn {
+            pub fn con_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.con_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for con_uid: {e}")
+                    });
+                self
+            }
+            pub fn conv_round<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conv_round = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conv_round: {e}")
+                    });
+                self
+            }
+            pub fn conv_uid<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conv_uid = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conv_uid: {e}")
+                    });
+                self
+            }
+            pub fn db_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.db_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for db_name: {e}")
+                    });
+                self
+            }
+            pub fn new_speak<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.new_speak = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for new_speak: {e}")
+                    });
+                self
+            }
+            pub fn new_sql<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.new_sql = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for new_sql: {e}")
+                    });
+                self
+            }
+            pub fn old_speak<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.old_speak = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for old_speak: {e}")
+                    });
+                self
+            }
+            pub fn old_sql<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.old_sql = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for old_sql: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<SubmitIn> for super::SubmitIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: SubmitIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    con_uid: value.con_uid?,
+                    conv_round: value.conv_round?,
+                    conv_uid: value.conv_uid?,
+                    db_name: value.db_name?,
+                    new_speak: value.new_speak?,
+                    new_sql: value.new_sql?,
+                    old_speak: value.old_speak?,
+                    old_sql: value.old_sql?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::SubmitIn> for SubmitIn {
+            fn from(value: super::SubmitIn) -> Self {
+                Self {
+                    con_uid: Ok(value.con_uid),
+                    conv_round: Ok(value.conv_round),
+                    conv_uid: Ok(value.conv_uid),
+                    db_name: Ok(value.db_name),
+                    new_speak: Ok(value.new_speak),
+                    new_sql: Ok(value.new_sql),
+                    old_speak: Ok(value.old_speak),
+                    old_sql: Ok(value.old_sql),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct TopicsOut {
+            information: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            just_fun: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            others: ::std::result::Result<::std::string::String, ::std::string::String>,
+            work_study: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for TopicsOut {
+            fn default() -> Self {
+                Self {
+                    information: Err("no value supplied for information".to_string()),
+                    just_fun: Err("no value supplied for just_fun".to_string()),
+                    others: Err("no value supplied for others".to_string()),
+                    work_study: Err("no value supplied for work_study".to_string()),
+                }
+            }
+        }
+        impl TopicsOut {
+            pub fn information<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.information = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for information: {e}")
+                    });
+                self
+            }
+            pub fn just_fun<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.just_fun = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for just_fun: {e}")
+                    });
+                self
+            }
+            pub fn others<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.others = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for others: {e}")
+                    });
+                self
+            }
+            pub fn work_study<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.work_study = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for work_study: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<TopicsOut> for super::TopicsOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: TopicsOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    information: value.information?,
+                    just_fun: value.just_fun?,
+                    others: value.others?,
+                    work_study: value.work_study?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::TopicsOut> for TopicsOut {
+            fn from(value: super::TopicsOut) -> Self {
+                Self {
+                    information: Ok(value.information),
+                    just_fun: Ok(value.just_fun),
+                    others: Ok(value.others),
+                    work_study: Ok(value.work_study),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct TreeNode {
             can_null: ::std::result::Result<
                 ::std::string::String,
@@ -4807,6 +12306,80 @@ would run.*/
                     key: Ok(value.key),
                     title: Ok(value.title),
                     type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ValueItem {
+            name: ::std::result::Result<::std::string::String, ::std::string::String>,
+            type_: ::std::result::Result<::std::string::String, ::std::string::String>,
+            value: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for ValueItem {
+            fn default() -> Self {
+                Self {
+                    name: Err("no value supplied for name".to_string()),
+                    type_: Err("no value supplied for type_".to_string()),
+                    value: Err("no value supplied for value".to_string()),
+                }
+            }
+        }
+        impl ValueItem {
+            pub fn name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for name: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+            pub fn value<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.value = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for value: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ValueItem> for super::ValueItem {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ValueItem,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    name: value.name?,
+                    type_: value.type_?,
+                    value: value.value?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ValueItem> for ValueItem {
+            fn from(value: super::ValueItem) -> Self {
+                Self {
+                    name: Ok(value.name),
+                    type_: Ok(value.type_),
+                    value: Ok(value.value),
                 }
             }
         }
@@ -5099,12 +12672,29 @@ let response = client.get_health()
     pub fn get_health(&self) -> builder::GetHealth<'_> {
         builder::GetHealth::new(self)
     }
+    /**Store an edited chart in the place of the one of its title, in the latest dashboard that has it
+
+Its query is run first, and the history shows its values from then on. What fails is a failure `Edit chart
+exception!` with the reason and leaves everything as it was.
+
+Sends a `POST` request to `/api/v1/chart/editor/submit`
+
+```ignore
+let response = client.update_chart_v1()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn update_chart_v1(&self) -> builder::UpdateChartV1<'_> {
+        builder::UpdateChartV1::new(self)
+    }
     /**Ask, and get the answer as server-sent events
 
 With `incremental: false` every event carries the whole text so far and the stream just ends; with `true`
 events are OpenAI chunks and the last one is `[DONE]`. Where `server.plain_frames` is set, whole texts come
 as they are, without JSON, for DB-GPT's pages up to 0.7.2. The final text holds a `chart-view` element with the
-SQL and the rows. A body with `messages` is OpenAI's and answered in OpenAI's shapes.
+SQL and the rows. A body with `messages` is OpenAI's and answered in OpenAI's shapes. A conversation answers one
+question at a time: another is refused meanwhile, and nothing of it is stored.
 
 Sends a `POST` request to `/api/v1/chat/completions`
 
@@ -5175,6 +12765,39 @@ let response = client.list_datasources_v1()
     pub fn list_datasources_v1(&self) -> builder::ListDatasourcesV1<'_> {
         builder::ListDatasourcesV1::new(self)
     }
+    /**Have a datasource's tables read again
+
+They are read in the background, and whoever asks meanwhile waits for them; those of a large database are shown as
+they were until it is seen whether they changed.
+
+Sends a `POST` request to `/api/v1/chat/db/refresh`
+
+```ignore
+let response = client.refresh_datasource_v1()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn refresh_datasource_v1(&self) -> builder::RefreshDatasourceV1<'_> {
+        builder::RefreshDatasourceV1::new(self)
+    }
+    /**Have a datasource's tables read and indexed in the background, unless they are
+
+Sends a `POST` request to `/api/v1/chat/db/summary`
+
+Arguments:
+- `db_name`: Its name.
+- `db_type`: Its engine; needed, as upstream needs it, and not looked at: the name says which.
+```ignore
+let response = client.prepare_datasource_v1()
+    .db_name(db_name)
+    .db_type(db_type)
+    .send()
+    .await;
+```*/
+    pub fn prepare_datasource_v1(&self) -> builder::PrepareDatasourceV1<'_> {
+        builder::PrepareDatasourceV1::new(self)
+    }
     /**List the engines there is a driver for
 
 Sends a `GET` request to `/api/v1/chat/db/support/type`
@@ -5202,7 +12825,26 @@ let response = client.test_datasource_v1()
     pub fn test_datasource_v1(&self) -> builder::TestDatasourceV1<'_> {
         builder::TestDatasourceV1::new(self)
     }
-    /**Remove a conversation with its messages; an unknown one is a success
+    /**Remove a conversation's messages and title; an unknown one is a success
+
+It is in no list until something is asked in it again.
+
+Sends a `POST` request to `/api/v1/chat/dialogue/clear`
+
+Arguments:
+- `con_uid`: Its id.
+- `conv_uid`: The same.
+```ignore
+let response = client.clear_conversation_v1()
+    .con_uid(con_uid)
+    .conv_uid(conv_uid)
+    .send()
+    .await;
+```*/
+    pub fn clear_conversation_v1(&self) -> builder::ClearConversationV1<'_> {
+        builder::ClearConversationV1::new(self)
+    }
+    /**Remove a conversation with its messages and files; an unknown one is a success
 
 Sends a `POST` request to `/api/v1/chat/dialogue/delete`
 
@@ -5218,6 +12860,80 @@ let response = client.delete_conversation_v1()
 ```*/
     pub fn delete_conversation_v1(&self) -> builder::DeleteConversationV1<'_> {
         builder::DeleteConversationV1::new(self)
+    }
+    /**Export one conversation as a file
+
+`json` holds every field and is what `dialogue/import` reads; `markdown` holds the questions, and for each the words,
+the query and the first rows of the answer.
+
+Sends a `GET` request to `/api/v1/chat/dialogue/export`
+
+Arguments:
+- `con_uid`: Its id.
+- `conv_uid`: The same.
+- `format`: `json` (when not given), which `import` reads, or `markdown`, for people.
+```ignore
+let response = client.export_conversation_v1()
+    .con_uid(con_uid)
+    .conv_uid(conv_uid)
+    .format(format)
+    .send()
+    .await;
+```*/
+    pub fn export_conversation_v1(&self) -> builder::ExportConversationV1<'_> {
+        builder::ExportConversationV1::new(self)
+    }
+    /**Export conversations with their messages, newest first, as DB-GPT does
+
+The body is streamed and is no envelope. An error in the middle breaks the transfer off, so that half a document
+never looks whole.
+
+Sends a `GET` request to `/api/v1/chat/dialogue/export_messages`
+
+Arguments:
+- `format`: `file` (when not given) for an attachment, or `json`.
+- `sys_code`: System code.
+- `user_id`: The same.
+- `user_name`: Started by.
+```ignore
+let response = client.export_messages_v1()
+    .format(format)
+    .sys_code(sys_code)
+    .user_id(user_id)
+    .user_name(user_name)
+    .send()
+    .await;
+```*/
+    pub fn export_messages_v1(&self) -> builder::ExportMessagesV1<'_> {
+        builder::ExportMessagesV1::new(self)
+    }
+    /**Tell whether the process lives, for programs that ask each of upstream's modules
+
+Sends a `GET` request to `/api/v1/chat/dialogue/health`
+
+```ignore
+let response = client.get_conversations_health_v1()
+    .send()
+    .await;
+```*/
+    pub fn get_conversations_health_v1(&self) -> builder::GetConversationsHealthV1<'_> {
+        builder::GetConversationsHealthV1::new(self)
+    }
+    /**Import conversations: what `dialogue/export` wrote, DB-GPT's `export_messages`, or the rounds of its first versions
+
+Everything is checked before anything is stored, and all of it is stored or nothing. An id that is taken is replaced;
+the answer says by which. It takes the right to manage datasources.
+
+Sends a `POST` request to `/api/v1/chat/dialogue/import`
+
+```ignore
+let response = client.import_conversations_v1()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn import_conversations_v1(&self) -> builder::ImportConversationsV1<'_> {
+        builder::ImportConversationsV1::new(self)
     }
     /**List conversations, newest first
 
@@ -5259,7 +12975,7 @@ let response = client.list_messages_short_v1()
     pub fn list_messages_short_v1(&self) -> builder::ListMessagesShortV1<'_> {
         builder::ListMessagesShortV1::new(self)
     }
-    /**List a conversation's messages; none for an unknown one
+    /**List a conversation's messages with the opinions on them; none for an unknown one
 
 Sends a `GET` request to `/api/v1/chat/dialogue/messages/history`
 
@@ -5301,6 +13017,51 @@ let response = client.create_conversation_v1()
     pub fn create_conversation_v1(&self) -> builder::CreateConversationV1<'_> {
         builder::CreateConversationV1::new(self)
     }
+    /**Show the one conversation that a filter means; null where it means none, a failure where it means several
+
+Sends a `POST` request to `/api/v1/chat/dialogue/query`
+
+```ignore
+let response = client.query_conversation_v1()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn query_conversation_v1(&self) -> builder::QueryConversationV1<'_> {
+        builder::QueryConversationV1::new(self)
+    }
+    /**Show a page of the conversations that a filter lets through, newest first, and how many there are
+
+Sends a `POST` request to `/api/v1/chat/dialogue/query_page`
+
+Arguments:
+- `page`: Page, from 1.
+- `page_size`: Rows a page; 20 when not given.
+- `body`
+```ignore
+let response = client.query_conversations_v1()
+    .page(page)
+    .page_size(page_size)
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn query_conversations_v1(&self) -> builder::QueryConversationsV1<'_> {
+        builder::QueryConversationsV1::new(self)
+    }
+    /**Give a conversation a title that stays, whatever is asked in it
+
+Sends a `POST` request to `/api/v1/chat/dialogue/rename`
+
+```ignore
+let response = client.rename_conversation_v1()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn rename_conversation_v1(&self) -> builder::RenameConversationV1<'_> {
+        builder::RenameConversationV1::new(self)
+    }
     /**List the chat scenes that are answered
 
 Sends a `POST` request to `/api/v1/chat/dialogue/scenes`
@@ -5312,6 +13073,241 @@ let response = client.list_scenes_v1()
 ```*/
     pub fn list_scenes_v1(&self) -> builder::ListScenesV1<'_> {
         builder::ListScenesV1::new(self)
+    }
+    /**Find the conversations that hold every word of `q` in their title, questions or answers, newest first
+
+Each comes with the text around the words, and the round it stands in.
+
+Sends a `GET` request to `/api/v1/chat/dialogue/search`
+
+Arguments:
+- `chat_mode`: Only those of this mode.
+- `page`: Page, from 1.
+- `page_size`: Rows a page; 20 when not given.
+- `q`: Words, each of which has to be found in a conversation's title, questions or answers; their case is passed over.
+- `user_name`: Only those started by this user.
+```ignore
+let response = client.search_conversations_v1()
+    .chat_mode(chat_mode)
+    .page(page)
+    .page_size(page_size)
+    .q(q)
+    .user_name(user_name)
+    .send()
+    .await;
+```*/
+    pub fn search_conversations_v1(&self) -> builder::SearchConversationsV1<'_> {
+        builder::SearchConversationsV1::new(self)
+    }
+    /**The same with what is looked for in the query, the body, or both; the query counts first
+
+Sends a `POST` request to `/api/v1/chat/dialogue/search`
+
+Arguments:
+- `chat_mode`: Only those of this mode.
+- `page`: Page, from 1.
+- `page_size`: Rows a page; 20 when not given.
+- `q`: Words, each of which has to be found in a conversation's title, questions or answers; their case is passed over.
+- `user_name`: Only those started by this user.
+- `body`
+```ignore
+let response = client.search_conversations_by_body_v1()
+    .chat_mode(chat_mode)
+    .page(page)
+    .page_size(page_size)
+    .q(q)
+    .user_name(user_name)
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn search_conversations_by_body_v1(
+        &self,
+    ) -> builder::SearchConversationsByBodyV1<'_> {
+        builder::SearchConversationsByBodyV1::new(self)
+    }
+    /**Tell the comments of what a chat mode may be asked of, by name; null for a mode that asks no datasource
+
+Sends a `POST` request to `/api/v1/chat/mode/params/info`
+
+Arguments:
+- `chat_mode`: The mode; `chat_normal` when not given.
+```ignore
+let response = client.get_mode_params_v1()
+    .chat_mode(chat_mode)
+    .send()
+    .await;
+```*/
+    pub fn get_mode_params_v1(&self) -> builder::GetModeParamsV1<'_> {
+        builder::GetModeParamsV1::new(self)
+    }
+    /**List what a chat mode may be asked of: the datasources the caller may use, oldest first, for modes that ask one
+
+Modes that would ask a knowledge space or a plugin have an empty list; any other has null.
+
+Sends a `POST` request to `/api/v1/chat/mode/params/list`
+
+Arguments:
+- `chat_mode`: The mode; `chat_normal` when not given.
+```ignore
+let response = client.list_mode_params_v1()
+    .chat_mode(chat_mode)
+    .send()
+    .await;
+```*/
+    pub fn list_mode_params_v1(&self) -> builder::ListModeParamsV1<'_> {
+        builder::ListModeParamsV1::new(self)
+    }
+    /**Prepare a conversation; its messages
+
+With `chat_excel` the file named by `select_param`, or the last one sent in the conversation, introduces itself as
+the first round. The other modes have nothing to prepare, and a conversation that has begun stays as it is. The
+question is not looked at and may be empty.
+
+Sends a `POST` request to `/api/v1/chat/prepare`
+
+```ignore
+let response = client.prepare_conversation_v1()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn prepare_conversation_v1(&self) -> builder::PrepareConversationV1<'_> {
+        builder::PrepareConversationV1::new(self)
+    }
+    /**Stop the turn of a conversation
+
+The model stops writing, the database's query is cancelled, and what was said is stored, marked as cut, before this
+answers; the turn's own stream ends with it. A conversation in which nothing is being answered is a success too, as
+`data` is null either way. To go on, ask again, or send `ext_info: {"resume": true}` with an empty `user_input`.
+
+Sends a `POST` request to `/api/v1/chat/topic/terminate`
+
+Arguments:
+- `con_uid`: The same.
+- `conv_id`: The conversation.
+- `conv_uid`: The same.
+- `round_index`: Carried: a conversation has one turn at a time, and that one is stopped.
+```ignore
+let response = client.stop_turn_v1()
+    .con_uid(con_uid)
+    .conv_id(conv_id)
+    .conv_uid(conv_uid)
+    .round_index(round_index)
+    .send()
+    .await;
+```*/
+    pub fn stop_turn_v1(&self) -> builder::StopTurnV1<'_> {
+        builder::StopTurnV1::new(self)
+    }
+    /**Like or dislike the answer of a round, over what was said of it before
+
+Sends a `POST` request to `/api/v1/conv/feedback/add`
+
+```ignore
+let response = client.give_feedback_v1()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn give_feedback_v1(&self) -> builder::GiveFeedbackV1<'_> {
+        builder::GiveFeedbackV1::new(self)
+    }
+    /**Take back what was said of a round's answer; nothing said is a success
+
+Sends a `POST` request to `/api/v1/conv/feedback/cancel`
+
+```ignore
+let response = client.cancel_feedback_v1()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn cancel_feedback_v1(&self) -> builder::CancelFeedbackV1<'_> {
+        builder::CancelFeedbackV1::new(self)
+    }
+    /**List what can be wrong with an answer
+
+Sends a `GET` request to `/api/v1/conv/feedback/reasons`
+
+```ignore
+let response = client.list_reasons_v1()
+    .send()
+    .await;
+```*/
+    pub fn list_reasons_v1(&self) -> builder::ListReasonsV1<'_> {
+        builder::ListReasonsV1::new(self)
+    }
+    /**Tell everything about a chart of a dashboard: its values as they were drawn, and what its query gives now
+
+An unknown conversation is a failure `Can't Find Chart Detail Info!`; so is a query that fails by now.
+
+Sends a `POST` request to `/api/v1/editor/chart/info`
+
+```ignore
+let response = client.get_chart_v1()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn get_chart_v1(&self) -> builder::GetChartV1<'_> {
+        builder::GetChartV1::new(self)
+    }
+    /**List the charts of a conversation's first dashboard, as the model proposed them
+
+A conversation without an answer is a failure `Not have charts!`.
+
+Sends a `GET` request to `/api/v1/editor/chart/list`
+
+Arguments:
+- `con_uid`: Its id.
+- `conv_uid`: The same.
+```ignore
+let response = client.list_charts_v1()
+    .con_uid(con_uid)
+    .conv_uid(conv_uid)
+    .send()
+    .await;
+```*/
+    pub fn list_charts_v1(&self) -> builder::ListChartsV1<'_> {
+        builder::ListChartsV1::new(self)
+    }
+    /**Run one query and give its rows as a chart's values, too
+
+The database's own error is a failure with its text, and what the guard refuses one `Operation not allowed: …`. It
+only ever reads, whatever may be written elsewhere.
+
+Sends a `POST` request to `/api/v1/editor/chart/run`
+
+```ignore
+let response = client.run_chart_v1()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn run_chart_v1(&self) -> builder::RunChartV1<'_> {
+        builder::RunChartV1::new(self)
+    }
+    /**Export a dashboard as one page of HTML, charts drawn, which needs nothing from any other place
+
+It is the latest dashboard of the conversation, or that of `round`.
+
+Sends a `GET` request to `/api/v1/editor/dashboard/export`
+
+Arguments:
+- `con_uid`: Conversation.
+- `conv_uid`: The same.
+- `round`: The round that made it; the latest when not given.
+```ignore
+let response = client.export_dashboard_v1()
+    .con_uid(con_uid)
+    .conv_uid(conv_uid)
+    .round(round)
+    .send()
+    .await;
+```*/
+    pub fn export_dashboard_v1(&self) -> builder::ExportDashboardV1<'_> {
+        builder::ExportDashboardV1::new(self)
     }
     /**Tell how far a datasource's tables are known beyond their structure; they are looked into in the background
 
@@ -5336,9 +13332,9 @@ Sends a `GET` request to `/api/v1/editor/db/tables`
 
 Arguments:
 - `db_name`: Datasource.
-- `page_index`: Page of tables, from 1.
+- `page_index`: Page of tables, from 1. There is nothing on a page that is none.
 - `page_size`: Tables a page.
-- `search_str`: Part of a table's or column's name.
+- `search_str`: Part of a table's or column's name or comment, in any case.
 ```ignore
 let response = client.list_tables_v1()
     .db_name(db_name)
@@ -5416,6 +13412,40 @@ let response = client.list_examples_v1()
     pub fn list_examples_v1(&self) -> builder::ListExamplesV1<'_> {
         builder::ListExamplesV1::new(self)
     }
+    /**Tell the query that answered a round, or the charts of a dashboard
+
+The query is the one that was run last. A round that none answered is a failure `not have sql!`.
+
+Sends a `GET` request to `/api/v1/editor/sql`
+
+Arguments:
+- `con_uid`: Conversation.
+- `conv_uid`: The same.
+- `round`: Its number, from 1.
+```ignore
+let response = client.get_round_sql_v1()
+    .con_uid(con_uid)
+    .conv_uid(conv_uid)
+    .round(round)
+    .send()
+    .await;
+```*/
+    pub fn get_round_sql_v1(&self) -> builder::GetRoundSqlV1<'_> {
+        builder::GetRoundSqlV1::new(self)
+    }
+    /**The same, asked for with a body, as a helper of the pages does
+
+Sends a `POST` request to `/api/v1/editor/sql`
+
+```ignore
+let response = client.find_round_sql_v1()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn find_round_sql_v1(&self) -> builder::FindRoundSqlV1<'_> {
+        builder::FindRoundSqlV1::new(self)
+    }
     /**Export one query's result as a file
 
 The body is the file, streamed: `csv` (also with `bom`), `json`, `jsonl`, `arrow` (an IPC stream), `parquet` or
@@ -5436,6 +13466,23 @@ let response = client.export_sql_v1()
     pub fn export_sql_v1(&self) -> builder::ExportSqlV1<'_> {
         builder::ExportSqlV1::new(self)
     }
+    /**List the rounds of a conversation that were asked of a database; none of an unknown one
+
+Sends a `GET` request to `/api/v1/editor/sql/rounds`
+
+Arguments:
+- `con_uid`: Its id.
+- `conv_uid`: The same.
+```ignore
+let response = client.list_rounds_v1()
+    .con_uid(con_uid)
+    .conv_uid(conv_uid)
+    .send()
+    .await;
+```*/
+    pub fn list_rounds_v1(&self) -> builder::ListRoundsV1<'_> {
+        builder::ListRoundsV1::new(self)
+    }
     /**Run one query, or one statement that changes rows
 
 The database's own error is a success with `result_info` set; a statement the guard refuses is a failure
@@ -5454,6 +13501,50 @@ let response = client.run_sql_v1()
     pub fn run_sql_v1(&self) -> builder::RunSqlV1<'_> {
         builder::RunSqlV1::new(self)
     }
+    /**Keep what is said of a round's answer, over what was said of it before
+
+Sends a `POST` request to `/api/v1/feedback/commit`
+
+```ignore
+let response = client.give_opinion_v1()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn give_opinion_v1(&self) -> builder::GiveOpinionV1<'_> {
+        builder::GiveOpinionV1::new(self)
+    }
+    /**Show what was said of a round's answer; null where nothing was
+
+Sends a `GET` request to `/api/v1/feedback/find`
+
+Arguments:
+- `con_uid`: The same.
+- `conv_index`: Round, from 1.
+- `conv_uid`: Conversation.
+```ignore
+let response = client.find_opinion_v1()
+    .con_uid(con_uid)
+    .conv_index(conv_index)
+    .conv_uid(conv_uid)
+    .send()
+    .await;
+```*/
+    pub fn find_opinion_v1(&self) -> builder::FindOpinionV1<'_> {
+        builder::FindOpinionV1::new(self)
+    }
+    /**List what questions can be about
+
+Sends a `GET` request to `/api/v1/feedback/select`
+
+```ignore
+let response = client.list_topics_v1()
+    .send()
+    .await;
+```*/
+    pub fn list_topics_v1(&self) -> builder::ListTopicsV1<'_> {
+        builder::ListTopicsV1::new(self)
+    }
     /**List the names of the language models that are ready
 
 Sends a `GET` request to `/api/v1/model/types`
@@ -5465,6 +13556,147 @@ let response = client.list_model_types_v1()
 ```*/
     pub fn list_model_types_v1(&self) -> builder::ListModelTypesV1<'_> {
         builder::ListModelTypesV1::new(self)
+    }
+    /**Answer null, as upstream does
+
+Sends a `GET` request to `/api/v1/permission/db/list`
+
+Arguments:
+- `db_name`: Datasource.
+```ignore
+let response = client.list_permissions_v1()
+    .db_name(db_name)
+    .send()
+    .await;
+```*/
+    pub fn list_permissions_v1(&self) -> builder::ListPermissionsV1<'_> {
+        builder::ListPermissionsV1::new(self)
+    }
+    /**List questions that were kept with a query that answers them, over the tables that the caller may read, the most
+asked first
+
+Sends a `GET` request to `/api/v1/question/list`
+
+Arguments:
+- `app_code`: Only those of this app; none is of any.
+- `chat_mode`: Only those for this mode.
+- `is_hot_question`: Only those that were asked again.
+- `valid`: Only those that may be asked; all may.
+```ignore
+let response = client.list_questions_v1()
+    .app_code(app_code)
+    .chat_mode(chat_mode)
+    .is_hot_question(is_hot_question)
+    .valid(valid)
+    .send()
+    .await;
+```*/
+    pub fn list_questions_v1(&self) -> builder::ListQuestionsV1<'_> {
+        builder::ListQuestionsV1::new(self)
+    }
+    /**Remove a file with what was read of it
+
+Sends a `POST` request to `/api/v1/resource/file/delete`
+
+Arguments:
+- `con_uid`: The same.
+- `conv_uid`: The conversation it was sent in.
+- `file_key`: What its upload answered as `file_path`, the whole object as JSON text, or the file's name.
+```ignore
+let response = client.delete_file_v1()
+    .con_uid(con_uid)
+    .conv_uid(conv_uid)
+    .file_key(file_key)
+    .send()
+    .await;
+```*/
+    pub fn delete_file_v1(&self) -> builder::DeleteFileV1<'_> {
+        builder::DeleteFileV1::new(self)
+    }
+    /**The same as the current pages ask for it
+
+Sends a `GET` request to `/api/v1/resource/file/read`
+
+Arguments:
+- `con_uid`: The same.
+- `conv_uid`: The conversation it was sent in.
+- `file_key`: What its upload answered as `file_path`, the whole object as JSON text, or the file's name.
+```ignore
+let response = client.read_file_by_get_v1()
+    .con_uid(con_uid)
+    .conv_uid(conv_uid)
+    .file_key(file_key)
+    .send()
+    .await;
+```*/
+    pub fn read_file_by_get_v1(&self) -> builder::ReadFileByGetV1<'_> {
+        builder::ReadFileByGetV1::new(self)
+    }
+    /**Read a file: the records of its first table as JSON text, or its text
+
+What is left out is said at the end, in a record of its own or in a last line.
+
+Sends a `POST` request to `/api/v1/resource/file/read`
+
+Arguments:
+- `con_uid`: The same.
+- `conv_uid`: The conversation it was sent in.
+- `file_key`: What its upload answered as `file_path`, the whole object as JSON text, or the file's name.
+```ignore
+let response = client.read_file_v1()
+    .con_uid(con_uid)
+    .conv_uid(conv_uid)
+    .file_key(file_key)
+    .send()
+    .await;
+```*/
+    pub fn read_file_v1(&self) -> builder::ReadFileV1<'_> {
+        builder::ReadFileV1::new(self)
+    }
+    /**List the resources of a kind: datasources the caller may use, oldest first; spaces and tools, of which there are
+none. Any other kind has null
+
+Sends a `POST` request to `/api/v1/resource/params/list`
+
+Arguments:
+- `resource_type`: `database`, `knowledge` or `tool`.
+```ignore
+let response = client.list_resource_params_v1()
+    .resource_type(resource_type)
+    .send()
+    .await;
+```*/
+    pub fn list_resource_params_v1(&self) -> builder::ListResourceParamsV1<'_> {
+        builder::ListResourceParamsV1::new(self)
+    }
+    /**Store an edited query as the answer of a round
+
+It is run first, and the history shows its rows from then on. One that fails is refused with `Edit sql exception!`
+and the reason, and leaves everything as it was. For a caller who may manage datasources the question and the query
+are kept as an example.
+
+Sends a `POST` request to `/api/v1/sql/editor/submit`
+
+```ignore
+let response = client.update_round_sql_v1()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn update_round_sql_v1(&self) -> builder::UpdateRoundSqlV1<'_> {
+        builder::UpdateRoundSqlV1::new(self)
+    }
+    /**Tell that the server is up, in upstream's words
+
+Sends a `GET` request to `/api/v1/test`
+
+```ignore
+let response = client.get_test_v1()
+    .send()
+    .await;
+```*/
+    pub fn get_test_v1(&self) -> builder::GetTestV1<'_> {
+        builder::GetTestV1::new(self)
     }
     /**Tell whether questions can be answered; 503 until then
 
@@ -5528,6 +13760,100 @@ pub mod builder {
                 .build()?;
             let info = OperationInfo {
                 operation_id: "get_health",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::update_chart_v1`]
+
+[`Client::update_chart_v1`]: super::Client::update_chart_v1*/
+    #[derive(Debug, Clone)]
+    pub struct UpdateChartV1<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::ChartSubmitIn, String>,
+    }
+    impl<'a> UpdateChartV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::ChartSubmitIn>,
+            <V as std::convert::TryInto<types::ChartSubmitIn>>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!("conversion to `ChartSubmitIn` for body failed: {}", s)
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::ChartSubmitIn,
+            ) -> types::builder::ChartSubmitIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/chart/editor/submit`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeNothing>, Error<types::Failure>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| {
+                    types::ChartSubmitIn::try_from(v).map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/chart/editor/submit", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "update_chart_v1",
             };
             client.pre(&mut request, &info).await?;
             let result = client.exec(request, &info).await;
@@ -5985,6 +14311,192 @@ pub mod builder {
             }
         }
     }
+    /**Builder for [`Client::refresh_datasource_v1`]
+
+[`Client::refresh_datasource_v1`]: super::Client::refresh_datasource_v1*/
+    #[derive(Debug, Clone)]
+    pub struct RefreshDatasourceV1<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::RefreshIn, String>,
+    }
+    impl<'a> RefreshDatasourceV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::RefreshIn>,
+            <V as std::convert::TryInto<types::RefreshIn>>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!("conversion to `RefreshIn` for body failed: {}", s)
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(types::builder::RefreshIn) -> types::builder::RefreshIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/chat/db/refresh`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeBool>, Error<types::Failure>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| types::RefreshIn::try_from(v).map_err(|e| e.to_string()))
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/chat/db/refresh", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "refresh_datasource_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::prepare_datasource_v1`]
+
+[`Client::prepare_datasource_v1`]: super::Client::prepare_datasource_v1*/
+    #[derive(Debug, Clone)]
+    pub struct PrepareDatasourceV1<'a> {
+        client: &'a super::Client,
+        db_name: Result<::std::string::String, String>,
+        db_type: Result<::std::string::String, String>,
+    }
+    impl<'a> PrepareDatasourceV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                db_name: Err("db_name was not initialized".to_string()),
+                db_type: Err("db_type was not initialized".to_string()),
+            }
+        }
+        pub fn db_name<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.db_name = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for db_name failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn db_type<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.db_type = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for db_type failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/chat/db/summary`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeBool>, Error<types::Failure>> {
+            let Self { client, db_name, db_type } = self;
+            let db_name = db_name.map_err(Error::InvalidRequest)?;
+            let db_type = db_type.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/chat/db/summary", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("db_name", &db_name))
+                .query(&progenitor_client::QueryParam::new("db_type", &db_type))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "prepare_datasource_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
     /**Builder for [`Client::list_datasource_types_v1`]
 
 [`Client::list_datasource_types_v1`]: super::Client::list_datasource_types_v1*/
@@ -6138,6 +14650,104 @@ pub mod builder {
             }
         }
     }
+    /**Builder for [`Client::clear_conversation_v1`]
+
+[`Client::clear_conversation_v1`]: super::Client::clear_conversation_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ClearConversationV1<'a> {
+        client: &'a super::Client,
+        con_uid: Result<Option<::std::string::String>, String>,
+        conv_uid: Result<Option<::std::string::String>, String>,
+    }
+    impl<'a> ClearConversationV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                con_uid: Ok(None),
+                conv_uid: Ok(None),
+            }
+        }
+        pub fn con_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.con_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for con_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn conv_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.conv_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for conv_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/chat/dialogue/clear`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeNothing>, Error<types::Failure>> {
+            let Self { client, con_uid, conv_uid } = self;
+            let con_uid = con_uid.map_err(Error::InvalidRequest)?;
+            let conv_uid = conv_uid.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/chat/dialogue/clear", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("con_uid", &con_uid))
+                .query(&progenitor_client::QueryParam::new("conv_uid", &conv_uid))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "clear_conversation_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
     /**Builder for [`Client::delete_conversation_v1`]
 
 [`Client::delete_conversation_v1`]: super::Client::delete_conversation_v1*/
@@ -6211,6 +14821,412 @@ pub mod builder {
                 .build()?;
             let info = OperationInfo {
                 operation_id: "delete_conversation_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::export_conversation_v1`]
+
+[`Client::export_conversation_v1`]: super::Client::export_conversation_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ExportConversationV1<'a> {
+        client: &'a super::Client,
+        con_uid: Result<Option<::std::string::String>, String>,
+        conv_uid: Result<Option<::std::string::String>, String>,
+        format: Result<Option<::std::string::String>, String>,
+    }
+    impl<'a> ExportConversationV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                con_uid: Ok(None),
+                conv_uid: Ok(None),
+                format: Ok(None),
+            }
+        }
+        pub fn con_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.con_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for con_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn conv_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.conv_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for conv_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn format<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.format = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for format failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/api/v1/chat/dialogue/export`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<ByteStream>, Error<types::Failure>> {
+            let Self { client, con_uid, conv_uid, format } = self;
+            let con_uid = con_uid.map_err(Error::InvalidRequest)?;
+            let conv_uid = conv_uid.map_err(Error::InvalidRequest)?;
+            let format = format.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/chat/dialogue/export", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .query(&progenitor_client::QueryParam::new("con_uid", &con_uid))
+                .query(&progenitor_client::QueryParam::new("conv_uid", &conv_uid))
+                .query(&progenitor_client::QueryParam::new("format", &format))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "export_conversation_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => Ok(ResponseValue::stream(response)),
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::export_messages_v1`]
+
+[`Client::export_messages_v1`]: super::Client::export_messages_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ExportMessagesV1<'a> {
+        client: &'a super::Client,
+        format: Result<Option<::std::string::String>, String>,
+        sys_code: Result<Option<::std::string::String>, String>,
+        user_id: Result<Option<::std::string::String>, String>,
+        user_name: Result<Option<::std::string::String>, String>,
+    }
+    impl<'a> ExportMessagesV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                format: Ok(None),
+                sys_code: Ok(None),
+                user_id: Ok(None),
+                user_name: Ok(None),
+            }
+        }
+        pub fn format<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.format = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for format failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn sys_code<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.sys_code = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for sys_code failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn user_id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.user_id = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for user_id failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn user_name<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.user_name = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for user_name failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/api/v1/chat/dialogue/export_messages`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::ExportOut>, Error<types::Failure>> {
+            let Self { client, format, sys_code, user_id, user_name } = self;
+            let format = format.map_err(Error::InvalidRequest)?;
+            let sys_code = sys_code.map_err(Error::InvalidRequest)?;
+            let user_id = user_id.map_err(Error::InvalidRequest)?;
+            let user_name = user_name.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/api/v1/chat/dialogue/export_messages", client.baseurl,
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("format", &format))
+                .query(&progenitor_client::QueryParam::new("sys_code", &sys_code))
+                .query(&progenitor_client::QueryParam::new("user_id", &user_id))
+                .query(&progenitor_client::QueryParam::new("user_name", &user_name))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "export_messages_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::get_conversations_health_v1`]
+
+[`Client::get_conversations_health_v1`]: super::Client::get_conversations_health_v1*/
+    #[derive(Debug, Clone)]
+    pub struct GetConversationsHealthV1<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> GetConversationsHealthV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self { client: client }
+        }
+        ///Sends a `GET` request to `/api/v1/chat/dialogue/health`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::Health>, Error<types::Failure>> {
+            let Self { client } = self;
+            let url = format!("{}/api/v1/chat/dialogue/health", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "get_conversations_health_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::import_conversations_v1`]
+
+[`Client::import_conversations_v1`]: super::Client::import_conversations_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ImportConversationsV1<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::ConversationFile, String>,
+    }
+    impl<'a> ImportConversationsV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::ConversationFile>,
+            <V as std::convert::TryInto<
+                types::ConversationFile,
+            >>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!("conversion to `ConversationFile` for body failed: {}", s)
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::ConversationFile,
+            ) -> types::builder::ConversationFile,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/chat/dialogue/import`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::EnvelopeVecImportedOut>,
+            Error<types::Failure>,
+        > {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| {
+                    types::ConversationFile::try_from(v).map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/chat/dialogue/import", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "import_conversations_v1",
             };
             client.pre(&mut request, &info).await?;
             let result = client.exec(request, &info).await;
@@ -6757,6 +15773,327 @@ pub mod builder {
             }
         }
     }
+    /**Builder for [`Client::query_conversation_v1`]
+
+[`Client::query_conversation_v1`]: super::Client::query_conversation_v1*/
+    #[derive(Debug, Clone)]
+    pub struct QueryConversationV1<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::ConversationFilterIn, String>,
+    }
+    impl<'a> QueryConversationV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::ConversationFilterIn>,
+            <V as std::convert::TryInto<
+                types::ConversationFilterIn,
+            >>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!(
+                        "conversion to `ConversationFilterIn` for body failed: {}", s
+                    )
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::ConversationFilterIn,
+            ) -> types::builder::ConversationFilterIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/chat/dialogue/query`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::EnvelopeConversationOut>,
+            Error<types::Failure>,
+        > {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| {
+                    types::ConversationFilterIn::try_from(v).map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/chat/dialogue/query", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "query_conversation_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::query_conversations_v1`]
+
+[`Client::query_conversations_v1`]: super::Client::query_conversations_v1*/
+    #[derive(Debug, Clone)]
+    pub struct QueryConversationsV1<'a> {
+        client: &'a super::Client,
+        page: Result<Option<i32>, String>,
+        page_size: Result<Option<i32>, String>,
+        body: Result<types::builder::ConversationFilterIn, String>,
+    }
+    impl<'a> QueryConversationsV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                page: Ok(None),
+                page_size: Ok(None),
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn page<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.page = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for page failed".to_string());
+            self
+        }
+        pub fn page_size<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.page_size = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for page_size failed".to_string());
+            self
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::ConversationFilterIn>,
+            <V as std::convert::TryInto<
+                types::ConversationFilterIn,
+            >>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!(
+                        "conversion to `ConversationFilterIn` for body failed: {}", s
+                    )
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::ConversationFilterIn,
+            ) -> types::builder::ConversationFilterIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/chat/dialogue/query_page`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::EnvelopeConversationPage>,
+            Error<types::Failure>,
+        > {
+            let Self { client, page, page_size, body } = self;
+            let page = page.map_err(Error::InvalidRequest)?;
+            let page_size = page_size.map_err(Error::InvalidRequest)?;
+            let body = body
+                .and_then(|v| {
+                    types::ConversationFilterIn::try_from(v).map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/chat/dialogue/query_page", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("page_size", &page_size))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "query_conversations_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::rename_conversation_v1`]
+
+[`Client::rename_conversation_v1`]: super::Client::rename_conversation_v1*/
+    #[derive(Debug, Clone)]
+    pub struct RenameConversationV1<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::RenameIn, String>,
+    }
+    impl<'a> RenameConversationV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::RenameIn>,
+            <V as std::convert::TryInto<types::RenameIn>>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| format!("conversion to `RenameIn` for body failed: {}", s));
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(types::builder::RenameIn) -> types::builder::RenameIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/chat/dialogue/rename`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::EnvelopeConversationOut>,
+            Error<types::Failure>,
+        > {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| types::RenameIn::try_from(v).map_err(|e| e.to_string()))
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/chat/dialogue/rename", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "rename_conversation_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
     /**Builder for [`Client::list_scenes_v1`]
 
 [`Client::list_scenes_v1`]: super::Client::list_scenes_v1*/
@@ -6801,6 +16138,1344 @@ pub mod builder {
             let response = result?;
             match response.status().as_u16() {
                 200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::search_conversations_v1`]
+
+[`Client::search_conversations_v1`]: super::Client::search_conversations_v1*/
+    #[derive(Debug, Clone)]
+    pub struct SearchConversationsV1<'a> {
+        client: &'a super::Client,
+        chat_mode: Result<Option<::std::string::String>, String>,
+        page: Result<Option<i32>, String>,
+        page_size: Result<Option<i32>, String>,
+        q: Result<Option<::std::string::String>, String>,
+        user_name: Result<Option<::std::string::String>, String>,
+    }
+    impl<'a> SearchConversationsV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                chat_mode: Ok(None),
+                page: Ok(None),
+                page_size: Ok(None),
+                q: Ok(None),
+                user_name: Ok(None),
+            }
+        }
+        pub fn chat_mode<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.chat_mode = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for chat_mode failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn page<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.page = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for page failed".to_string());
+            self
+        }
+        pub fn page_size<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.page_size = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for page_size failed".to_string());
+            self
+        }
+        pub fn q<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.q = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for q failed".to_string()
+                });
+            self
+        }
+        pub fn user_name<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.user_name = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for user_name failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/api/v1/chat/dialogue/search`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeFoundPage>, Error<types::Failure>> {
+            let Self { client, chat_mode, page, page_size, q, user_name } = self;
+            let chat_mode = chat_mode.map_err(Error::InvalidRequest)?;
+            let page = page.map_err(Error::InvalidRequest)?;
+            let page_size = page_size.map_err(Error::InvalidRequest)?;
+            let q = q.map_err(Error::InvalidRequest)?;
+            let user_name = user_name.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/chat/dialogue/search", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("chat_mode", &chat_mode))
+                .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("page_size", &page_size))
+                .query(&progenitor_client::QueryParam::new("q", &q))
+                .query(&progenitor_client::QueryParam::new("user_name", &user_name))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "search_conversations_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::search_conversations_by_body_v1`]
+
+[`Client::search_conversations_by_body_v1`]: super::Client::search_conversations_by_body_v1*/
+    #[derive(Debug, Clone)]
+    pub struct SearchConversationsByBodyV1<'a> {
+        client: &'a super::Client,
+        chat_mode: Result<Option<::std::string::String>, String>,
+        page: Result<Option<i32>, String>,
+        page_size: Result<Option<i32>, String>,
+        q: Result<Option<::std::string::String>, String>,
+        user_name: Result<Option<::std::string::String>, String>,
+        body: Result<types::builder::SearchIn, String>,
+    }
+    impl<'a> SearchConversationsByBodyV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                chat_mode: Ok(None),
+                page: Ok(None),
+                page_size: Ok(None),
+                q: Ok(None),
+                user_name: Ok(None),
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn chat_mode<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.chat_mode = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for chat_mode failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn page<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.page = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for page failed".to_string());
+            self
+        }
+        pub fn page_size<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.page_size = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for page_size failed".to_string());
+            self
+        }
+        pub fn q<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.q = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for q failed".to_string()
+                });
+            self
+        }
+        pub fn user_name<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.user_name = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for user_name failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::SearchIn>,
+            <V as std::convert::TryInto<types::SearchIn>>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| format!("conversion to `SearchIn` for body failed: {}", s));
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(types::builder::SearchIn) -> types::builder::SearchIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/chat/dialogue/search`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeFoundPage>, Error<types::Failure>> {
+            let Self { client, chat_mode, page, page_size, q, user_name, body } = self;
+            let chat_mode = chat_mode.map_err(Error::InvalidRequest)?;
+            let page = page.map_err(Error::InvalidRequest)?;
+            let page_size = page_size.map_err(Error::InvalidRequest)?;
+            let q = q.map_err(Error::InvalidRequest)?;
+            let user_name = user_name.map_err(Error::InvalidRequest)?;
+            let body = body
+                .and_then(|v| types::SearchIn::try_from(v).map_err(|e| e.to_string()))
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/chat/dialogue/search", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .query(&progenitor_client::QueryParam::new("chat_mode", &chat_mode))
+                .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("page_size", &page_size))
+                .query(&progenitor_client::QueryParam::new("q", &q))
+                .query(&progenitor_client::QueryParam::new("user_name", &user_name))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "search_conversations_by_body_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::get_mode_params_v1`]
+
+[`Client::get_mode_params_v1`]: super::Client::get_mode_params_v1*/
+    #[derive(Debug, Clone)]
+    pub struct GetModeParamsV1<'a> {
+        client: &'a super::Client,
+        chat_mode: Result<Option<::std::string::String>, String>,
+    }
+    impl<'a> GetModeParamsV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                chat_mode: Ok(None),
+            }
+        }
+        pub fn chat_mode<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.chat_mode = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for chat_mode failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/chat/mode/params/info`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::EnvelopeBTreeMapStringString>,
+            Error<types::Failure>,
+        > {
+            let Self { client, chat_mode } = self;
+            let chat_mode = chat_mode.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/chat/mode/params/info", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("chat_mode", &chat_mode))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "get_mode_params_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_mode_params_v1`]
+
+[`Client::list_mode_params_v1`]: super::Client::list_mode_params_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ListModeParamsV1<'a> {
+        client: &'a super::Client,
+        chat_mode: Result<Option<::std::string::String>, String>,
+    }
+    impl<'a> ListModeParamsV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                chat_mode: Ok(None),
+            }
+        }
+        pub fn chat_mode<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.chat_mode = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for chat_mode failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/chat/mode/params/list`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeVecParamOut>, Error<types::Failure>> {
+            let Self { client, chat_mode } = self;
+            let chat_mode = chat_mode.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/chat/mode/params/list", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("chat_mode", &chat_mode))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_mode_params_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::prepare_conversation_v1`]
+
+[`Client::prepare_conversation_v1`]: super::Client::prepare_conversation_v1*/
+    #[derive(Debug, Clone)]
+    pub struct PrepareConversationV1<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::ConversationVo, String>,
+    }
+    impl<'a> PrepareConversationV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::ConversationVo>,
+            <V as std::convert::TryInto<
+                types::ConversationVo,
+            >>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!("conversion to `ConversationVo` for body failed: {}", s)
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::ConversationVo,
+            ) -> types::builder::ConversationVo,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/chat/prepare`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeVecMessageOut>, Error<types::Failure>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| {
+                    types::ConversationVo::try_from(v).map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/chat/prepare", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "prepare_conversation_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::stop_turn_v1`]
+
+[`Client::stop_turn_v1`]: super::Client::stop_turn_v1*/
+    #[derive(Debug, Clone)]
+    pub struct StopTurnV1<'a> {
+        client: &'a super::Client,
+        con_uid: Result<Option<::std::string::String>, String>,
+        conv_id: Result<Option<::std::string::String>, String>,
+        conv_uid: Result<Option<::std::string::String>, String>,
+        round_index: Result<Option<::std::string::String>, String>,
+    }
+    impl<'a> StopTurnV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                con_uid: Ok(None),
+                conv_id: Ok(None),
+                conv_uid: Ok(None),
+                round_index: Ok(None),
+            }
+        }
+        pub fn con_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.con_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for con_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn conv_id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.conv_id = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for conv_id failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn conv_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.conv_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for conv_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn round_index<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.round_index = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for round_index failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/chat/topic/terminate`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeNothing>, Error<types::Failure>> {
+            let Self { client, con_uid, conv_id, conv_uid, round_index } = self;
+            let con_uid = con_uid.map_err(Error::InvalidRequest)?;
+            let conv_id = conv_id.map_err(Error::InvalidRequest)?;
+            let conv_uid = conv_uid.map_err(Error::InvalidRequest)?;
+            let round_index = round_index.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/chat/topic/terminate", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("con_uid", &con_uid))
+                .query(&progenitor_client::QueryParam::new("conv_id", &conv_id))
+                .query(&progenitor_client::QueryParam::new("conv_uid", &conv_uid))
+                .query(&progenitor_client::QueryParam::new("round_index", &round_index))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "stop_turn_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::give_feedback_v1`]
+
+[`Client::give_feedback_v1`]: super::Client::give_feedback_v1*/
+    #[derive(Debug, Clone)]
+    pub struct GiveFeedbackV1<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::FeedbackIn, String>,
+    }
+    impl<'a> GiveFeedbackV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::FeedbackIn>,
+            <V as std::convert::TryInto<types::FeedbackIn>>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!("conversion to `FeedbackIn` for body failed: {}", s)
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::FeedbackIn,
+            ) -> types::builder::FeedbackIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/conv/feedback/add`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeFeedbackOut>, Error<types::Failure>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| types::FeedbackIn::try_from(v).map_err(|e| e.to_string()))
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/conv/feedback/add", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "give_feedback_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::cancel_feedback_v1`]
+
+[`Client::cancel_feedback_v1`]: super::Client::cancel_feedback_v1*/
+    #[derive(Debug, Clone)]
+    pub struct CancelFeedbackV1<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::FeedbackKeyIn, String>,
+    }
+    impl<'a> CancelFeedbackV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::FeedbackKeyIn>,
+            <V as std::convert::TryInto<types::FeedbackKeyIn>>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!("conversion to `FeedbackKeyIn` for body failed: {}", s)
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::FeedbackKeyIn,
+            ) -> types::builder::FeedbackKeyIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/conv/feedback/cancel`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::EnvelopeVecFeedbackOut>,
+            Error<types::Failure>,
+        > {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| {
+                    types::FeedbackKeyIn::try_from(v).map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/conv/feedback/cancel", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "cancel_feedback_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_reasons_v1`]
+
+[`Client::list_reasons_v1`]: super::Client::list_reasons_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ListReasonsV1<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> ListReasonsV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self { client: client }
+        }
+        ///Sends a `GET` request to `/api/v1/conv/feedback/reasons`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeVecReasonOut>, Error<types::Failure>> {
+            let Self { client } = self;
+            let url = format!("{}/api/v1/conv/feedback/reasons", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_reasons_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::get_chart_v1`]
+
+[`Client::get_chart_v1`]: super::Client::get_chart_v1*/
+    #[derive(Debug, Clone)]
+    pub struct GetChartV1<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::ChartIn, String>,
+    }
+    impl<'a> GetChartV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::ChartIn>,
+            <V as std::convert::TryInto<types::ChartIn>>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| format!("conversion to `ChartIn` for body failed: {}", s));
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(types::builder::ChartIn) -> types::builder::ChartIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/editor/chart/info`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeChartOut>, Error<types::Failure>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| types::ChartIn::try_from(v).map_err(|e| e.to_string()))
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/editor/chart/info", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "get_chart_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_charts_v1`]
+
+[`Client::list_charts_v1`]: super::Client::list_charts_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ListChartsV1<'a> {
+        client: &'a super::Client,
+        con_uid: Result<Option<::std::string::String>, String>,
+        conv_uid: Result<Option<::std::string::String>, String>,
+    }
+    impl<'a> ListChartsV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                con_uid: Ok(None),
+                conv_uid: Ok(None),
+            }
+        }
+        pub fn con_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.con_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for con_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn conv_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.conv_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for conv_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/api/v1/editor/chart/list`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeChartsOut>, Error<types::Failure>> {
+            let Self { client, con_uid, conv_uid } = self;
+            let con_uid = con_uid.map_err(Error::InvalidRequest)?;
+            let conv_uid = conv_uid.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/editor/chart/list", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("con_uid", &con_uid))
+                .query(&progenitor_client::QueryParam::new("conv_uid", &conv_uid))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_charts_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::run_chart_v1`]
+
+[`Client::run_chart_v1`]: super::Client::run_chart_v1*/
+    #[derive(Debug, Clone)]
+    pub struct RunChartV1<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::ChartRunIn, String>,
+    }
+    impl<'a> RunChartV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::ChartRunIn>,
+            <V as std::convert::TryInto<types::ChartRunIn>>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!("conversion to `ChartRunIn` for body failed: {}", s)
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::ChartRunIn,
+            ) -> types::builder::ChartRunIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/editor/chart/run`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeChartRunOut>, Error<types::Failure>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| types::ChartRunIn::try_from(v).map_err(|e| e.to_string()))
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/editor/chart/run", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "run_chart_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::export_dashboard_v1`]
+
+[`Client::export_dashboard_v1`]: super::Client::export_dashboard_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ExportDashboardV1<'a> {
+        client: &'a super::Client,
+        con_uid: Result<Option<::std::string::String>, String>,
+        conv_uid: Result<Option<::std::string::String>, String>,
+        round: Result<Option<i32>, String>,
+    }
+    impl<'a> ExportDashboardV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                con_uid: Ok(None),
+                conv_uid: Ok(None),
+                round: Ok(None),
+            }
+        }
+        pub fn con_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.con_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for con_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn conv_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.conv_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for conv_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn round<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.round = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for round failed".to_string());
+            self
+        }
+        ///Sends a `GET` request to `/api/v1/editor/dashboard/export`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<ByteStream>, Error<types::Failure>> {
+            let Self { client, con_uid, conv_uid, round } = self;
+            let con_uid = con_uid.map_err(Error::InvalidRequest)?;
+            let conv_uid = conv_uid.map_err(Error::InvalidRequest)?;
+            let round = round.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/editor/dashboard/export", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .query(&progenitor_client::QueryParam::new("con_uid", &con_uid))
+                .query(&progenitor_client::QueryParam::new("conv_uid", &conv_uid))
+                .query(&progenitor_client::QueryParam::new("round", &round))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "export_dashboard_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => Ok(ResponseValue::stream(response)),
                 400u16..=499u16 => {
                     Err(
                         Error::ErrorResponse(
@@ -6906,8 +17581,8 @@ pub mod builder {
     pub struct ListTablesV1<'a> {
         client: &'a super::Client,
         db_name: Result<::std::string::String, String>,
-        page_index: Result<i32, String>,
-        page_size: Result<i32, String>,
+        page_index: Result<i64, String>,
+        page_size: Result<i64, String>,
         search_str: Result<Option<::std::string::String>, String>,
     }
     impl<'a> ListTablesV1<'a> {
@@ -6934,20 +17609,20 @@ pub mod builder {
         }
         pub fn page_index<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i32>,
+            V: std::convert::TryInto<i64>,
         {
             self.page_index = value
                 .try_into()
-                .map_err(|_| "conversion to `i32` for page_index failed".to_string());
+                .map_err(|_| "conversion to `i64` for page_index failed".to_string());
             self
         }
         pub fn page_size<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i32>,
+            V: std::convert::TryInto<i64>,
         {
             self.page_size = value
                 .try_into()
-                .map_err(|_| "conversion to `i32` for page_size failed".to_string());
+                .map_err(|_| "conversion to `i64` for page_size failed".to_string());
             self
         }
         pub fn search_str<V>(mut self, value: V) -> Self
@@ -7385,6 +18060,205 @@ pub mod builder {
             }
         }
     }
+    /**Builder for [`Client::get_round_sql_v1`]
+
+[`Client::get_round_sql_v1`]: super::Client::get_round_sql_v1*/
+    #[derive(Debug, Clone)]
+    pub struct GetRoundSqlV1<'a> {
+        client: &'a super::Client,
+        con_uid: Result<Option<::std::string::String>, String>,
+        conv_uid: Result<Option<::std::string::String>, String>,
+        round: Result<i64, String>,
+    }
+    impl<'a> GetRoundSqlV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                con_uid: Ok(None),
+                conv_uid: Ok(None),
+                round: Err("round was not initialized".to_string()),
+            }
+        }
+        pub fn con_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.con_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for con_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn conv_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.conv_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for conv_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn round<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.round = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for round failed".to_string());
+            self
+        }
+        ///Sends a `GET` request to `/api/v1/editor/sql`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeRoundSql>, Error<types::Failure>> {
+            let Self { client, con_uid, conv_uid, round } = self;
+            let con_uid = con_uid.map_err(Error::InvalidRequest)?;
+            let conv_uid = conv_uid.map_err(Error::InvalidRequest)?;
+            let round = round.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/editor/sql", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("con_uid", &con_uid))
+                .query(&progenitor_client::QueryParam::new("conv_uid", &conv_uid))
+                .query(&progenitor_client::QueryParam::new("round", &round))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "get_round_sql_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::find_round_sql_v1`]
+
+[`Client::find_round_sql_v1`]: super::Client::find_round_sql_v1*/
+    #[derive(Debug, Clone)]
+    pub struct FindRoundSqlV1<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::RoundIn, String>,
+    }
+    impl<'a> FindRoundSqlV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::RoundIn>,
+            <V as std::convert::TryInto<types::RoundIn>>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| format!("conversion to `RoundIn` for body failed: {}", s));
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(types::builder::RoundIn) -> types::builder::RoundIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/editor/sql`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeRoundSql>, Error<types::Failure>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| types::RoundIn::try_from(v).map_err(|e| e.to_string()))
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/editor/sql", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "find_round_sql_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
     /**Builder for [`Client::export_sql_v1`]
 
 [`Client::export_sql_v1`]: super::Client::export_sql_v1*/
@@ -7455,6 +18329,104 @@ pub mod builder {
             let response = result?;
             match response.status().as_u16() {
                 200u16 => Ok(ResponseValue::stream(response)),
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_rounds_v1`]
+
+[`Client::list_rounds_v1`]: super::Client::list_rounds_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ListRoundsV1<'a> {
+        client: &'a super::Client,
+        con_uid: Result<Option<::std::string::String>, String>,
+        conv_uid: Result<Option<::std::string::String>, String>,
+    }
+    impl<'a> ListRoundsV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                con_uid: Ok(None),
+                conv_uid: Ok(None),
+            }
+        }
+        pub fn con_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.con_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for con_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn conv_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.conv_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for conv_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/api/v1/editor/sql/rounds`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeVecRoundOut>, Error<types::Failure>> {
+            let Self { client, con_uid, conv_uid } = self;
+            let con_uid = con_uid.map_err(Error::InvalidRequest)?;
+            let conv_uid = conv_uid.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/editor/sql/rounds", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("con_uid", &con_uid))
+                .query(&progenitor_client::QueryParam::new("conv_uid", &conv_uid))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_rounds_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
                 400u16..=499u16 => {
                     Err(
                         Error::ErrorResponse(
@@ -7561,6 +18533,271 @@ pub mod builder {
             }
         }
     }
+    /**Builder for [`Client::give_opinion_v1`]
+
+[`Client::give_opinion_v1`]: super::Client::give_opinion_v1*/
+    #[derive(Debug, Clone)]
+    pub struct GiveOpinionV1<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::OpinionBody, String>,
+    }
+    impl<'a> GiveOpinionV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::OpinionBody>,
+            <V as std::convert::TryInto<types::OpinionBody>>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!("conversion to `OpinionBody` for body failed: {}", s)
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::OpinionBody,
+            ) -> types::builder::OpinionBody,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/feedback/commit`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeBool>, Error<types::Failure>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| types::OpinionBody::try_from(v).map_err(|e| e.to_string()))
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/feedback/commit", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "give_opinion_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::find_opinion_v1`]
+
+[`Client::find_opinion_v1`]: super::Client::find_opinion_v1*/
+    #[derive(Debug, Clone)]
+    pub struct FindOpinionV1<'a> {
+        client: &'a super::Client,
+        con_uid: Result<Option<::std::string::String>, String>,
+        conv_index: Result<i32, String>,
+        conv_uid: Result<Option<::std::string::String>, String>,
+    }
+    impl<'a> FindOpinionV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                con_uid: Ok(None),
+                conv_index: Err("conv_index was not initialized".to_string()),
+                conv_uid: Ok(None),
+            }
+        }
+        pub fn con_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.con_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for con_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn conv_index<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.conv_index = value
+                .try_into()
+                .map_err(|_| "conversion to `i32` for conv_index failed".to_string());
+            self
+        }
+        pub fn conv_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.conv_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for conv_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/api/v1/feedback/find`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeOpinionBody>, Error<types::Failure>> {
+            let Self { client, con_uid, conv_index, conv_uid } = self;
+            let con_uid = con_uid.map_err(Error::InvalidRequest)?;
+            let conv_index = conv_index.map_err(Error::InvalidRequest)?;
+            let conv_uid = conv_uid.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/feedback/find", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("con_uid", &con_uid))
+                .query(&progenitor_client::QueryParam::new("conv_index", &conv_index))
+                .query(&progenitor_client::QueryParam::new("conv_uid", &conv_uid))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "find_opinion_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_topics_v1`]
+
+[`Client::list_topics_v1`]: super::Client::list_topics_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ListTopicsV1<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> ListTopicsV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self { client: client }
+        }
+        ///Sends a `GET` request to `/api/v1/feedback/select`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeTopicsOut>, Error<types::Failure>> {
+            let Self { client } = self;
+            let url = format!("{}/api/v1/feedback/select", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_topics_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
     /**Builder for [`Client::list_model_types_v1`]
 
 [`Client::list_model_types_v1`]: super::Client::list_model_types_v1*/
@@ -7605,6 +18842,796 @@ pub mod builder {
             let response = result?;
             match response.status().as_u16() {
                 200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_permissions_v1`]
+
+[`Client::list_permissions_v1`]: super::Client::list_permissions_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ListPermissionsV1<'a> {
+        client: &'a super::Client,
+        db_name: Result<Option<::std::string::String>, String>,
+    }
+    impl<'a> ListPermissionsV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                db_name: Ok(None),
+            }
+        }
+        pub fn db_name<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.db_name = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for db_name failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/api/v1/permission/db/list`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeNothing>, Error<types::Failure>> {
+            let Self { client, db_name } = self;
+            let db_name = db_name.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/permission/db/list", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("db_name", &db_name))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_permissions_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_questions_v1`]
+
+[`Client::list_questions_v1`]: super::Client::list_questions_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ListQuestionsV1<'a> {
+        client: &'a super::Client,
+        app_code: Result<Option<::std::string::String>, String>,
+        chat_mode: Result<Option<::std::string::String>, String>,
+        is_hot_question: Result<Option<::std::string::String>, String>,
+        valid: Result<Option<::std::string::String>, String>,
+    }
+    impl<'a> ListQuestionsV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                app_code: Ok(None),
+                chat_mode: Ok(None),
+                is_hot_question: Ok(None),
+                valid: Ok(None),
+            }
+        }
+        pub fn app_code<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.app_code = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for app_code failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn chat_mode<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.chat_mode = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for chat_mode failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn is_hot_question<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.is_hot_question = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for is_hot_question failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn valid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.valid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for valid failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/api/v1/question/list`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::EnvelopeVecQuestionOut>,
+            Error<types::Failure>,
+        > {
+            let Self { client, app_code, chat_mode, is_hot_question, valid } = self;
+            let app_code = app_code.map_err(Error::InvalidRequest)?;
+            let chat_mode = chat_mode.map_err(Error::InvalidRequest)?;
+            let is_hot_question = is_hot_question.map_err(Error::InvalidRequest)?;
+            let valid = valid.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/question/list", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("app_code", &app_code))
+                .query(&progenitor_client::QueryParam::new("chat_mode", &chat_mode))
+                .query(
+                    &progenitor_client::QueryParam::new(
+                        "is_hot_question",
+                        &is_hot_question,
+                    ),
+                )
+                .query(&progenitor_client::QueryParam::new("valid", &valid))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_questions_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::delete_file_v1`]
+
+[`Client::delete_file_v1`]: super::Client::delete_file_v1*/
+    #[derive(Debug, Clone)]
+    pub struct DeleteFileV1<'a> {
+        client: &'a super::Client,
+        con_uid: Result<Option<::std::string::String>, String>,
+        conv_uid: Result<Option<::std::string::String>, String>,
+        file_key: Result<Option<::std::string::String>, String>,
+    }
+    impl<'a> DeleteFileV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                con_uid: Ok(None),
+                conv_uid: Ok(None),
+                file_key: Ok(None),
+            }
+        }
+        pub fn con_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.con_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for con_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn conv_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.conv_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for conv_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn file_key<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.file_key = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for file_key failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/resource/file/delete`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeNothing>, Error<types::Failure>> {
+            let Self { client, con_uid, conv_uid, file_key } = self;
+            let con_uid = con_uid.map_err(Error::InvalidRequest)?;
+            let conv_uid = conv_uid.map_err(Error::InvalidRequest)?;
+            let file_key = file_key.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/resource/file/delete", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("con_uid", &con_uid))
+                .query(&progenitor_client::QueryParam::new("conv_uid", &conv_uid))
+                .query(&progenitor_client::QueryParam::new("file_key", &file_key))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "delete_file_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::read_file_by_get_v1`]
+
+[`Client::read_file_by_get_v1`]: super::Client::read_file_by_get_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ReadFileByGetV1<'a> {
+        client: &'a super::Client,
+        con_uid: Result<Option<::std::string::String>, String>,
+        conv_uid: Result<Option<::std::string::String>, String>,
+        file_key: Result<Option<::std::string::String>, String>,
+    }
+    impl<'a> ReadFileByGetV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                con_uid: Ok(None),
+                conv_uid: Ok(None),
+                file_key: Ok(None),
+            }
+        }
+        pub fn con_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.con_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for con_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn conv_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.conv_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for conv_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn file_key<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.file_key = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for file_key failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/api/v1/resource/file/read`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeString>, Error<types::Failure>> {
+            let Self { client, con_uid, conv_uid, file_key } = self;
+            let con_uid = con_uid.map_err(Error::InvalidRequest)?;
+            let conv_uid = conv_uid.map_err(Error::InvalidRequest)?;
+            let file_key = file_key.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/resource/file/read", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("con_uid", &con_uid))
+                .query(&progenitor_client::QueryParam::new("conv_uid", &conv_uid))
+                .query(&progenitor_client::QueryParam::new("file_key", &file_key))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "read_file_by_get_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::read_file_v1`]
+
+[`Client::read_file_v1`]: super::Client::read_file_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ReadFileV1<'a> {
+        client: &'a super::Client,
+        con_uid: Result<Option<::std::string::String>, String>,
+        conv_uid: Result<Option<::std::string::String>, String>,
+        file_key: Result<Option<::std::string::String>, String>,
+    }
+    impl<'a> ReadFileV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                con_uid: Ok(None),
+                conv_uid: Ok(None),
+                file_key: Ok(None),
+            }
+        }
+        pub fn con_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.con_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for con_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn conv_uid<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.conv_uid = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for conv_uid failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn file_key<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.file_key = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for file_key failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/resource/file/read`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeString>, Error<types::Failure>> {
+            let Self { client, con_uid, conv_uid, file_key } = self;
+            let con_uid = con_uid.map_err(Error::InvalidRequest)?;
+            let conv_uid = conv_uid.map_err(Error::InvalidRequest)?;
+            let file_key = file_key.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/resource/file/read", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("con_uid", &con_uid))
+                .query(&progenitor_client::QueryParam::new("conv_uid", &conv_uid))
+                .query(&progenitor_client::QueryParam::new("file_key", &file_key))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "read_file_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_resource_params_v1`]
+
+[`Client::list_resource_params_v1`]: super::Client::list_resource_params_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ListResourceParamsV1<'a> {
+        client: &'a super::Client,
+        resource_type: Result<::std::string::String, String>,
+    }
+    impl<'a> ListResourceParamsV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                resource_type: Err("resource_type was not initialized".to_string()),
+            }
+        }
+        pub fn resource_type<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.resource_type = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for resource_type failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/resource/params/list`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeVecParamOut>, Error<types::Failure>> {
+            let Self { client, resource_type } = self;
+            let resource_type = resource_type.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/resource/params/list", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(
+                    &progenitor_client::QueryParam::new("resource_type", &resource_type),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_resource_params_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::update_round_sql_v1`]
+
+[`Client::update_round_sql_v1`]: super::Client::update_round_sql_v1*/
+    #[derive(Debug, Clone)]
+    pub struct UpdateRoundSqlV1<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::SubmitIn, String>,
+    }
+    impl<'a> UpdateRoundSqlV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::SubmitIn>,
+            <V as std::convert::TryInto<types::SubmitIn>>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| format!("conversion to `SubmitIn` for body failed: {}", s));
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(types::builder::SubmitIn) -> types::builder::SubmitIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/sql/editor/submit`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeNothing>, Error<types::Failure>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| types::SubmitIn::try_from(v).map_err(|e| e.to_string()))
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/sql/editor/submit", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "update_round_sql_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::get_test_v1`]
+
+[`Client::get_test_v1`]: super::Client::get_test_v1*/
+    #[derive(Debug, Clone)]
+    pub struct GetTestV1<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> GetTestV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self { client: client }
+        }
+        ///Sends a `GET` request to `/api/v1/test`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<ByteStream>, Error<types::Failure>> {
+            let Self { client } = self;
+            let url = format!("{}/api/v1/test", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client.client.get(url).headers(header_map).build()?;
+            let info = OperationInfo {
+                operation_id: "get_test_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => Ok(ResponseValue::stream(response)),
                 400u16..=499u16 => {
                     Err(
                         Error::ErrorResponse(
