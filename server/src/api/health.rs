@@ -26,6 +26,7 @@ pub fn plain_routes() -> Router<App> {
 
 /// Alive.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"status": "ok"}))]
 pub struct Health {
     /// Always `ok`.
     pub status: &'static str,
@@ -33,6 +34,9 @@ pub struct Health {
 
 /// Whether questions can be answered, and what that takes.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "ready": true, "store": true, "models": [{"name": "tidegate-sql", "state": "ready", "reason": null}]
+}))]
 pub struct Readiness {
     /// Whether the store answers, nothing is loading, and the model asked by default did not fail.
     pub ready: bool,
@@ -100,7 +104,7 @@ pub(super) async fn get_ready(State(app): State<App>) -> (StatusCode, Json<Readi
 }
 
 /// Tell that the server is up, in upstream's words.
-#[utoipa::path(get, path = "/api/v1/test", tag = "health", responses((status = 200, body = String)))]
+#[utoipa::path(get, path = "/api/v1/test", tag = "health", responses((status = 200, body = String, example = json!("service status is UP"))))]
 pub(super) async fn get_test_v1() -> Json<&'static str> {
     Json("service status is UP")
 }

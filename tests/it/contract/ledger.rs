@@ -161,6 +161,54 @@ fn every_operation_has_a_success_and_a_failure_or_stands_in_the_ledger() -> Resu
 }
 
 #[test]
+fn every_operation_shows_an_example() -> Result<()> {
+    let [rest, _] = documents()?;
+    let schemas = &rest["components"]["schemas"];
+    for operation in operations(&rest)? {
+        let act = &rest["paths"][&operation.path][operation.method.to_lowercase()];
+        let shown = has_example(act)
+            || reached(act, schemas)
+                .iter()
+                .any(|name| name != "Failure" && has_example(&schemas[name]));
+        assert!(shown, "{} shows no example", operation.id);
+    }
+    Ok(())
+}
+
+fn has_example(node: &Value) -> bool {
+    match node {
+        Value::Object(fields) => fields.iter().any(|(name, value)| {
+            matches!(name.as_str(), "example" | "examples") || has_example(value)
+        }),
+        Value::Array(values) => values.iter().any(has_example),
+        _ => false,
+    }
+}
+
+/// The schemas that a part of the document names, and those that they name.
+fn reached(node: &Value, schemas: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut left = vec![node];
+    while let Some(node) = left.pop() {
+        match node {
+            Value::Object(fields) => {
+                if let Some(name) = fields.get("$ref").and_then(Value::as_str) {
+                    let name = name.rsplit('/').next().unwrap_or(name).to_owned();
+                    if !found.contains(&name) {
+                        left.push(&schemas[&name]);
+                        found.insert(name);
+                    }
+                }
+                left.extend(fields.values());
+            }
+            Value::Array(values) => left.extend(values),
+            _ => {}
+        }
+    }
+    found
+}
+
+#[test]
 fn every_operation_shows_an_example_of_the_body_it_takes() -> Result<()> {
     let [rest, _] = documents()?;
     let schemas = &rest["components"]["schemas"];

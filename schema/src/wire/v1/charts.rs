@@ -275,6 +275,7 @@ fn all_missing(names: &[&str]) -> Error {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 pub struct DashboardQuery {
     /// Conversation.
+    #[param(example = "5e7100bc-9017-11ee-9876-8fe019728d79")]
     pub con_uid: Option<String>,
     /// The same.
     pub conv_uid: Option<String>,

@@ -21,6 +21,11 @@ use crate::{
 
 /// A conversation.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "conv_uid": "5e7100bc-9017-11ee-9876-8fe019728d79", "user_input": "how many orders per city?",
+    "chat_mode": "chat_with_db_execute", "app_code": "", "select_param": "shop", "model_name": "tidegate-sql",
+    "user_name": null, "sys_code": null, "gmt_created": "2026-11-25 09:30:00", "gmt_modified": "2026-11-25 09:30:02"
+}))]
 pub struct ConversationOut {
     /// Id.
     pub conv_uid: String,
@@ -141,6 +146,7 @@ impl ConversationQuery {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 pub struct ConversationKey {
     /// Its id.
+    #[param(example = "5e7100bc-9017-11ee-9876-8fe019728d79")]
     pub con_uid: Option<String>,
     /// The same.
     pub conv_uid: Option<String>,
@@ -166,6 +172,7 @@ impl ConversationKey {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 pub struct PermissionQuery {
     /// Datasource.
+    #[param(example = "shop")]
     pub db_name: Option<String>,
 }
 

@@ -22,6 +22,7 @@ const BEST: i32 = 5;
 
 /// A reason for not liking an answer.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"reason_type": "WRONG_ANSWER", "reason": "Wrong answer"}))]
 pub struct ReasonOut {
     /// Its name.
     pub reason_type: String,

@@ -51,10 +51,12 @@ impl UploadQuery {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 pub struct FileQuery {
     /// The conversation it was sent in.
+    #[param(example = "5e7100bc-9017-11ee-9876-8fe019728d79")]
     pub conv_uid: Option<String>,
     /// The same.
     pub con_uid: Option<String>,
     /// What its upload answered as `file_path`, the whole object as JSON text, or the file's name.
+    #[param(example = "dbgpt-fs://local/dbgpt_app_file/0198c0de-0000-7000-8000-000000000001")]
     pub file_key: Option<String>,
 }
 

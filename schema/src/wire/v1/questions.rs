@@ -52,6 +52,11 @@ fn is(word: Option<&str>, wanted: bool) -> bool {
 
 /// A question that a page suggests.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "id": 1, "app_code": null, "question": "how many orders per city?", "user_code": null, "sys_code": null,
+    "gmt_create": "2026-11-25 09:30:00", "gmt_modified": "2026-11-25 09:30:00", "params": {"select_param": "shop"},
+    "valid": "true", "chat_mode": "chat_with_db_execute", "is_hot_question": "false"
+}))]
 pub struct QuestionOut {
     /// Number.
     pub id: i64,

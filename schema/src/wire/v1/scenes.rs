@@ -7,6 +7,11 @@ use crate::model::ChatMode;
 
 /// A chat scene.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "chat_scene": "chat_excel", "scene_name": "Chat Excel",
+    "scene_describe": "Dialogue with your excel, use natural language.", "param_title": "File Select",
+    "show_disable": false
+}))]
 pub struct SceneOut {
     /// Mode.
     pub chat_scene: String,

@@ -106,6 +106,7 @@ impl ExportQuery {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 pub struct ExportOneQuery {
     /// Its id.
+    #[param(example = "5e7100bc-9017-11ee-9876-8fe019728d79")]
     pub con_uid: Option<String>,
     /// The same.
     pub conv_uid: Option<String>,

@@ -20,7 +20,8 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// List the names of the language models that are ready.
 #[utoipa::path(get, path = "/api/v1/model/types", tag = "models",
-    responses((status = 200, body = Envelope<Vec<String>>)))]
+    responses((status = 200, body = Envelope<Vec<String>>,
+        example = json!({"success": true, "err_code": null, "err_msg": null, "data": ["tidegate-sql"]}))))]
 pub(super) async fn list_model_types_v1(
     State(app): State<App>,
     Caller(caller): Caller,

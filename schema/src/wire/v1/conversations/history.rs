@@ -13,6 +13,10 @@ use crate::{
 
 /// A message of a history.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "role": "human", "context": "how many orders per city?", "order": 1, "time_stamp": null,
+    "model_name": "tidegate-sql", "feedback": {}
+}))]
 pub struct MessageOut {
     /// `human`, `ai`, `view` or `system`.
     pub role: String,

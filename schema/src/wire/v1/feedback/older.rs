@@ -13,6 +13,9 @@ use crate::{
 
 /// What questions can be about, on older pages.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "information": "Information search", "work_study": "Work and study", "just_fun": "Just for fun", "others": "Others"
+}))]
 pub struct TopicsOut {
     /// Label of `information`.
     pub information: String,
