@@ -64,6 +64,10 @@ impl AcceptIn {
 /// A question with the query that answers it. Models are shown those that are like the question they are asked; the
 /// same question is answered by it.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "id": 1, "question": "how many orders per city?", "sql": "SELECT city, COUNT(*) FROM customers GROUP BY city",
+    "tables": ["customers"], "source": "given", "used": 0, "gmt_created": "2026-11-25 09:30:00"
+}))]
 pub struct ExampleOut {
     /// Number.
     pub id: i64,
@@ -122,6 +126,7 @@ impl ExamplesQuery {
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct ExampleKey {
     /// Its number.
+    #[param(example = 1)]
     pub id: i64,
 }
 
