@@ -211,7 +211,7 @@ fn judge_tokens(tokens: &[Token], dialect: Dialect, options: &GuardOptions) -> V
             ..Verdict::default()
         },
         ([statement], None) => {
-            let verdict = judge_statement(statement, dialect, options);
+            let verdict = judge_statement(statement, tokens, dialect, options);
             held_against_words(verdict, tokens, dialect, options)
         }
         ([statement], Some(kind)) => {
@@ -219,7 +219,7 @@ fn judge_tokens(tokens: &[Token], dialect: Dialect, options: &GuardOptions) -> V
                 writable: false,
                 ..options.clone()
             };
-            let verdict = judge_statement(statement, dialect, &options);
+            let verdict = judge_statement(statement, tokens, dialect, &options);
             let mut verdict = held_against_words(verdict, tokens, dialect, &options);
             if verdict.allowed && !matches!(statement, Statement::Query(_)) {
                 verdict.allowed = false;
@@ -269,7 +269,7 @@ fn held_against_words(
 
 /// What SHOW and its like may tell.
 fn judge_opening(opening: Opening, dialect: Dialect, options: &GuardOptions) -> Verdict {
-    let mut walk = Walk::new(dialect, options, None);
+    let mut walk = Walk::new(dialect, options, &[], None);
     let (kind, refused) = match opening {
         Opening::Table(kind, name) => {
             walk.table(&name);
@@ -290,7 +290,12 @@ fn judge_opening(opening: Opening, dialect: Dialect, options: &GuardOptions) -> 
     verdict(kind.to_owned(), refused, false, walk)
 }
 
-fn judge_statement(statement: &Statement, dialect: Dialect, options: &GuardOptions) -> Verdict {
+fn judge_statement(
+    statement: &Statement,
+    tokens: &[Token],
+    dialect: Dialect,
+    options: &GuardOptions,
+) -> Verdict {
     let change = writes::of(statement);
     let (kind, refused) = match change {
         Some(change) if options.writable => (
@@ -303,7 +308,12 @@ fn judge_statement(statement: &Statement, dialect: Dialect, options: &GuardOptio
         }
         None => kinds::recognise(statement, dialect),
     };
-    let mut walk = Walk::new(dialect, options, change.filter(|_| options.writable));
+    let mut walk = Walk::new(
+        dialect,
+        options,
+        tokens,
+        change.filter(|_| options.writable),
+    );
     // Walked even when it is refused already: the verdict lists what the statement touches.
     let _ = statement.visit(&mut walk);
     verdict(kind, refused, change.is_some(), walk)

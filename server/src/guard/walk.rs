@@ -7,9 +7,12 @@ mod visit;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use sqlparser::ast::{
-    Function, FunctionArg, FunctionArguments, Ident, ObjectName, Query, SetExpr, Statement,
-    TableFactor,
+use sqlparser::{
+    ast::{
+        Function, FunctionArg, FunctionArguments, Ident, ObjectName, Query, SetExpr, Statement,
+        TableFactor,
+    },
+    tokenizer::Token,
 };
 use tidegate_schema::model::Dialect;
 
@@ -43,6 +46,8 @@ struct Definition {
 pub(super) struct Walk<'a> {
     dialect: Dialect,
     options: &'a GuardOptions,
+    /// What the statement was read from, for what the tree does not keep.
+    tokens: &'a [Token],
     tables: BTreeSet<String>,
     columns: BTreeSet<String>,
     functions: BTreeSet<String>,
@@ -66,10 +71,11 @@ pub(super) struct Walk<'a> {
 type Found = (Vec<String>, Vec<String>, Vec<String>, Option<String>);
 
 impl<'a> Walk<'a> {
-    /// `change` is the statement that may change rows.
+    /// `tokens` are the statement's; `change` is the statement that may change rows.
     pub(super) fn new(
         dialect: Dialect,
         options: &'a GuardOptions,
+        tokens: &'a [Token],
         change: Option<&Statement>,
     ) -> Self {
         Self {
@@ -77,6 +83,7 @@ impl<'a> Walk<'a> {
             change: change.map(std::ptr::from_ref),
             arrays: HashSet::new(),
             options,
+            tokens,
             tables: BTreeSet::new(),
             columns: BTreeSet::new(),
             functions: BTreeSet::new(),

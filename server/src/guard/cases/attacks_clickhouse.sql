@@ -297,3 +297,7 @@ SELECT * FROM system.named_collections
 SELECT arraySort(x -> file(x), ['/etc/passwd'])
 ---
 SELECT pg::_catalog.set_config('transaction_read_only', 'off', true)
+---
+SELECT pg::_catalog.set_config()
+---
+SELECT CAST(1 AS Array(a.url()))

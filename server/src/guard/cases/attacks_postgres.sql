@@ -393,4 +393,6 @@ SELECT pg::_catalog.pg::_catalog.set_config('transaction_read_only', 'off', true
 ---
 SELECT pg::user.set_config('transaction_read_only', 'off', true)
 ---
+SELECT pg::_catalog.set_config()
+---
 SELECT * FROM customers.when AS pg_sleep(a)

@@ -349,3 +349,16 @@ fn refusals_name_the_cause_and_the_remedy() {
         assert!(verdict.reason.contains(part), "{sql}: {}", verdict.reason);
     }
 }
+
+#[test]
+fn a_carriage_return_ends_a_comment_where_the_engine_lets_it() {
+    let options = GuardOptions::default();
+    let hidden = "SELECT 1 -- x\r; DROP TABLE customers";
+    assert!(!allowed(hidden, Dialect::Postgres, &options));
+    let function = "-- x\rSELECT pg_sleep(9)";
+    assert!(!allowed(function, Dialect::Postgres, &options));
+    let windows = "-- how many\r\nSELECT count(*) FROM customers -- all\r\n";
+    for dialect in [Dialect::Sqlite, Dialect::Postgres, Dialect::MySql] {
+        assert!(allowed(windows, dialect, &options), "{dialect:?}");
+    }
+}

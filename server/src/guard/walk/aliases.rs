@@ -2,7 +2,10 @@
 
 use sqlparser::ast::{TableAlias, TableAliasColumnDef, TableFactor};
 
-use super::{Walk, types::any_custom};
+use super::{
+    Walk,
+    types::{any_custom, has_list},
+};
 use crate::guard::tables;
 
 /// Words behind which a name with a list is a call. Behind a dot they are a table's name, and that name its alias.
@@ -42,7 +45,8 @@ impl Walk<'_> {
                 || match &column.data_type {
                     // A type of the user's own that takes arguments looks like a call.
                     Some(kind) => {
-                        !is_call || any_custom(kind, &|_, arguments| !arguments.is_empty())
+                        let odd = |name: &_, list: &[String]| has_list(name, list, self.tokens);
+                        !is_call || any_custom(kind, &odd)
                     }
                     None => false,
                 }

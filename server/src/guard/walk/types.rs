@@ -1,6 +1,9 @@
 //! Types in casts and in lists of columns.
 
-use sqlparser::ast::{ArrayElemTypeDef, ColumnDef, DataType, ObjectName, ObjectNamePart};
+use sqlparser::{
+    ast::{ArrayElemTypeDef, ColumnDef, DataType, ObjectName, ObjectNamePart},
+    tokenizer::{Token, Word},
+};
 
 use super::Walk;
 
@@ -28,7 +31,8 @@ const WITH_ARGUMENTS: &[&str] = &[
 impl Walk<'_> {
     /// Refuses `x::schema.name(…)`, which reads like a call, unless it is a type that is known.
     pub(super) fn cast_to(&mut self, kind: &DataType) {
-        if any_custom(kind, &reads_like_a_call) {
+        let tokens = self.tokens;
+        if any_custom(kind, &|name, list| reads_like_a_call(name, list, tokens)) {
             self.refuse(
                 "a type with its schema and arguments reads like a call; leave the schema out",
             );
@@ -66,9 +70,12 @@ pub(super) fn any_custom(kind: &DataType, odd: &impl Fn(&ObjectName, &[String]) 
     }
 }
 
-/// Whether a name behind a dot has a list behind it and is not known to be a type.
-fn reads_like_a_call(name: &ObjectName, arguments: &[String]) -> bool {
-    !arguments.is_empty() && name.0.len() > 1 && !takes_arguments(name)
+/// Whether a name behind a dot has a list behind it and is not known to be a type. An empty list leaves no trace in
+/// the tree, so it is looked for among the tokens.
+fn reads_like_a_call(name: &ObjectName, arguments: &[String], tokens: &[Token]) -> bool {
+    // A known type has something to put into its list.
+    let is_known = !arguments.is_empty() && takes_arguments(name);
+    name.0.len() > 1 && !is_known && has_list(name, arguments, tokens)
 }
 
 fn takes_arguments(name: &ObjectName) -> bool {
@@ -80,15 +87,44 @@ fn takes_arguments(name: &ObjectName) -> bool {
     })
 }
 
+/// Whether a type has a list of arguments behind it, were it an empty one.
+pub(super) fn has_list(name: &ObjectName, arguments: &[String], tokens: &[Token]) -> bool {
+    let last = name.0.last().and_then(ObjectNamePart::as_ident);
+    !arguments.is_empty() || last.is_none_or(|last| has_empty_list(&last.value, tokens))
+}
+
+/// Whether `name()` stands anywhere among the tokens: in doubt it is the type's.
+fn has_empty_list(name: &str, tokens: &[Token]) -> bool {
+    let mut last = [&Token::EOF; 3];
+    tokens
+        .iter()
+        .filter(|token| !matches!(token, Token::Whitespace(_)))
+        .any(|token| {
+            last.rotate_left(1);
+            last[2] = token;
+            matches!(
+                last,
+                [Token::Word(Word { value, .. }), Token::LParen, Token::RParen] if value == name
+            )
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use sqlparser::{
         ast::{Expr, SelectItem, SetExpr, Statement},
         dialect::{ClickHouseDialect, Dialect, PostgreSqlDialect},
         parser::Parser,
+        tokenizer::Tokenizer,
     };
 
     use super::*;
+
+    fn reads(dialect: &dyn Dialect, written: &str) -> bool {
+        let tokens = Tokenizer::new(dialect, written).tokenize().expect(written);
+        let kind = kind(dialect, written);
+        any_custom(&kind, &|name, list| reads_like_a_call(name, list, &tokens))
+    }
 
     fn kind(dialect: &dyn Dialect, written: &str) -> DataType {
         let sql = format!("SELECT CAST(1 AS {written})");
@@ -114,21 +150,18 @@ mod tests {
             "\"a\".\"set_config\"(1)",
             "a.b (1)",
             "a.b(1)[]",
+            "a.b()",
+            "pg_catalog . \"set_config\" ( )",
         ] {
-            assert!(
-                any_custom(&kind(&postgres, written), &reads_like_a_call),
-                "{written}"
-            );
+            assert!(reads(&postgres, written), "{written}");
         }
         for written in [
             "Array(a.b(1))",
             "Map(String, Nullable(a.b(1)))",
             "Tuple(n a.b(1))",
+            "Array(a.b())",
         ] {
-            assert!(
-                any_custom(&kind(&clickhouse, written), &reads_like_a_call),
-                "{written}"
-            );
+            assert!(reads(&clickhouse, written), "{written}");
         }
         for written in [
             "INT",
@@ -138,16 +171,10 @@ mod tests {
             "pg_catalog.varchar(10)",
             "thing(3)",
         ] {
-            assert!(
-                !any_custom(&kind(&postgres, written), &reads_like_a_call),
-                "{written}"
-            );
+            assert!(!reads(&postgres, written), "{written}");
         }
         for written in ["Enum8('a.b(' = 1)", "Array(Decimal(10,2))"] {
-            assert!(
-                !any_custom(&kind(&clickhouse, written), &reads_like_a_call),
-                "{written}"
-            );
+            assert!(!reads(&clickhouse, written), "{written}");
         }
     }
 }

@@ -25,7 +25,8 @@ pub(crate) fn read(sql: &str, dialect: Dialect) -> Result<Vec<Lexeme>, &'static 
         if sign.is_whitespace() {
             rest = &rest[sign.len_utf8()..];
         } else if begins_line_comment(rest, dialect) {
-            rest = rest.find('\n').map_or("", |at| &rest[at..]);
+            let ends = |sign| sign == '\n' || (sign == '\r' && dialect == Dialect::Postgres);
+            rest = rest.find(ends).map_or("", |at| &rest[at..]);
         } else if rest.starts_with("/*") {
             rest = behind_comment(rest, dialect).ok_or("a comment is not closed")?;
         } else if is_word(sign, dialect) {
