@@ -4,8 +4,6 @@
 //! so it costs nothing afterwards; while training, the gradient flows through the merge. At rank 0 there is no
 //! change, and what the encoder says of a text can be kept.
 
-mod share;
-
 use std::path::Path;
 
 use safetensors::SafeTensors;

@@ -73,17 +73,6 @@ impl PreparedSchema {
 impl SqlModel {
     /// Reads the sentence encoder's folder and the trained weights.
     pub fn load(encoder: &Path, weights: &[u8]) -> Result<Self, NetError> {
-        let read = || Encoder::load(encoder, Kind::Float, Device::Cpu);
-        Self::load_with(encoder, weights, read)
-    }
-
-    /// The same with the encoder that `read` gives: that of the folder, in 32 bits and on the CPU, but it need not be
-    /// read again where another model has it.
-    pub fn load_with(
-        encoder: &Path,
-        weights: &[u8],
-        read: impl FnOnce() -> Result<Encoder, NetError>,
-    ) -> Result<Self, NetError> {
         let about = metadata(weights)?;
         let config = about
             .get("config")
@@ -102,7 +91,7 @@ impl SqlModel {
             .transpose()
             .map_err(|error| NetError::Weights(format!("metadata \"ranking\": {error}")))?;
         let tokens = Tokens::load(encoder)?;
-        let encoder = read()?;
+        let encoder = Encoder::load(encoder, Kind::Float, Device::Cpu)?;
         let net = Net::new(config, &encoder);
         let flat = net.layout.from_bytes(weights)?;
         let model = Self::assemble(net, &flat, encoder, tokens, calibration);
