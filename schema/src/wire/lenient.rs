@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
-use crate::{Error, Result};
+use crate::{Error, Result, ids::ConversationId};
 
 /// A field with two spellings, each with its name and what came under it: the first that is not empty counts.
 /// `None` where neither came.
@@ -23,6 +23,32 @@ pub fn either<'a>(
         )),
         (one, another) => Ok(one.or(another).or(value).or(other)),
     }
+}
+
+/// A conversation with two spellings, if one is named.
+///
+/// # Errors
+/// [`Error::Invalid`] when its spellings name different ones.
+pub fn conversation_if_any(
+    place: &str,
+    one: (&str, Option<&str>),
+    other: (&str, Option<&str>),
+) -> Result<Option<ConversationId>> {
+    let id = either(place, one, other)?;
+    Ok(id.filter(|id| !id.is_empty()).map(ConversationId::from))
+}
+
+/// A conversation with two spellings. Where none is named, the first spelling is the field that is missing.
+///
+/// # Errors
+/// [`Error::Invalid`] when none is named, or its spellings name different ones.
+pub fn conversation(
+    place: &str,
+    one: (&str, Option<&str>),
+    other: (&str, Option<&str>),
+) -> Result<ConversationId> {
+    conversation_if_any(place, one, other)?
+        .ok_or_else(|| Error::invalid(format!("{place}.{}", one.0), "Field required"))
 }
 
 /// A whole number, also as text (`"5432"`), as Python's validation takes it.

@@ -40,6 +40,7 @@ mod moments;
 mod names;
 mod notes;
 mod numbers;
+pub(crate) mod private;
 mod sheets;
 mod text;
 mod work;

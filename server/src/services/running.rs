@@ -63,13 +63,6 @@ impl UnderWay {
     }
 }
 
-/// What an edit ends in that somebody stopped.
-pub(crate) fn edit_stopped() -> Error {
-    Error::Conflict {
-        reason: "the edit was stopped before its query ended; nothing was changed".to_owned(),
-    }
-}
-
 /// A turn's place among those under way, given up when dropped.
 pub(crate) struct Place {
     number: u64,

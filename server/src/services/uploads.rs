@@ -12,7 +12,7 @@ mod names;
 mod reading;
 mod shelf;
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
 use chrono::TimeDelta;
 use tidegate_schema::{
@@ -26,6 +26,7 @@ pub use self::{
     learning::Preparation,
     shelf::Shelf,
 };
+use super::sweeping::{HOUR, sweep_hourly};
 use crate::app::App;
 
 /// What DB-GPT says to a second file for one conversation with a file.
@@ -37,8 +38,6 @@ const MOST_NAMING_CHARS: usize = 4_000;
 const MOST_LISTED: usize = 20;
 /// How long an upload waits for its conversation's first question.
 const UNASKED: TimeDelta = TimeDelta::days(1);
-/// From one look at what waits too long to the next.
-const SWEPT_EVERY: Duration = Duration::from_hours(1);
 
 /// The service.
 pub struct Uploads<'a>(pub(crate) &'a App);
@@ -160,19 +159,12 @@ impl Uploads<'_> {
 
     /// Removes, once an hour in the background, the files that nobody asked about within a day.
     pub(crate) fn keep_swept(&self) {
-        let app = self.0.clone();
-        self.0.tasks.spawn(async move {
-            loop {
-                tokio::select! {
-                    () = app.stopping.cancelled() => return,
-                    () = tokio::time::sleep(SWEPT_EVERY) => {}
-                }
-                if let Err(error) = app.uploads().drop_unasked().await {
-                    tracing::warn!(
-                        error = error.log_chain(),
-                        "files that nobody asked about stay behind; that is tried again in an hour"
-                    );
-                }
+        sweep_hourly(self.0, HOUR, |app| async move {
+            if let Err(error) = app.uploads().drop_unasked().await {
+                tracing::warn!(
+                    error = error.log_chain(),
+                    "files that nobody asked about stay behind; that is tried again in an hour"
+                );
             }
         });
     }

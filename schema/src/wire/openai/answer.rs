@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::{FunctionCall, LogprobsOut};
 use crate::model::{Answer, Usage};
 
 /// Rows of a result written into the answer's text.
@@ -60,7 +61,10 @@ pub struct Choice {
     pub index: u32,
     /// The message.
     pub message: MessageOut,
-    /// `stop` or `length`.
+    /// How likely its tokens were, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logprobs: Option<LogprobsOut>,
+    /// `stop`, `length` or `tool_calls`.
     pub finish_reason: Option<String>,
 }
 
@@ -69,10 +73,25 @@ pub struct Choice {
 pub struct MessageOut {
     /// `assistant`.
     pub role: String,
-    /// Text.
-    pub content: String,
+    /// Text; null where the answer is calls alone.
+    pub content: Option<String>,
     /// Reasoning, where the model shows it.
     pub reasoning_content: Option<String>,
+    /// Calls of tools.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_calls: Option<Vec<CallOut>>,
+}
+
+/// A call of a tool.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct CallOut {
+    /// Its own name, by which a message of the role `tool` answers it.
+    pub id: String,
+    /// `function`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What is called.
+    pub function: FunctionCall,
 }
 
 /// A chunk of a stream.
@@ -103,6 +122,9 @@ pub struct ChunkChoice {
     pub index: u32,
     /// What is new.
     pub delta: ChunkDelta,
+    /// How likely the new tokens were, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logprobs: Option<LogprobsOut>,
     /// Null until the end.
     pub finish_reason: Option<String>,
 }
@@ -119,6 +141,34 @@ pub struct ChunkDelta {
     /// Reasoning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning_content: Option<String>,
+    /// Calls of tools, or more of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_calls: Option<Vec<CallPiece>>,
+}
+
+/// A call, or more of one: name and id come with its first piece, arguments are added up.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct CallPiece {
+    /// Which call of the answer.
+    pub index: u32,
+    /// Its own name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// `function`, with the first piece.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// What is called.
+    pub function: FunctionPiece,
+}
+
+/// What is called, or more of it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct FunctionPiece {
+    /// The function.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// More of a JSON object as text.
+    pub arguments: String,
 }
 
 /// An answer from a datasource as Markdown: words, the SQL, the first rows.

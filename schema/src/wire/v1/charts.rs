@@ -10,7 +10,7 @@ use crate::{
     ids::ConversationId,
     model::{Cell, ChartPatch, ProposedChart, RowSet},
     wire::{
-        lenient::either,
+        lenient::{conversation, conversation_if_any},
         view::report::{ReportChartOut, ValueItem, value_items},
     },
 };
@@ -149,12 +149,11 @@ impl ChartRunIn {
     /// # Errors
     /// [`Error::Invalid`] when its spellings name different ones.
     pub fn conversation(&self) -> Result<Option<ConversationId>> {
-        let id = either(
+        conversation_if_any(
             "body",
             ("conv_uid", self.conv_uid.as_deref()),
             ("con_uid", self.con_uid.as_deref()),
-        )?;
-        Ok(id.filter(|id| !id.is_empty()).map(ConversationId::from))
+        )
     }
 }
 
@@ -222,13 +221,11 @@ impl ChartSubmitIn {
     /// [`Error::Invalid`] naming every field that is missing, as upstream does. Q-125: those that nothing is done with
     /// may be left out as long as the others are there.
     pub fn parts(self) -> Result<(ConversationId, ChartPatch)> {
-        let id = either(
+        let id = conversation_if_any(
             "body",
             ("conv_uid", self.conv_uid.as_deref()),
             ("con_uid", self.con_uid.as_deref()),
-        )?
-        .filter(|id| !id.is_empty())
-        .map(ConversationId::from);
+        )?;
         let missing: Vec<&str> = [
             ("conv_uid", id.is_some()),
             ("chart_title", self.chart_title.is_some()),
@@ -295,18 +292,6 @@ impl DashboardQuery {
             ("conv_uid", self.conv_uid.as_deref()),
         )
     }
-}
-
-fn conversation(
-    place: &str,
-    one: (&str, Option<&str>),
-    other: (&str, Option<&str>),
-) -> Result<ConversationId> {
-    let missing = format!("{place}.{}", one.0);
-    either(place, one, other)?
-        .filter(|id| !id.is_empty())
-        .map(ConversationId::from)
-        .ok_or_else(|| Error::invalid(missing, "Field required"))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::{
     Result,
     ids::ConversationId,
     model::{self, RowSet},
-    wire::lenient::either,
+    wire::lenient::conversation_if_any,
 };
 
 /// A whole number, also as text, as a query has it and some scripts send it. One beyond what we count to becomes the
@@ -105,12 +105,11 @@ impl SqlRunIn {
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) when its spellings name different ones.
     pub fn conversation(&self) -> Result<Option<ConversationId>> {
-        let id = either(
+        conversation_if_any(
             "body",
             ("conv_uid", self.conv_uid.as_deref()),
             ("con_uid", self.con_uid.as_deref()),
-        )?;
-        Ok(id.filter(|id| !id.is_empty()).map(ConversationId::from))
+        )
     }
 }
 

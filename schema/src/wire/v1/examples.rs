@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    Error, Result,
+    Result,
     ids::ConversationId,
     model::{Example, ExampleId},
-    wire::lenient::either,
+    wire::lenient::conversation,
 };
 
 /// Examples in a list where no number is named, and at most.
@@ -48,16 +48,13 @@ impl AcceptIn {
     /// The conversation.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when none is named, or its spellings name different ones.
+    /// [`Error::Invalid`](crate::Error::Invalid) when none is named, or its spellings name different ones.
     pub fn conversation(&self) -> Result<ConversationId> {
-        either(
+        conversation(
             "body",
             ("conv_uid", self.conv_uid.as_deref()),
             ("con_uid", self.con_uid.as_deref()),
-        )?
-        .filter(|id| !id.is_empty())
-        .map(ConversationId::from)
-        .ok_or_else(|| Error::invalid("body.conv_uid", "Field required"))
+        )
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     Error, Result,
     ids::ConversationId,
     model::{Complaint, Feedback, Opinion},
-    wire::lenient::{self, either},
+    wire::lenient,
 };
 
 /// Most characters of a remark, a question or a name.
@@ -231,10 +231,7 @@ impl FeedbackKeyIn {
 }
 
 fn named(conv_uid: Option<&str>, con_uid: Option<&str>) -> Result<ConversationId> {
-    either("body", ("conv_uid", conv_uid), ("con_uid", con_uid))?
-        .filter(|id| !id.is_empty())
-        .map(ConversationId::from)
-        .ok_or_else(|| Error::invalid("body.conv_uid", "Field required"))
+    lenient::conversation("body", ("conv_uid", conv_uid), ("con_uid", con_uid))
 }
 
 fn round_of(field: &str, text: Option<&str>) -> Result<i32> {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Error, Result, ids::ConversationId, model::Upload, wire::lenient::either};
+use crate::{Error, Result, ids::ConversationId, model::Upload, wire::lenient};
 
 /// Which conversation files are sent in, and for what.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -77,10 +77,7 @@ impl FileQuery {
 }
 
 fn conversation(conv_uid: Option<&str>, con_uid: Option<&str>) -> Result<ConversationId> {
-    either("query", ("conv_uid", conv_uid), ("con_uid", con_uid))?
-        .filter(|id| !id.is_empty())
-        .map(ConversationId::from)
-        .ok_or_else(|| Error::invalid("query.conv_uid", "Field required"))
+    lenient::conversation("query", ("conv_uid", conv_uid), ("con_uid", con_uid))
 }
 
 /// A form with files. Any of the fields will do, each as often as there are files.

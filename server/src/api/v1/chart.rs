@@ -21,6 +21,7 @@ use tidegate_schema::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::editor::what_to_run;
 use crate::{
     api::{
         envelope::{Problem, Reply, reply},
@@ -118,20 +119,7 @@ pub(super) async fn run_chart_v1(
     Json(body): Json<wire::ChartRunIn>,
 ) -> Reply<wire::ChartRunOut> {
     let conversation = body.conversation()?;
-    let mut name = body.db_name.filter(|name| !name.trim().is_empty());
-    if name.is_none()
-        && let Some(id) = conversation
-    {
-        name = app.rounds().datasource_of(&caller, &id).await?;
-    }
-    let sql = body.sql.filter(|sql| !sql.trim().is_empty());
-    let (Some(name), Some(sql)) = (name, sql) else {
-        // upstream's words for a missing parameter, status 200.
-        return Err(Problem::handled(
-            "E000X",
-            "SQL run param error: db_name and sql are required",
-        ));
-    };
+    let (name, sql) = what_to_run(&app, &caller, conversation, body.db_name, body.sql).await?;
     match app.sql().run(&caller, &name, &sql).await {
         Ok((_, rows)) => reply(wire::ChartRunOut::of(&rows, body.chart_type)),
         Err(Failed {

@@ -157,20 +157,7 @@ pub(super) async fn run_sql_v1(
     Json(body): Json<wire::SqlRunIn>,
 ) -> Reply<wire::SqlRunOut> {
     let conversation = body.conversation()?;
-    let mut name = body.db_name.filter(|name| !name.trim().is_empty());
-    if name.is_none()
-        && let Some(id) = conversation
-    {
-        name = app.rounds().datasource_of(&caller, &id).await?;
-    }
-    let sql = body.sql.filter(|sql| !sql.trim().is_empty());
-    let (Some(name), Some(sql)) = (name, sql) else {
-        // upstream's words for a missing parameter, status 200.
-        return Err(Problem::handled(
-            "E000X",
-            "SQL run param error: db_name and sql are required",
-        ));
-    };
+    let (name, sql) = what_to_run(&app, &caller, conversation, body.db_name, body.sql).await?;
     let confirm = body.confirm.unwrap_or(false);
     let told = body.verdict.unwrap_or(false);
     let refused = |reason: &str, verdict: Verdict| {
@@ -208,4 +195,30 @@ pub(super) async fn run_sql_v1(
         }
         Err(failed) => Err(Error::from(failed).into()),
     }
+}
+
+/// The datasource and the query that a body names. The datasource of a body that names none is the one that its
+/// conversation was last asked of.
+pub(super) async fn what_to_run(
+    app: &App,
+    caller: &model::Caller,
+    conversation: Option<ConversationId>,
+    db_name: Option<String>,
+    sql: Option<String>,
+) -> Result<(String, String), Problem> {
+    let mut name = db_name.filter(|name| !name.trim().is_empty());
+    if name.is_none()
+        && let Some(id) = conversation
+    {
+        name = app.rounds().datasource_of(caller, &id).await?;
+    }
+    let sql = sql.filter(|sql| !sql.trim().is_empty());
+    let (Some(name), Some(sql)) = (name, sql) else {
+        // upstream's words for a missing parameter, status 200.
+        return Err(Problem::handled(
+            "E000X",
+            "SQL run param error: db_name and sql are required",
+        ));
+    };
+    Ok((name, sql))
 }

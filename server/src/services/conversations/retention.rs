@@ -6,9 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tidegate_schema::Result;
 
 use super::Conversations;
+use crate::services::sweeping::sweep_hourly;
 
-/// From one look at what has become too old to the next.
-const EVERY: Duration = Duration::from_hours(1);
 /// Conversations removed in one step, and the rest after it: questions asked meanwhile find the store free.
 const AT_ONCE: u32 = 50;
 const REST: Duration = Duration::from_millis(200);
@@ -21,21 +20,14 @@ impl Conversations<'_> {
         if self.0.config.conversations.keep_days == 0 {
             return;
         }
-        let app = self.0.clone();
-        self.0.tasks.spawn(async move {
-            while !app.stopping.is_cancelled() {
-                match app.conversations().sweep().await {
-                    Ok(0) => {}
-                    Ok(count) => tracing::info!(count, "removed conversations that were too old"),
-                    Err(error) => tracing::warn!(
-                        error = error.log_chain(),
-                        "conversations that are too old could not be removed; that is tried again in an hour"
-                    ),
-                }
-                tokio::select! {
-                    () = app.stopping.cancelled() => {}
-                    () = tokio::time::sleep(EVERY) => {}
-                }
+        sweep_hourly(self.0, Duration::ZERO, |app| async move {
+            match app.conversations().sweep().await {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(count, "removed conversations that were too old"),
+                Err(error) => tracing::warn!(
+                    error = error.log_chain(),
+                    "conversations that are too old could not be removed; that is tried again in an hour"
+                ),
             }
         });
     }

@@ -17,7 +17,7 @@ use crate::{
         dashboard::{CHART_BYTES, CHART_ROWS, list_text},
         show,
     },
-    services::running::edit_stopped,
+    services::edits,
 };
 
 /// Most characters of the words beside a chart.
@@ -58,11 +58,8 @@ impl Dashboards<'_> {
         let proposed = proposed(found.chart_document(), patch);
         let wanted = wanted(found.chart_document(), &proposed)?;
         let spoken = spoken(&messages, found.round())?;
-        let sql = app.sql();
-        let (verdict, mut rows) = tokio::select! {
-            ran = sql.run(caller, &datasource.name, &proposed.sql) => ran?,
-            () = place.stopped() => return Err(edit_stopped().into()),
-        };
+        let (verdict, mut rows) =
+            edits::run(app, &place, caller, &datasource.name, &proposed.sql).await?;
         shorten(&mut rows);
 
         let chart = DashboardChart {
@@ -79,20 +76,11 @@ impl Dashboards<'_> {
         believe(&mut answer, caller);
         let said = said_anew(spoken, &answer, &proposed);
         let words = answer["text"].as_str().unwrap_or_default().to_owned();
-        app.store
-            .rewrite_messages(&[
-                (&spoken.id, said.as_str(), None),
-                (&found.view().id, words.as_str(), Some(&answer)),
-            ])
-            .await
-            .map_err(|error| match error {
-                Error::NotFound { .. } => Error::Conflict {
-                    reason: format!(
-                        "the conversation '{conversation}' was cleared or deleted meanwhile"
-                    ),
-                },
-                other => other,
-            })?;
+        let changes = [
+            (&spoken.id, said.as_str(), None),
+            (&found.view().id, words.as_str(), Some(&answer)),
+        ];
+        edits::rewrite(app, conversation, &changes).await?;
         Ok(())
     }
 }

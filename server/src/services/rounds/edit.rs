@@ -13,7 +13,7 @@ use tidegate_schema::{
 use super::{Rounds, Written, said, written::document};
 use crate::{
     scenes::show,
-    services::{check_id, running::edit_stopped, sql::Failed},
+    services::{check_id, edits, sql::Failed},
 };
 
 /// Characters of words beside a query.
@@ -71,11 +71,7 @@ impl Rounds<'_> {
         let kept = Kept::of(&messages, edit)?;
         kept.check_datasource(&datasource.name)?;
         let sql = edit.sql.trim();
-        let service = app.sql();
-        let (verdict, rows) = tokio::select! {
-            ran = service.run(caller, &datasource.name, sql) => ran?,
-            () = place.stopped() => return Err(edit_stopped().into()),
-        };
+        let (verdict, rows) = edits::run(app, &place, caller, &datasource.name, sql).await?;
 
         let spoken = kept.spoken_anew(sql, edit.thoughts.as_deref());
         let thoughts = spoken["thoughts"].as_str().unwrap_or_default();
@@ -85,21 +81,11 @@ impl Rounds<'_> {
         // It can be believed for other reasons than a model's answer, and is no model's answer to be accepted.
         shown["evidence"]["edited_by"] = json!(caller.user);
         let spoken = spoken.to_string();
-        app.store
-            .rewrite_messages(&[
-                (&kept.spoken.id, spoken.as_str(), None),
-                (&kept.shown.id, answer.text.as_str(), Some(&shown)),
-            ])
-            .await
-            .map_err(|error| match error {
-                Error::NotFound { .. } => Error::Conflict {
-                    reason: format!(
-                        "the conversation '{}' was cleared or deleted meanwhile",
-                        edit.conversation
-                    ),
-                },
-                other => other,
-            })?;
+        let changes = [
+            (&kept.spoken.id, spoken.as_str(), None),
+            (&kept.shown.id, answer.text.as_str(), Some(&shown)),
+        ];
+        edits::rewrite(app, &edit.conversation, &changes).await?;
         self.teach(caller, &edit.conversation, kept.number, sql)
             .await;
         Ok(())

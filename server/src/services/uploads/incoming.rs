@@ -1,7 +1,6 @@
 //! Files on their way in: to a name of their own, onto the disk, and only then into the store.
 
 use std::{
-    fs::File,
     io,
     path::{Path, PathBuf},
 };
@@ -18,7 +17,10 @@ use super::{
     names,
     shelf::{disk_error, on_disk, remove_folder},
 };
-use crate::app::App;
+use crate::{
+    app::App,
+    drivers::files::private::{private_file, private_folder},
+};
 
 /// Files of one request, and of one sender in one conversation.
 const MOST_AT_ONCE: usize = 20;
@@ -254,39 +256,10 @@ fn most_bytes(app: &App) -> u64 {
     app.config.limits.upload_megabytes.saturating_mul(1 << 20)
 }
 
-/// What one caller sent is not for all to read.
-#[cfg(unix)]
-fn private_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-}
-
-#[cfg(not(unix))]
-fn private_folder(folder: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(folder)
-}
-
-#[cfg(unix)]
-fn private_file(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-
-    let mut options = File::options();
-    options.write(true).create_new(true).mode(0o600).open(path)
-}
-
-#[cfg(not(unix))]
-fn private_file(path: &Path) -> io::Result<File> {
-    File::options().write(true).create_new(true).open(path)
-}
-
 /// Writes a folder's list of files to the disk.
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    std::fs::File::open(folder)?.sync_all()
 }
 
 #[cfg(not(unix))]

@@ -5,10 +5,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{ConversationOut, filled};
 use crate::{
-    Error, Result,
+    Result,
     ids::ConversationId,
     model::{Conversation, ConversationFilter, Mention, Page, PageOf, snippet},
-    wire::lenient::either,
+    wire::lenient::conversation,
 };
 
 /// Rows of a page where no number is named.
@@ -196,16 +196,13 @@ impl RenameIn {
     /// The conversation.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when none is named, or its spellings name different ones.
+    /// [`Error::Invalid`](crate::Error::Invalid) when none is named, or its spellings name different ones.
     pub fn conversation(&self) -> Result<ConversationId> {
-        either(
+        conversation(
             "body",
             ("conv_uid", self.conv_uid.as_deref()),
             ("con_uid", self.con_uid.as_deref()),
-        )?
-        .filter(|id| !id.is_empty())
-        .map(ConversationId::from)
-        .ok_or_else(|| Error::invalid("body.conv_uid", "Field required"))
+        )
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Error, Result, ids::ConversationId, wire::lenient::either};
+use crate::{Result, ids::ConversationId, wire::lenient::conversation};
 
 /// A round that was asked of a database.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -35,7 +35,7 @@ impl RoundKey {
     /// The conversation.
     ///
     /// # Errors
-    /// [`Error::Invalid`] without one, or with two.
+    /// [`Error::Invalid`](crate::Error::Invalid) without one, or with two.
     pub fn conversation(&self) -> Result<ConversationId> {
         named("query", self.con_uid.as_deref(), self.conv_uid.as_deref())
     }
@@ -60,7 +60,7 @@ impl RoundIn {
     /// The conversation.
     ///
     /// # Errors
-    /// [`Error::Invalid`] without one, or with two.
+    /// [`Error::Invalid`](crate::Error::Invalid) without one, or with two.
     pub fn conversation(&self) -> Result<ConversationId> {
         named("body", self.con_uid.as_deref(), self.conv_uid.as_deref())
     }
@@ -68,10 +68,7 @@ impl RoundIn {
 
 /// A conversation under one of its spellings, `con_uid` first.
 fn named(place: &str, con_uid: Option<&str>, conv_uid: Option<&str>) -> Result<ConversationId> {
-    either(place, ("con_uid", con_uid), ("conv_uid", conv_uid))?
-        .filter(|id| !id.is_empty())
-        .map(ConversationId::from)
-        .ok_or_else(|| Error::invalid(format!("{place}.con_uid"), "Field required"))
+    conversation(place, ("con_uid", con_uid), ("conv_uid", conv_uid))
 }
 
 /// What answered a round: a query, or the charts of a dashboard.
@@ -154,16 +151,13 @@ impl SubmitIn {
     /// The conversation.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when none is named, or its spellings name different ones.
+    /// [`Error::Invalid`](crate::Error::Invalid) when none is named, or its spellings name different ones.
     pub fn conversation(&self) -> Result<ConversationId> {
-        either(
+        conversation(
             "body",
             ("conv_uid", self.conv_uid.as_deref()),
             ("con_uid", self.con_uid.as_deref()),
-        )?
-        .filter(|id| !id.is_empty())
-        .map(ConversationId::from)
-        .ok_or_else(|| Error::invalid("body.conv_uid", "Field required"))
+        )
     }
 }
 

@@ -5,10 +5,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{checked, filled, named};
 use crate::{
-    Error, Result,
+    Result,
     ids::ConversationId,
     model::{Feedback, Opinion},
-    wire::lenient::either,
+    wire::lenient::conversation,
 };
 
 /// What questions can be about, on older pages.
@@ -55,16 +55,13 @@ impl OpinionQuery {
     /// The conversation and the round.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming the field.
+    /// [`Error::Invalid`](crate::Error::Invalid) naming the field.
     pub fn parts(&self) -> Result<(ConversationId, i32)> {
-        let conversation = either(
+        let conversation = conversation(
             "query",
             ("conv_uid", self.conv_uid.as_deref()),
             ("con_uid", self.con_uid.as_deref()),
-        )?
-        .filter(|id| !id.is_empty())
-        .map(ConversationId::from)
-        .ok_or_else(|| Error::invalid("query.conv_uid", "Field required"))?;
+        )?;
         Ok((conversation, self.conv_index))
     }
 }
@@ -98,7 +95,7 @@ impl OpinionBody {
     /// The conversation, the round, and what is said of it.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming the field.
+    /// [`Error::Invalid`](crate::Error::Invalid) naming the field.
     pub fn parts(self) -> Result<(ConversationId, i32, Opinion)> {
         let conversation = named(Some(&self.conv_uid), None)?;
         let opinion = Opinion {
