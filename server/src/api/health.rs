@@ -55,6 +55,12 @@ pub struct ModelReadiness {
     pub state: &'static str,
     /// Why it failed.
     pub reason: Option<String>,
+    /// What its weights are held as, where it runs in this process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dtype: Option<String>,
+    /// Bytes its weights take, where it runs in this process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
 }
 
 /// Tell whether the process lives.
@@ -83,6 +89,8 @@ pub(super) async fn get_ready(State(app): State<App>) -> (StatusCode, Json<Readi
                 name: metadata.name,
                 state,
                 reason,
+                dtype: metadata.dtype,
+                memory_bytes: metadata.memory_bytes,
             }
         })
         .collect();

@@ -5,6 +5,7 @@ pub mod db;
 pub mod doctor;
 pub mod examples;
 pub mod key;
+pub mod model;
 pub mod serve;
 pub mod spec;
 
@@ -55,6 +56,9 @@ enum Command {
     /// Create, list and revoke API keys.
     #[command(subcommand)]
     Key(key::Key),
+    /// List models, and quantise local ones.
+    #[command(subcommand)]
+    Model(model::Model),
     /// Print a contract: the OpenAPI documents or the GraphQL schema.
     Spec(spec::Spec),
     /// Show what is installed, reachable and writable, and the remedy for what is not.
@@ -124,6 +128,7 @@ fn with_config(common: &Common, command: Command) -> anyhow::Result<()> {
             Command::Ask(ask) => ask.run(quiet(config)).await,
             Command::Db(db) => db.run(quiet(config)).await,
             Command::Key(key) => key.run(quiet(config)).await,
+            Command::Model(model) => model.run(quiet(config)).await,
             Command::Doctor(doctor) => doctor.run(config).await,
             Command::Config(_) => print("The configuration is valid.\n"),
             Command::Spec(spec) => spec.run(),

@@ -10,7 +10,7 @@ use super::Config;
 pub const DEFAULTS: &str = include_str!("defaults.toml");
 
 /// Keys of a `[[models]]` table; that list has no default entry to read them from.
-const MODEL_KEYS: [&str; 10] = [
+const MODEL_KEYS: [&str; 18] = [
     "name",
     "provider",
     "kind",
@@ -18,8 +18,16 @@ const MODEL_KEYS: [&str; 10] = [
     "model",
     "api_key",
     "path",
+    "allow_download",
     "dtype",
     "device",
+    "executor",
+    "context_length",
+    "max_sequences",
+    "kv_cache_mb",
+    "prefill_chunk",
+    "queue",
+    "threads",
     "timeout_seconds",
 ];
 
@@ -142,6 +150,18 @@ impl Config {
                     ));
                 }
                 _ => {}
+            }
+            for (name, value, most) in [
+                ("max_sequences", model.max_sequences, 1024),
+                ("prefill_chunk", model.prefill_chunk, 65_536),
+                ("queue", model.queue, 65_536),
+            ] {
+                if !(1..=most).contains(&value) {
+                    return Err(ConfigError::bad(
+                        key(name),
+                        format!("is {value}; it must lie between 1 and {most}"),
+                    ));
+                }
             }
         }
         Ok(())
@@ -320,67 +340,4 @@ fn substitute(
 }
 
 #[cfg(test)]
-mod tests {
-    use secrecy::ExposeSecret;
-
-    use super::*;
-
-    #[test]
-    fn the_embedded_defaults_are_valid() {
-        let config = Config::builtin_defaults();
-        assert_eq!(config.server.port, 5670);
-        assert!(config.models.is_empty());
-    }
-
-    #[test]
-    fn an_unknown_key_names_the_nearest() {
-        let error = Config::from_toml("[server]\nprot = 1").expect_err("unknown key");
-        assert_eq!(
-            error.to_string(),
-            "server.prot: no such key; did you mean 'port'?"
-        );
-        let error = Config::from_toml("[serve]\nport = 1").expect_err("unknown section");
-        assert!(
-            error.to_string().contains("did you mean 'server'"),
-            "{error}"
-        );
-        let error = Config::from_toml("[[models]]\nname='x'\nprovider='proxy'\nbase_ur='y'")
-            .expect_err("unknown");
-        assert!(
-            error.to_string().contains("did you mean 'base_url'"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_wrong_type_is_named() {
-        let error = Config::from_toml("[server]\nport = 'x'").expect_err("wrong type");
-        assert_eq!(
-            error.to_string(),
-            "server.port: must be a integer, not a string"
-        );
-    }
-
-    #[test]
-    fn the_environment_wins_and_fills_in_secrets() {
-        let environment = |name: &str| match name {
-            "TIDEGATE_SERVER_PORT" => Some("7000".to_owned()),
-            "TIDEGATE_DATABASE_SECRET_KEY" => Some("${env:KEY}".to_owned()),
-            "KEY" => Some("abc".to_owned()),
-            _ => None,
-        };
-        let config = Config::load(None, &environment).expect("valid");
-        assert_eq!(config.server.port, 7000);
-        assert_eq!(config.database.secret_key.expose_secret(), "abc");
-    }
-
-    #[test]
-    fn a_missing_variable_is_an_error_that_names_the_key() {
-        let mut value: Value = Value::String("${env:NOT_SET}".to_owned());
-        let error = substitute(&mut value, "models[0].api_key", &|_| None).expect_err("not set");
-        assert_eq!(
-            error.to_string(),
-            "models[0].api_key: the environment variable NOT_SET is not set"
-        );
-    }
-}
+mod tests;

@@ -180,6 +180,8 @@ pub enum Kind {
     Llm,
     /// Turns text into vectors.
     Embedding,
+    /// Says how well documents answer a query.
+    Reranker,
 }
 
 /// One model.
@@ -201,15 +203,39 @@ pub struct Model {
     /// Proxy: key.
     #[serde(default = "no_secret")]
     pub api_key: SecretString,
-    /// Torch: model directory.
+    /// Torch: model directory, or a name to download by.
     #[serde(default)]
     pub path: String,
-    /// Torch: `f32`, `bf16` or `f16`; empty for the checkpoint's own.
+    /// Torch: whether a model that is asked for by name may be downloaded.
+    #[serde(default)]
+    pub allow_download: bool,
+    /// Torch: `f32`, `bf16`, `f16`, `int8` or `int4`; empty for the checkpoint's own.
     #[serde(default)]
     pub dtype: String,
     /// Torch: `cpu` or `cuda`; empty for `cpu`.
     #[serde(default)]
     pub device: String,
+    /// Torch: `native` (own kernels, CPU) or `torch` (libtorch); empty for what is faster on the device.
+    #[serde(default)]
+    pub executor: String,
+    /// Torch: most tokens of prompt and answer together; 0 for all the model can.
+    #[serde(default)]
+    pub context_length: usize,
+    /// Torch: answers that are written at once.
+    #[serde(default = "sixteen")]
+    pub max_sequences: usize,
+    /// Torch: megabytes for keys and values; 0 for a share of what is free.
+    #[serde(default)]
+    pub kv_cache_mb: u64,
+    /// Torch: prompt tokens run between two tokens of the answers under way.
+    #[serde(default = "a_chunk")]
+    pub prefill_chunk: usize,
+    /// Torch: requests that may wait; more are refused with a time to try again.
+    #[serde(default = "sixty_four")]
+    pub queue: usize,
+    /// Torch: threads; 0 for `builtin.threads`.
+    #[serde(default)]
+    pub threads: usize,
     /// Proxy: longest wait for an answer to begin, and for each piece of it. What is not streamed is one piece.
     #[serde(default = "two_minutes")]
     pub timeout_seconds: u64,
@@ -221,6 +247,23 @@ fn no_secret() -> SecretString {
 
 fn two_minutes() -> u64 {
     120
+}
+
+fn sixteen() -> usize {
+    16
+}
+
+fn sixty_four() -> usize {
+    64
+}
+
+fn a_chunk() -> usize {
+    256
+}
+
+/// Where what can be made again is kept for this user; none without a home directory.
+pub fn user_cache() -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", "tidegate").map(|dirs| dirs.cache_dir().to_path_buf())
 }
 
 impl Config {

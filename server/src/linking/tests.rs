@@ -253,12 +253,7 @@ struct Compass;
 #[async_trait]
 impl Embedder for Compass {
     fn metadata(&self) -> ModelMetadata {
-        ModelMetadata {
-            name: "compass".to_owned(),
-            kind: ModelKind::Embedding,
-            context_length: None,
-            sql_only: false,
-        }
+        ModelMetadata::new("compass", ModelKind::Embedding)
     }
 
     async fn embed(&self, texts: Vec<String>, _: Option<u32>) -> Result<Vec<Vec<f32>>> {

@@ -8,23 +8,16 @@ mod draw;
 mod prompts;
 mod written;
 
-use std::sync::Arc;
-
 use serde_json::Value;
 use tidegate_schema::{
     Result,
-    model::{Catalogue, ChatEvent, Dashboard, Evidence, Hidden, ProposedChart, Stage},
+    model::{ChatEvent, Dashboard, Evidence, ProposedChart, Stage},
 };
 
 use self::ask::Proposal;
 pub(crate) use self::written::charts_of as charts_written;
-use super::{Emitter, Ledger, Memory, Outcome, StageClock, data::NO_ANSWER, tables};
-use crate::{
-    drivers::Limits,
-    guard::{GuardOptions, GuardedDatabase},
-    linking::Linker,
-    workers::LanguageModel,
-};
+use super::{Emitter, Ledger, Outcome, StageClock, data::NO_ANSWER, database::DatabaseTurn};
+use crate::drivers::Limits;
 
 /// Most rows of a chart: what is kept of them, and more than anybody reads off a drawing.
 pub const CHART_ROWS: usize = 1_000;
@@ -32,50 +25,23 @@ pub const CHART_ROWS: usize = 1_000;
 pub const CHART_BYTES: usize = 4 << 20;
 /// Most charts of a dashboard.
 pub(super) const MOST_CHARTS: usize = 12;
-/// Characters of schema shown to a model that answers questions alone, where not all of it is.
-const CHARS_FOR_SQL_ONLY: usize = 6_000;
 
 /// What a turn of this scene takes.
 pub struct DashboardTurn {
-    /// What is wished for.
-    pub question: String,
-    /// Earlier rounds.
-    pub memory: Memory,
-    /// Name of the datasource.
-    pub datasource: String,
-    /// Its structure, as far as the caller may know it.
-    pub catalogue: Arc<Catalogue>,
-    /// Finds the tables of a wish where the structure is too large to be shown whole.
-    pub linker: Linker,
-    /// What the caller may read.
-    pub options: GuardOptions,
-    /// What the database's own words must not tell the caller, nor the model, which would tell it on.
-    pub hidden: Option<Hidden>,
-    /// Its guarded connection.
-    pub database: Arc<GuardedDatabase>,
-    /// Who proposes the charts.
-    pub model: Arc<dyn LanguageModel>,
-    /// Caps on the result of each chart; those of this scene are kept to as well.
-    pub limits: Limits,
-    /// Characters of schema shown.
-    pub schema_chars: usize,
+    /// The wish and the database. Its caps hold for each chart; those of this scene are kept to as well.
+    pub asked: DatabaseTurn,
     /// Whether what does not work goes back to the model.
     pub repair: bool,
-    /// What "today" is.
-    pub today: chrono::NaiveDate,
-    /// Sampling.
-    pub temperature: Option<f32>,
-    /// Most new tokens.
-    pub max_tokens: Option<u32>,
 }
 
 impl DashboardTurn {
     /// The caps on one chart.
     fn chart_limits(&self) -> Limits {
+        let limits = self.asked.limits;
         Limits {
-            rows: self.limits.rows.min(CHART_ROWS),
-            bytes: self.limits.bytes.min(CHART_BYTES),
-            time: self.limits.time,
+            rows: limits.rows.min(CHART_ROWS),
+            bytes: limits.bytes.min(CHART_BYTES),
+            time: limits.time,
         }
     }
 }
@@ -83,27 +49,8 @@ impl DashboardTurn {
 /// Answers one wish. Every statement stands in `ledger`, whatever ends the turn.
 pub async fn answer(turn: DashboardTurn, emitter: &Emitter, ledger: &Ledger) -> Result<Outcome> {
     let mut clock = StageClock::new();
-    let metadata = turn.model.metadata();
-    let narrow = if metadata.sql_only {
-        turn.schema_chars.min(CHARS_FOR_SQL_ONLY)
-    } else {
-        turn.schema_chars
-    };
-    let tables = tables::choose(
-        &turn.catalogue,
-        &turn.linker,
-        &turn.memory,
-        &turn.question,
-        turn.schema_chars,
-        narrow,
-    )
-    .await;
-    let names = tables::names(&turn.catalogue, &tables);
-    emitter
-        .emit(ChatEvent::Schema {
-            tables: names.clone(),
-        })
-        .await;
+    let metadata = turn.asked.model.metadata();
+    let (tables, names) = turn.asked.tables(metadata.sql_only, emitter).await;
     clock.end(Stage::Schema);
 
     let Proposal {
@@ -114,7 +61,7 @@ pub async fn answer(turn: DashboardTurn, emitter: &Emitter, ledger: &Ledger) -> 
         confidence,
         mut repairs,
     } = if metadata.sql_only {
-        ask::derived(&turn, &tables, emitter).await?
+        ask::derived(&turn.asked, &tables, emitter).await?
     } else {
         ask::charts(&turn, &tables, emitter).await?
     };
@@ -130,7 +77,7 @@ pub async fn answer(turn: DashboardTurn, emitter: &Emitter, ledger: &Ledger) -> 
         charts.push(one.chart);
     }
     let mut evidence = Evidence {
-        datasource: turn.datasource.clone(),
+        datasource: turn.asked.datasource.clone(),
         tables_shown: names,
         model: metadata.name,
         confidence,

@@ -5,111 +5,51 @@ use std::sync::Arc;
 use tidegate_schema::{
     Error, Result,
     model::{
-        Catalogue, Cell, ChatEvent, Evidence, Example, Hidden, RecalledExample, RowSet, Stage,
-        Verdict, cut_words,
+        Cell, ChatEvent, Evidence, Example, RecalledExample, RowSet, Stage, Verdict, cut_words,
     },
 };
 
 use super::{
-    Emitter, Gathered, Ledger, Memory, Outcome, StageClock, extract, gather, hidden, prompt, show,
-    tables,
+    Emitter, Gathered, Ledger, Outcome, StageClock, database::DatabaseTurn, extract, gather,
+    prompt, show,
 };
 use crate::{
-    drivers::Limits,
-    guard::{GuardOptions, GuardedDatabase, Refusal},
-    linking::Linker,
-    workers::{GenerateRequest, LanguageModel, PromptMessage, ResponseFormat, Speaker, SqlTask},
+    guard::Refusal,
+    workers::{GenerateRequest, PromptMessage, ResponseFormat, SqlTask},
 };
 
-/// Characters of schema shown to a model that answers questions alone, where not all of it is: it reads every column
-/// anew for each choice of tables, and is the surer the less there is to mistake.
-const CHARS_FOR_SQL_ONLY: usize = 6_000;
 /// What is told of a model that says nothing at all, twice.
 pub(super) const NO_ANSWER: &str = "The model gave no answer. Ask again, or in other words.";
 
 /// What a turn of this scene takes.
 pub struct DataTurn {
-    /// The question.
-    pub question: String,
-    /// Earlier rounds.
-    pub memory: Memory,
-    /// Name of the datasource.
-    pub datasource: String,
-    /// Its structure, as far as the caller may know it.
-    pub catalogue: Arc<Catalogue>,
-    /// Finds the tables of a question where the structure is too large to be shown whole.
-    pub linker: Linker,
-    /// What the caller may read.
-    pub options: GuardOptions,
-    /// What the database's own words must not tell the caller, nor the model, which would tell it on.
-    pub hidden: Option<Hidden>,
+    /// The question and the database.
+    pub asked: DatabaseTurn,
     /// Questions like this one with the queries that answered them.
     pub examples: Vec<RecalledExample>,
-    /// Its guarded connection.
-    pub database: Arc<GuardedDatabase>,
-    /// Who writes the SQL.
-    pub model: Arc<dyn LanguageModel>,
-    /// Caps on the result.
-    pub limits: Limits,
-    /// Characters of schema shown.
-    pub schema_chars: usize,
     /// How often an error goes back to the model.
     pub repairs: u32,
-    /// What "today" is.
-    pub today: chrono::NaiveDate,
-    /// Sampling.
-    pub temperature: Option<f32>,
-    /// Most new tokens.
-    pub max_tokens: Option<u32>,
 }
 
 /// Answers one question. Every statement stands in `ledger`, whatever ends the turn.
 pub async fn answer(turn: DataTurn, emitter: &Emitter, ledger: &Ledger) -> Result<Outcome> {
     let mut clock = StageClock::new();
-    let metadata = turn.model.metadata();
-    let narrow = if metadata.sql_only {
-        turn.schema_chars.min(CHARS_FOR_SQL_ONLY)
-    } else {
-        turn.schema_chars
-    };
-    let tables = tables::choose(
-        &turn.catalogue,
-        &turn.linker,
-        &turn.memory,
-        &turn.question,
-        turn.schema_chars,
-        narrow,
-    )
-    .await;
-    let names = tables::names(&turn.catalogue, &tables);
-    emitter
-        .emit(ChatEvent::Schema {
-            tables: names.clone(),
-        })
-        .await;
-    let shown = Arc::new(Catalogue {
-        tables: tables
-            .iter()
-            .map(|&i| turn.catalogue.tables[i].clone())
-            .collect(),
-    });
-    let engine = turn.database.engine();
-    let schema = prompt::schema_text(&turn.catalogue, &tables);
+    let asked = &turn.asked;
+    let metadata = asked.model.metadata();
+    let (tables, names) = asked.tables(metadata.sql_only, emitter).await;
+    let shown = asked.shown(&tables);
+    let engine = asked.database.engine();
+    let schema = prompt::schema_text(&asked.catalogue, &tables);
     let examples = examples(&turn);
-    let mut messages = vec![PromptMessage {
-        speaker: Speaker::System,
-        text: prompt::system(engine, &schema, &examples, turn.today, turn.limits.rows)?,
-    }];
-    messages.extend(turn.memory.iter().cloned());
-    messages.push(PromptMessage {
-        speaker: Speaker::User,
-        text: turn.question.clone(),
-    });
+    let instructions = prompt::system(engine, &schema, &examples, asked.today, asked.limits.rows)?;
+    let mut messages = vec![PromptMessage::system(instructions)];
+    messages.extend(asked.memory.iter().cloned());
+    messages.push(PromptMessage::user(asked.question.as_str()));
     clock.end(Stage::Schema);
 
     let mut outcome = Outcome {
         evidence: Evidence {
-            datasource: turn.datasource.clone(),
+            datasource: asked.datasource.clone(),
             tables_shown: names,
             model: metadata.name.clone(),
             ..Evidence::default()
@@ -121,26 +61,23 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter, ledger: &Ledger) -> Resul
     let mut remembered = remembered(&turn);
     loop {
         let request = GenerateRequest {
-            messages: messages.clone(),
-            temperature: turn.temperature,
-            top_p: None,
-            max_tokens: turn.max_tokens,
-            stop: Vec::new(),
-            seed: None,
+            temperature: asked.temperature,
+            max_tokens: asked.max_tokens,
             response_format: Some(ResponseFormat::Wished(extract::schema())),
             task: Some(SqlTask {
-                question: turn.question.clone(),
+                question: asked.question.clone(),
                 catalogue: Arc::clone(&shown),
                 engine,
-                today: turn.today,
+                today: asked.today,
             }),
+            ..GenerateRequest::of(messages.clone())
         };
         // What was kept as the answer to this very question is tried before the model is asked.
         let known = remembered.take();
         let is_known = known.is_some();
         let gathered = match known {
             Some(known) => known,
-            None => gather(turn.model.as_ref(), request, emitter, false).await?,
+            None => gather(asked.model.as_ref(), request, emitter, false).await?,
         };
         clock.end(Stage::Write);
         outcome.usage.prompt_tokens += gathered.usage.prompt_tokens;
@@ -162,7 +99,7 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter, ledger: &Ledger) -> Resul
             break;
         }
         outcome.evidence.sql = Some(written.sql.clone());
-        let chosen = try_candidates(&turn, &written.sql, &gathered, ledger, &mut clock).await;
+        let chosen = try_candidates(asked, &written.sql, &gathered, ledger, &mut clock).await;
         outcome.evidence.sql = Some(chosen.sql.clone());
         // The words must say what was run.
         let other = gathered
@@ -205,14 +142,8 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter, ledger: &Ledger) -> Resul
                 }
                 round += 1;
                 outcome.evidence.repairs = round + u32::from(asked_for_form);
-                messages.push(PromptMessage {
-                    speaker: Speaker::Assistant,
-                    text: gathered.text,
-                });
-                messages.push(PromptMessage {
-                    speaker: Speaker::User,
-                    text: prompt::repair(&chosen.sql, &text)?,
-                });
+                messages.push(PromptMessage::assistant(gathered.text));
+                messages.push(PromptMessage::user(prompt::repair(&chosen.sql, &text)?));
             }
         }
     }
@@ -230,7 +161,7 @@ pub async fn answer(turn: DataTurn, emitter: &Emitter, ledger: &Ledger) -> Resul
 /// The query that was kept for this very question, as a model would say it. Within a conversation the same words may
 /// mean something else.
 fn remembered(turn: &DataTurn) -> Option<Gathered> {
-    if !turn.memory.is_empty() {
+    if !turn.asked.memory.is_empty() {
         return None;
     }
     let known = turn.examples.iter().find(|recalled| recalled.exact)?;
@@ -248,10 +179,11 @@ fn remembered(turn: &DataTurn) -> Option<Gathered> {
 
 /// The examples that the caller could have run: others would name what is hidden from him.
 fn examples(turn: &DataTurn) -> Vec<Example> {
+    let asked = &turn.asked;
     turn.examples
         .iter()
         .map(|recalled| &recalled.example)
-        .filter(|example| turn.database.judge(&example.sql, &turn.options).allowed)
+        .filter(|example| asked.database.judge(&example.sql, &asked.options).allowed)
         .cloned()
         .collect()
 }
@@ -265,7 +197,7 @@ struct Chosen {
 /// Runs the model's SQL; where it offered alternatives, one that runs and finds something wins over one that
 /// fails or finds nothing.
 async fn try_candidates(
-    turn: &DataTurn,
+    asked: &DatabaseTurn,
     sql: &str,
     gathered: &Gathered,
     ledger: &Ledger,
@@ -275,13 +207,7 @@ async fn try_candidates(
     for candidate in
         std::iter::once(sql).chain(gathered.alternatives.iter().map(|other| other.sql.as_str()))
     {
-        // Before it runs: of a statement that is cut off the log still says whether it was allowed.
-        let judged = turn.database.judged(candidate, &turn.options);
-        let number = ledger.begin(&turn.datasource, candidate, judged.verdict().clone());
-        let mut ran = turn.database.run_judged(judged, turn.limits).await;
-        hidden::refuse(turn.hidden.as_ref(), &mut ran);
-        ledger.end(number, &ran);
-        hidden::veil(turn.hidden.as_ref(), &mut ran);
+        let ran = asked.run(candidate, asked.limits, ledger).await;
         clock.end(Stage::Run);
         let found = matches!(&ran, Ok((_, rows)) if finds_something(rows));
         let better = match (&best, &ran) {

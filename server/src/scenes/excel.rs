@@ -40,7 +40,7 @@ pub async fn answer(turn: ExcelTurn, emitter: &Emitter, ledger: &Ledger) -> Resu
         reference: _,
         mut data,
     } = turn;
-    data.memory = without_introduction(data.memory);
+    data.asked.memory = without_introduction(data.asked.memory);
     // Boxed: two scenes' worth of state would stand on one stack.
     let mut outcome = Box::pin(data::answer(data, emitter, ledger)).await?;
     outcome.evidence.datasource = file;
@@ -65,7 +65,7 @@ fn without_introduction(memory: Memory) -> Memory {
                 !introduces
             }
             Speaker::Assistant => !introduces,
-            Speaker::System => true,
+            Speaker::System | Speaker::Tool => true,
         })
         .collect()
 }
@@ -77,15 +77,11 @@ mod tests {
 
     #[test]
     fn the_introduction_is_not_remembered_and_everything_else_is() {
-        let said = |speaker, text: &str| PromptMessage {
-            speaker,
-            text: text.to_owned(),
-        };
         let memory = vec![
-            said(Speaker::User, &first_question("sales.csv")),
-            said(Speaker::Assistant, "**sales.csv** holds"),
-            said(Speaker::User, "how many?"),
-            said(Speaker::Assistant, "{}"),
+            PromptMessage::user(first_question("sales.csv")),
+            PromptMessage::assistant("**sales.csv** holds"),
+            PromptMessage::user("how many?"),
+            PromptMessage::assistant("{}"),
         ];
         let kept = without_introduction(memory);
         let texts: Vec<&str> = kept.iter().map(|message| message.text.as_str()).collect();

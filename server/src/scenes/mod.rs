@@ -5,6 +5,7 @@
 
 pub mod dashboard;
 pub mod data;
+pub mod database;
 pub mod excel;
 pub mod extract;
 pub(crate) mod hidden;
@@ -133,15 +134,17 @@ pub(crate) async fn gather(
         && let Some(chunk) = stream.next().await
     {
         match chunk? {
-            Chunk::Thinking(text) => {
-                said += text.len();
-                emitter.emit(ChatEvent::Thinking(text)).await;
+            Chunk::Thinking(piece) => {
+                said += piece.text.len();
+                emitter.emit(ChatEvent::Thinking(piece.text)).await;
             }
-            Chunk::Text(text) => {
-                said += text.len();
-                let split = splitter.push(&text);
+            Chunk::Text(piece) => {
+                said += piece.text.len();
+                let split = splitter.push(&piece.text);
                 take(&mut gathered, split, emitter, tell_text).await;
             }
+            // No scene offers tools.
+            Chunk::ToolCall { .. } => {}
             Chunk::Alternatives(others) => gathered.alternatives = others,
             Chunk::End {
                 usage, confidence, ..
@@ -199,16 +202,11 @@ mod tests {
     #[async_trait]
     impl LanguageModel for Endless {
         fn metadata(&self) -> ModelMetadata {
-            ModelMetadata {
-                name: "endless".to_owned(),
-                kind: ModelKind::Llm,
-                context_length: None,
-                sql_only: false,
-            }
+            ModelMetadata::new("endless", ModelKind::Llm)
         }
 
         async fn generate(&self, _: GenerateRequest) -> Result<ChunkStream> {
-            let piece = || Ok(Chunk::Text("on and on ".repeat(10_000)));
+            let piece = || Ok(Chunk::text("on and on ".repeat(10_000)));
             Ok(futures::stream::repeat_with(piece).boxed())
         }
 
@@ -219,16 +217,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_model_that_goes_on_and_on_is_cut() {
-        let request = GenerateRequest {
-            messages: Vec::new(),
-            temperature: None,
-            top_p: None,
-            max_tokens: None,
-            stop: Vec::new(),
-            seed: None,
-            response_format: None,
-            task: None,
-        };
+        let request = GenerateRequest::default();
         let (deaf, _) = mpsc::channel(1);
         let emitter = Emitter::new(deaf);
         let gathered = gather(&Endless, request, &emitter, true).await;

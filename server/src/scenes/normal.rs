@@ -8,7 +8,7 @@ use tidegate_schema::{
 };
 
 use super::{Emitter, Memory, Outcome, StageClock, data::NO_ANSWER, gather};
-use crate::workers::{GenerateRequest, LanguageModel, PromptMessage, Speaker};
+use crate::workers::{GenerateRequest, LanguageModel, PromptMessage};
 
 /// What a turn of this scene takes.
 pub struct NormalTurn {
@@ -42,19 +42,11 @@ pub async fn answer(turn: NormalTurn, emitter: &Emitter) -> Result<Outcome> {
         });
     }
     let mut messages = turn.memory;
-    messages.push(PromptMessage {
-        speaker: Speaker::User,
-        text: turn.text,
-    });
+    messages.push(PromptMessage::user(turn.text));
     let request = GenerateRequest {
-        messages,
         temperature: turn.temperature,
-        top_p: None,
         max_tokens: turn.max_tokens,
-        stop: Vec::new(),
-        seed: None,
-        response_format: None,
-        task: None,
+        ..GenerateRequest::of(messages)
     };
     let mut gathered = gather(turn.model.as_ref(), request, emitter, true).await?;
     if gathered.text.trim().is_empty() {

@@ -6,7 +6,7 @@ use tidegate_schema::{
     model::{Catalogue, CatalogueTable, Dialect, Engine, Example},
 };
 
-use crate::workers::{PromptMessage, Speaker};
+use crate::workers::PromptMessage;
 
 /// Most sampled values shown per column.
 const SHOWN_VALUES: usize = 12;
@@ -193,14 +193,8 @@ pub fn ask_for_form(answer: &str) -> Result<Vec<PromptMessage>> {
         answer.chars().take(SAID_BACK_CHARS).collect()
     };
     Ok(vec![
-        PromptMessage {
-            speaker: Speaker::Assistant,
-            text: said,
-        },
-        PromptMessage {
-            speaker: Speaker::User,
-            text: render(include_str!("prompts/form.j2"), context! {})?,
-        },
+        PromptMessage::assistant(said),
+        PromptMessage::user(render(include_str!("prompts/form.j2"), context! {})?),
     ])
 }
 
@@ -219,6 +213,7 @@ mod tests {
     use tidegate_schema::model::{CatalogueColumn, ForeignKey};
 
     use super::*;
+    use crate::workers::Speaker;
 
     fn table(name: &str, columns: &[&str], refers: Option<&str>) -> CatalogueTable {
         CatalogueTable {

@@ -12,7 +12,7 @@ use tidegate_schema::{
 use super::{Emitter, Ledger, Memory, Outcome, StageClock, gather, prompt, tables};
 use crate::{
     linking::Linker,
-    workers::{GenerateRequest, LanguageModel, PromptMessage, Speaker},
+    workers::{GenerateRequest, LanguageModel, PromptMessage},
 };
 
 /// What a turn of this scene takes.
@@ -89,23 +89,13 @@ pub async fn answer(turn: StructureTurn, emitter: &Emitter, _: &Ledger) -> Resul
 }
 
 fn request(turn: &StructureTurn, tables: &[usize]) -> Result<GenerateRequest> {
-    let mut messages = vec![PromptMessage {
-        speaker: Speaker::System,
-        text: prompt::about_structure(turn.engine, &turn.datasource, &turn.catalogue, tables)?,
-    }];
+    let about = prompt::about_structure(turn.engine, &turn.datasource, &turn.catalogue, tables)?;
+    let mut messages = vec![PromptMessage::system(about)];
     messages.extend(turn.memory.iter().cloned());
-    messages.push(PromptMessage {
-        speaker: Speaker::User,
-        text: turn.question.clone(),
-    });
+    messages.push(PromptMessage::user(turn.question.as_str()));
     Ok(GenerateRequest {
-        messages,
         temperature: turn.temperature,
-        top_p: None,
         max_tokens: turn.max_tokens,
-        stop: Vec::new(),
-        seed: None,
-        response_format: None,
-        task: None,
+        ..GenerateRequest::of(messages)
     })
 }

@@ -4,7 +4,6 @@
 //! listener leaves, that is stopped, or that fails, keeps the question and what was said, marked as cut.
 //! A conversation has one turn at a time.
 
-mod dashboard;
 mod excel;
 mod memory;
 mod prepare;

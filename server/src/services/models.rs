@@ -10,8 +10,8 @@ use tidegate_schema::{
 use crate::{
     app::App,
     workers::{
-        ChunkStream, Embedder, GenerateRequest, LanguageModel, ModelKind, ModelMetadata,
-        registry::State,
+        ChunkStream, Embedder, GenerateRequest, LanguageModel, ModelKind, ModelMetadata, Reranker,
+        registry::{Standing, State},
     },
 };
 
@@ -35,6 +35,11 @@ impl Models<'_> {
     /// Every model with its state: ready, loading, or failed and why.
     pub fn states(&self) -> Vec<(ModelMetadata, State)> {
         self.0.registry.states()
+    }
+
+    /// The same with how long loading took.
+    pub fn standings(&self) -> Vec<Standing> {
+        self.0.registry.standings()
     }
 
     /// Whether a question that names no model is answered: no model is being loaded any more, and the one it would be
@@ -88,6 +93,15 @@ impl Models<'_> {
             .unwrap_or_else(|| Err(self.unknown(name, ModelKind::Embedding)))
     }
 
+    /// The reranker of a name.
+    pub async fn reranker(&self, name: &str) -> Result<Arc<dyn Reranker>> {
+        self.0
+            .registry
+            .reranker(name)
+            .await
+            .unwrap_or_else(|| Err(self.unknown(name, ModelKind::Reranker)))
+    }
+
     /// Generates with a model by name, outside any conversation.
     pub async fn generate(
         &self,
@@ -128,6 +142,18 @@ impl Models<'_> {
             ));
         }
         Ok(vectors)
+    }
+
+    /// Scores documents by how well they fit a query, with a model by name: one score per document, in their order.
+    pub async fn rerank(
+        &self,
+        caller: &Caller,
+        name: &str,
+        query: String,
+        documents: Vec<String>,
+    ) -> Result<Vec<f32>> {
+        caller.may(Act::Ask)?;
+        self.reranker(name).await?.rerank(query, documents).await
     }
 
     /// The name of the model asked when the caller names none.

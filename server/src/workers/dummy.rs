@@ -6,6 +6,9 @@
 //! - `dummy/script` answers from the file named in `path`: a JSON object from question to answer text; a list of
 //!   texts is gone through turn by turn, so that repairs can be scripted.
 //! - `dummy/embed` embeds by hashing words.
+//! - `dummy/rerank` counts the words of a query that a document has.
+//!
+//! It writes as many answers as are asked for, one after the other, and looks at nothing else that is said of choosing.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -16,7 +19,7 @@ use tidegate_schema::{Error, Result, model::Usage};
 
 use super::{
     Chunk, ChunkStream, Embedder, FinishReason, GenerateRequest, LanguageModel, ModelKind,
-    ModelMetadata, Speaker, registry::Model,
+    ModelMetadata, Piece, Prompt, Reranker, Speaker, no_tokens, registry::Model,
 };
 use crate::config;
 
@@ -30,13 +33,9 @@ pub fn open(model: &config::Model) -> (ModelMetadata, Model) {
     let kind = match model.kind {
         config::Kind::Llm => ModelKind::Llm,
         config::Kind::Embedding => ModelKind::Embedding,
+        config::Kind::Reranker => ModelKind::Reranker,
     };
-    let metadata = ModelMetadata {
-        name: model.name.clone(),
-        kind,
-        context_length: None,
-        sql_only: false,
-    };
+    let metadata = ModelMetadata::new(&model.name, kind);
     let dummy = Arc::new(Dummy {
         metadata: metadata.clone(),
         script: read_script(&model.path),
@@ -44,6 +43,7 @@ pub fn open(model: &config::Model) -> (ModelMetadata, Model) {
     match kind {
         ModelKind::Llm => (metadata, Model::Language(dummy)),
         ModelKind::Embedding => (metadata, Model::Embedder(dummy)),
+        ModelKind::Reranker => (metadata, Model::Reranker(dummy)),
     }
 }
 
@@ -68,12 +68,15 @@ fn read_script(path: &str) -> HashMap<String, Vec<String>> {
 
 impl Dummy {
     fn answer(&self, request: &GenerateRequest) -> Result<String> {
-        let asked: Vec<&str> = request
-            .messages
-            .iter()
-            .filter(|m| m.speaker == Speaker::User)
-            .map(|m| m.text.as_str())
-            .collect();
+        let asked: Vec<&str> = match &request.prompt {
+            Prompt::Messages(messages) => messages
+                .iter()
+                .filter(|m| m.speaker == Speaker::User)
+                .map(|m| m.text.as_str())
+                .collect(),
+            Prompt::Text(text) => vec![text.as_str()],
+            Prompt::Tokens(_) => return Err(no_tokens(&self.metadata.name)),
+        };
         if self.script.is_empty() {
             return Ok((*asked.last().unwrap_or(&"")).to_owned());
         }
@@ -103,11 +106,13 @@ impl LanguageModel for Dummy {
     async fn generate(&self, request: GenerateRequest) -> Result<ChunkStream> {
         request.refuse_demands(&self.metadata.name)?;
         let text = self.answer(&request)?;
-        let prompt_tokens = request
-            .messages
-            .iter()
-            .map(|m| m.text.split_whitespace().count() as u32)
-            .sum();
+        let words = |text: &str| text.split_whitespace().count() as u32;
+        let prompt_tokens: u32 = match &request.prompt {
+            Prompt::Messages(messages) => messages.iter().map(|m| words(&m.text)).sum(),
+            Prompt::Text(text) => words(text),
+            Prompt::Tokens(tokens) => tokens.len() as u32,
+        };
+        let choices = request.choices();
         let pieces: Vec<String> = text.split_inclusive(' ').map(str::to_owned).collect();
         let name = self.metadata.name.clone();
         let pause = Duration::from_millis(if name.ends_with("slow") { 20 } else { 0 });
@@ -118,24 +123,27 @@ impl LanguageModel for Dummy {
         };
         let limit = request.max_tokens.map_or(usize::MAX, |n| n as usize);
         let stream = async_stream::try_stream! {
-            let mut written = 0;
-            for (i, piece) in pieces.into_iter().enumerate() {
-                if i == fails_after {
-                    Err(Error::upstream(&name, "broke off on purpose"))?;
+            let mut usage = Usage::default();
+            for choice in 0..choices {
+                // Each answer is counted with its prompt, as the recorded server did.
+                usage.prompt_tokens += prompt_tokens;
+                let mut finish = FinishReason::Stop;
+                for (i, piece) in pieces.iter().enumerate() {
+                    if i == fails_after {
+                        Err(Error::upstream(&name, "broke off on purpose"))?;
+                    }
+                    if i == limit {
+                        finish = FinishReason::Length;
+                        break;
+                    }
+                    if !pause.is_zero() {
+                        tokio::time::sleep(pause).await;
+                    }
+                    usage.completion_tokens += 1;
+                    yield Chunk::Text(Piece::of(choice, piece.as_str()));
                 }
-                if i == limit {
-                    let usage = Usage { prompt_tokens, completion_tokens: written };
-                    yield Chunk::End { finish: FinishReason::Length, usage, confidence: None };
-                    return;
-                }
-                if !pause.is_zero() {
-                    tokio::time::sleep(pause).await;
-                }
-                written += 1;
-                yield Chunk::Text(piece);
+                yield Chunk::End { choice, finish, usage, confidence: None };
             }
-            let usage = Usage { prompt_tokens, completion_tokens: written };
-            yield Chunk::End { finish: FinishReason::Stop, usage, confidence: None };
         };
         Ok(stream.boxed())
     }
@@ -163,5 +171,21 @@ impl Embedder for Dummy {
                 vector.iter().map(|x| x / length).collect()
             })
             .collect())
+    }
+}
+
+#[async_trait]
+impl Reranker for Dummy {
+    fn metadata(&self) -> ModelMetadata {
+        self.metadata.clone()
+    }
+
+    async fn rerank(&self, query: String, documents: Vec<String>) -> Result<Vec<f32>> {
+        let words: Vec<&str> = query.split_whitespace().collect();
+        let fit = |document: &String| {
+            let found = words.iter().filter(|word| document.contains(**word));
+            found.count() as f32 / words.len().max(1) as f32
+        };
+        Ok(documents.iter().map(fit).collect())
     }
 }

@@ -1,25 +1,32 @@
-//! Language models and embedders: one seam over plain data, equal backends behind it.
+//! Language models, embedders and rerankers: one seam over plain data, equal backends behind it.
 //!
-//! `torch` runs models in this process, `sql` is the built-in question-to-SQL model, `proxy` speaks to
+//! `torch` runs models in this process, `builtin` is the question-to-SQL model that comes along, `proxy` speaks to
 //! OpenAI-style servers, `dummy` is the tests' scripted stand-in. No tensor crosses this line.
-
-use std::sync::Arc;
+//!
+//! [`request`] is what a model is asked, [`chunk`] what it answers.
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
-use tidegate_schema::{
-    Error, Result,
-    model::{Catalogue, Engine, Usage},
-};
+use tidegate_schema::{Error, Result};
 
 #[cfg(feature = "torch")]
 pub mod builtin;
+pub mod chunk;
 pub mod dummy;
 pub mod grammar;
+pub mod metrics;
 pub mod proxy;
 pub mod registry;
+pub mod request;
 #[cfg(feature = "torch")]
 pub mod torch;
+
+pub use self::{
+    chunk::{Alternative, Chunk, ChunkStream, FinishReason, Likelihood, Piece, TokenLogprob},
+    request::{
+        GenerateRequest, Prompt, PromptMessage, ResponseFormat, Speaker, SqlTask, Tool, ToolCall,
+        ToolChoice,
+    },
+};
 
 /// The one way to make an HTTP client for upstreams: pooled, keep-alive, ring for TLS. It limits connecting only:
 /// how long an answer may take differs by model, so whoever sends says.
@@ -34,138 +41,30 @@ pub(crate) fn http_client() -> anyhow::Result<reqwest::Client> {
 }
 
 /// What a model is for, by DB-GPT's names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum ModelKind {
     /// Writes text.
+    #[default]
     Llm,
     /// Turns text into vectors.
     Embedding,
+    /// Judges how well documents fit a query.
+    Reranker,
 }
 
-/// Who says a message to a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Speaker {
-    /// Instructions.
-    System,
-    /// The person.
-    User,
-    /// The model.
-    Assistant,
-}
-
-/// One message to a model.
-#[derive(Debug, Clone)]
-pub struct PromptMessage {
-    /// Who.
-    pub speaker: Speaker,
-    /// What.
-    pub text: String,
-}
-
-/// A question about a database, for models that answer those directly.
-#[derive(Debug, Clone)]
-pub struct SqlTask {
-    /// The question in plain words.
-    pub question: String,
-    /// The schema to answer over.
-    pub catalogue: Arc<Catalogue>,
-    /// The dialect to write.
-    pub engine: Engine,
-    /// What "today" is.
-    pub today: chrono::NaiveDate,
-}
-
-/// The form an answer is to have.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ResponseFormat {
-    /// A caller's own `response_format`: passed on as it stands, or refused.
-    Demanded(serde_json::Value),
-    /// A JSON schema that makes our own reading easier: a local model is held to it where it is of a fixed shape, an
-    /// upstream is asked for it, and one that knows of none writes freely.
-    Wished(serde_json::Value),
-}
-
-/// Everything a generation takes.
-#[derive(Debug, Clone)]
-pub struct GenerateRequest {
-    /// The conversation, rendered by the caller.
-    pub messages: Vec<PromptMessage>,
-    /// 0 is greedy.
-    pub temperature: Option<f32>,
-    /// Nucleus.
-    pub top_p: Option<f32>,
-    /// At most so many new tokens.
-    pub max_tokens: Option<u32>,
-    /// Texts that end the answer.
-    pub stop: Vec<String>,
-    /// Repeatable sampling.
-    pub seed: Option<u64>,
-    /// The form of the answer; `None` for free text.
-    pub response_format: Option<ResponseFormat>,
-    /// The structured task behind the messages, for models that take it.
-    pub task: Option<SqlTask>,
-}
-
-impl GenerateRequest {
-    /// For models that write freely.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`] naming the model, when a form is demanded.
-    pub(crate) fn refuse_demands(&self, model: &str) -> Result<()> {
-        let Some(ResponseFormat::Demanded(format)) = &self.response_format else {
-            return Ok(());
-        };
-        let kind = format["type"].as_str().unwrap_or_default();
-        Err(Error::Unsupported {
-            what: format!(
-                "'{model}' writes freely and cannot be held to response_format '{kind}'; leave response_format out, or \
-                 ask a proxy model whose server knows it"
-            ),
-        })
-    }
-}
-
-/// Why a generation ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FinishReason {
-    /// By itself, or at a stop text.
-    Stop,
-    /// At the token limit.
-    Length,
-}
-
-/// Another query that a [`SqlTask`] could mean.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Alternative {
-    /// The query.
-    pub sql: String,
-    /// What it asks, in words.
-    pub thoughts: String,
-}
-
-/// A piece of a generation.
-#[derive(Debug, Clone)]
-pub enum Chunk {
-    /// Reasoning text.
-    Thinking(String),
-    /// Answer text.
-    Text(String),
-    /// What else a [`SqlTask`] could mean, likeliest first, to be tried when the answer's own fails or finds
-    /// nothing.
-    Alternatives(Vec<Alternative>),
-    /// The end, always last.
-    End {
-        /// Why.
-        finish: FinishReason,
-        /// Tokens used.
-        usage: Usage,
-        /// How sure the model is, 0 to 1, where it says.
-        confidence: Option<f32>,
-    },
+/// What of a request a model can keep.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Calls tools.
+    pub tools: bool,
+    /// Can be held to a form.
+    pub forms: bool,
+    /// Tells how likely its tokens were.
+    pub logprobs: bool,
 }
 
 /// What a model says of itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ModelMetadata {
     /// Name it is asked for by.
     pub name: String,
@@ -173,12 +72,26 @@ pub struct ModelMetadata {
     pub kind: ModelKind,
     /// Tokens it can take in all, if known.
     pub context_length: Option<u32>,
-    /// Whether it answers [`SqlTask`]s only and cannot chat.
+    /// Whether it answers structured tasks only and cannot chat.
     pub sql_only: bool,
+    /// Bytes of memory its weights take in this process, once it is loaded.
+    pub memory_bytes: Option<u64>,
+    /// What its weights are held as, for models of this process: `bf16`, `int8`, …
+    pub dtype: Option<String>,
+    /// What of a request it can keep.
+    pub capabilities: Capabilities,
 }
 
-/// A stream of pieces. Dropping it cancels the generation.
-pub type ChunkStream = BoxStream<'static, Result<Chunk>>;
+impl ModelMetadata {
+    /// A model of which only name and kind are known yet.
+    pub fn new(name: impl Into<String>, kind: ModelKind) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            ..Self::default()
+        }
+    }
+}
 
 /// A model that writes.
 #[async_trait]
@@ -191,6 +104,37 @@ pub trait LanguageModel: Send + Sync {
 
     /// Tokens of a text.
     async fn count_tokens(&self, text: &str) -> Result<u32>;
+
+    /// The tokens of a text, in the model's own numbers, without marks around them.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for models whose tokens are not known here.
+    async fn tokenise(&self, text: &str) -> Result<Vec<u32>> {
+        let _ = text;
+        Err(no_tokens(&self.metadata().name))
+    }
+
+    /// The text of tokens, marks left out.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for models whose tokens are not known here.
+    async fn detokenise(&self, ids: &[u32]) -> Result<String> {
+        let _ = ids;
+        Err(no_tokens(&self.metadata().name))
+    }
+
+    /// Why it cannot answer any more, though it was loaded; `None` while it can.
+    fn failure(&self) -> Option<String> {
+        None
+    }
+}
+
+fn no_tokens(model: &str) -> Error {
+    Error::Unsupported {
+        what: format!(
+            "the tokens of '{model}' are not known here; ask a model that runs in this process (provider \"torch\")"
+        ),
+    }
 }
 
 /// A model that embeds.
@@ -202,4 +146,26 @@ pub trait Embedder: Send + Sync {
     /// One unit-length vector per text, in order. `dimensions` is for upstreams that can shorten vectors; what comes
     /// may be of another width, which is the caller's to check.
     async fn embed(&self, texts: Vec<String>, dimensions: Option<u32>) -> Result<Vec<Vec<f32>>>;
+
+    /// The same with the model's prompt of this name before each text, `query` or `document`; models without prompts
+    /// take the texts as they are.
+    async fn embed_as(
+        &self,
+        texts: Vec<String>,
+        prompt: Option<String>,
+        dimensions: Option<u32>,
+    ) -> Result<Vec<Vec<f32>>> {
+        let _ = prompt;
+        self.embed(texts, dimensions).await
+    }
+}
+
+/// A model that judges how well documents fit a query.
+#[async_trait]
+pub trait Reranker: Send + Sync {
+    /// What it is.
+    fn metadata(&self) -> ModelMetadata;
+
+    /// One score per document, in their order; the higher, the better it fits.
+    async fn rerank(&self, query: String, documents: Vec<String>) -> Result<Vec<f32>>;
 }

@@ -1,8 +1,12 @@
-//! OpenAI-style upstreams: chat completions and embeddings over HTTP.
+//! OpenAI-style upstreams: chat completions, completions, embeddings and scores of documents over HTTP.
 
+mod ask;
+mod body;
 mod chat;
 mod embeddings;
+mod pieces;
 mod refusal;
+mod rerank;
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
@@ -14,8 +18,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tidegate_schema::Result;
 
-use self::refusal::{Refusal, Words};
-use super::{ModelKind, ModelMetadata, registry::Model};
+use self::{
+    chat::Asking,
+    refusal::{Refusal, Words},
+};
+use super::{Capabilities, ModelKind, ModelMetadata, registry::Model};
 use crate::config;
 
 /// Most of a refusal that is read.
@@ -35,6 +42,8 @@ struct Proxy {
     newer_limit: AtomicBool,
     /// Whether a wished form of answers turned out to be refused there.
     writes_freely: AtomicBool,
+    /// Whether more than one answer to a request turned out not to come there.
+    one_answer: AtomicBool,
 }
 
 /// Makes the client of a configured proxy model; nothing is sent yet.
@@ -43,12 +52,16 @@ pub fn open(model: &config::Model) -> anyhow::Result<(ModelMetadata, Model)> {
     let kind = match model.kind {
         config::Kind::Llm => ModelKind::Llm,
         config::Kind::Embedding => ModelKind::Embedding,
+        config::Kind::Reranker => ModelKind::Reranker,
     };
     let metadata = ModelMetadata {
-        name: model.name.clone(),
-        kind,
-        context_length: None,
-        sql_only: false,
+        // Everything is passed on; what the upstream does not know it refuses itself.
+        capabilities: Capabilities {
+            tools: true,
+            forms: true,
+            logprobs: true,
+        },
+        ..ModelMetadata::new(&model.name, kind)
     };
     let proxy = Arc::new(Proxy {
         client,
@@ -64,10 +77,12 @@ pub fn open(model: &config::Model) -> anyhow::Result<(ModelMetadata, Model)> {
         timeout: Duration::from_secs(model.timeout_seconds),
         newer_limit: AtomicBool::new(false),
         writes_freely: AtomicBool::new(false),
+        one_answer: AtomicBool::new(false),
     });
     let model = match kind {
-        ModelKind::Llm => Model::Language(proxy),
+        ModelKind::Llm => Model::Language(Arc::new(Asking(proxy))),
         ModelKind::Embedding => Model::Embedder(proxy),
+        ModelKind::Reranker => Model::Reranker(proxy),
     };
     Ok((metadata, model))
 }

@@ -1,6 +1,16 @@
 //! Models by name, with their state: loading, ready or failed.
 
-use std::{num::NonZero, path::Path, sync::Arc};
+mod parking;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    num::NonZero,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
 
 use indexmap::IndexMap;
 use parking::Slot;
@@ -8,7 +18,7 @@ use tidegate_schema::{Error, Result};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use super::{Embedder, LanguageModel, ModelKind, ModelMetadata, dummy, proxy};
+use super::{Embedder, LanguageModel, ModelKind, ModelMetadata, Reranker, dummy, proxy};
 use crate::config::{self, Config};
 
 /// Where a model stands.
@@ -18,8 +28,19 @@ pub enum State {
     Loading,
     /// Usable.
     Ready,
-    /// Could not be loaded; why, and what to do.
+    /// Could not be loaded, or cannot go on; why, and what to do.
     Failed(String),
+}
+
+/// A model and where it stands.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// What it says of itself; what only loading brings to light (memory, window, dtype) once it is ready.
+    pub metadata: ModelMetadata,
+    /// Where it stands.
+    pub state: State,
+    /// How long loading took, of a model that was loaded here. Waiting for a turn to load is not counted.
+    pub loaded_in: Option<Duration>,
 }
 
 /// A loaded model.
@@ -29,6 +50,26 @@ pub enum Model {
     Language(Arc<dyn LanguageModel>),
     /// Embeds.
     Embedder(Arc<dyn Embedder>),
+    /// Judges.
+    Reranker(Arc<dyn Reranker>),
+}
+
+impl Model {
+    fn metadata(&self) -> ModelMetadata {
+        match self {
+            Self::Language(model) => model.metadata(),
+            Self::Embedder(model) => model.metadata(),
+            Self::Reranker(model) => model.metadata(),
+        }
+    }
+
+    /// Why it cannot answer any more, though it was loaded.
+    fn failure(&self) -> Option<String> {
+        match self {
+            Self::Language(model) => model.failure(),
+            Self::Embedder(_) | Self::Reranker(_) => None,
+        }
+    }
 }
 
 /// All models of this process, in order of configuration.
@@ -49,38 +90,6 @@ impl Default for Loading {
     }
 }
 
-mod parking {
-    //! A place for a model that may still be loading.
-
-    use tokio::sync::watch;
-
-    use super::{Model, ModelMetadata};
-
-    /// What a slot holds: nothing yet, a model, or why there is none.
-    pub(super) type Outcome = Option<Result<Model, String>>;
-
-    /// One model's place.
-    #[derive(Clone)]
-    pub(super) struct Slot {
-        pub(super) metadata: ModelMetadata,
-        pub(super) outcome: watch::Receiver<Outcome>,
-    }
-
-    impl Slot {
-        /// Waits until the model is loaded or has failed.
-        pub(super) async fn wait(&self) -> Result<Model, String> {
-            let mut outcome = self.outcome.clone();
-            let ended = outcome.wait_for(Option::is_some).await;
-            match ended {
-                Ok(value) => value
-                    .clone()
-                    .unwrap_or_else(|| Err("not loaded".to_owned())),
-                Err(_) => Err("loading was abandoned".to_owned()),
-            }
-        }
-    }
-}
-
 impl Registry {
     /// No models.
     pub fn new() -> Self {
@@ -88,30 +97,45 @@ impl Registry {
     }
 
     /// Adds a model that is ready.
-    pub fn add(&self, metadata: ModelMetadata, model: Model) {
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] when there is one of that name.
+    pub fn add(&self, metadata: ModelMetadata, model: Model) -> Result<()> {
         let (sender, outcome) = tokio::sync::watch::channel(Some(Ok(model)));
         drop(sender);
-        self.insert(Slot { metadata, outcome });
+        self.insert(Slot::new(metadata, outcome))
     }
 
     /// Adds a model that `load` makes on a blocking thread, after those added before it.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] when there is one of that name; then nothing is loaded.
     pub fn add_loading(
         &self,
         metadata: ModelMetadata,
         tasks: &TaskTracker,
         load: impl FnOnce() -> Result<Model, String> + Send + 'static,
-    ) {
+    ) -> Result<()> {
         let (sender, outcome) = tokio::sync::watch::channel(None);
         let name = metadata.name.clone();
-        self.insert(Slot { metadata, outcome });
+        let slot = Slot::new(metadata, outcome);
+        let loading = Arc::clone(&slot.loading);
+        self.insert(slot)?;
         let turn = Arc::clone(&self.loading.0);
         let load = move || {
+            let begun = Instant::now();
             let loaded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(load))
                 .unwrap_or_else(|_| Err("loading panicked; the log has the details".to_owned()));
+            let took = begun.elapsed();
+            // Nought says that nothing was loaded.
+            loading.store((took.as_micros() as u64).max(1), Ordering::Relaxed);
             match &loaded {
-                Ok(_) => tracing::info!(model = name, "model ready"),
+                Ok(_) => {
+                    tracing::info!(model = name, seconds = took.as_secs_f64(), "model ready");
+                }
                 Err(reason) => tracing::error!(model = name, reason, "model could not be loaded"),
             }
+            // Where the model was removed meanwhile it goes with the sender, on this thread.
             sender.send_replace(Some(loaded));
         };
         let blocking = tasks.clone();
@@ -123,14 +147,36 @@ impl Registry {
                 drop(turn);
             });
         });
+        Ok(())
     }
 
-    fn insert(&self, slot: Slot) {
+    fn insert(&self, slot: Slot) -> Result<()> {
         let mut slots = self
             .slots
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if slots.contains_key(&slot.metadata.name) {
+            return Err(Error::AlreadyExists {
+                what: "model",
+                name: slot.metadata.name,
+            });
+        }
         slots.insert(slot.metadata.name.clone(), slot);
+        Ok(())
+    }
+
+    /// Takes a model away, whether it is loaded or still loading; its name is free again. Answers under way keep it
+    /// until they end. Putting it away may wait for its thread, so call this where blocking is allowed.
+    ///
+    /// Whether there was one of that name.
+    pub fn remove(&self, name: &str) -> bool {
+        let slot = self
+            .slots
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .shift_remove(name);
+        // Dropped here, behind the lock: nobody else waits for the model's thread.
+        slot.is_some()
     }
 
     /// Whether there is a model of that name, loaded or not.
@@ -148,45 +194,51 @@ impl Registry {
 
     /// Every model and where it stands.
     pub fn states(&self) -> Vec<(ModelMetadata, State)> {
-        let slots = self
+        self.standings()
+            .into_iter()
+            .map(|standing| (standing.metadata, standing.state))
+            .collect()
+    }
+
+    /// The same with how long loading took.
+    pub fn standings(&self) -> Vec<Standing> {
+        let slots: Vec<Slot> = self
             .slots
             .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        slots
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
             .values()
-            .map(|slot| {
-                let state = match &*slot.outcome.borrow() {
-                    None => State::Loading,
-                    Some(Ok(_)) => State::Ready,
-                    Some(Err(reason)) => State::Failed(reason.clone()),
-                };
-                (slot.metadata.clone(), state)
-            })
-            .collect()
+            .cloned()
+            .collect();
+        slots.iter().map(standing).collect()
     }
 
     /// The language model of a name, waiting for it to load; `None` when there is none of that name.
     pub async fn language(&self, name: &str) -> Option<Result<Arc<dyn LanguageModel>>> {
-        let slot = self
-            .slot(name)
-            .filter(|slot| slot.metadata.kind == ModelKind::Llm)?;
-        Some(match slot.wait().await {
+        Some(match self.loaded(name, ModelKind::Llm).await? {
             Ok(Model::Language(model)) => Ok(model),
-            Ok(Model::Embedder(_)) => Err(Error::not_found("model", name)),
-            Err(reason) => Err(Error::upstream(name, reason)),
+            other => Err(unusable(name, other)),
         })
     }
 
     /// The embedder of a name, waiting for it to load; `None` when there is none of that name.
     pub async fn embedder(&self, name: &str) -> Option<Result<Arc<dyn Embedder>>> {
-        let slot = self
-            .slot(name)
-            .filter(|slot| slot.metadata.kind == ModelKind::Embedding)?;
-        Some(match slot.wait().await {
+        Some(match self.loaded(name, ModelKind::Embedding).await? {
             Ok(Model::Embedder(model)) => Ok(model),
-            Ok(Model::Language(_)) => Err(Error::not_found("model", name)),
-            Err(reason) => Err(Error::upstream(name, reason)),
+            other => Err(unusable(name, other)),
         })
+    }
+
+    /// The reranker of a name, waiting for it to load; `None` when there is none of that name.
+    pub async fn reranker(&self, name: &str) -> Option<Result<Arc<dyn Reranker>>> {
+        Some(match self.loaded(name, ModelKind::Reranker).await? {
+            Ok(Model::Reranker(model)) => Ok(model),
+            other => Err(unusable(name, other)),
+        })
+    }
+
+    async fn loaded(&self, name: &str, kind: ModelKind) -> Option<Result<Model, String>> {
+        let slot = self.slot(name).filter(|slot| slot.metadata.kind == kind)?;
+        Some(slot.wait().await)
     }
 
     /// Adds every model of the configuration, then the built-in ones whose names are free; loading goes on in the
@@ -201,16 +253,16 @@ impl Registry {
             match model.provider {
                 config::Provider::Proxy => {
                     let (metadata, model) = proxy::open(model)?;
-                    self.add(metadata, model);
+                    self.add(metadata, model)?;
                 }
                 config::Provider::Dummy => {
                     let (metadata, model) = dummy::open(model);
-                    self.add(metadata, model);
+                    self.add(metadata, model)?;
                 }
                 config::Provider::Torch => self.load_torch(model, config, tasks)?,
             }
         }
-        self.load_builtin(config, data_dir, tasks);
+        self.load_builtin(config, data_dir, tasks)?;
         Ok(())
     }
 
@@ -234,13 +286,46 @@ impl Registry {
     }
 
     #[cfg(feature = "torch")]
-    fn load_builtin(&self, config: &Config, data_dir: &Path, tasks: &TaskTracker) {
+    fn load_builtin(&self, config: &Config, data_dir: &Path, tasks: &TaskTracker) -> Result<()> {
         if config.builtin.enabled {
-            super::builtin::register(self, config, data_dir, tasks);
+            super::builtin::register(self, config, data_dir, tasks)?;
         }
+        Ok(())
     }
 
     #[cfg(not(feature = "torch"))]
     #[expect(clippy::unused_self, reason = "its twin with libtorch registers")]
-    fn load_builtin(&self, _: &Config, _: &Path, _: &TaskTracker) {}
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "its twin with libtorch may find a name taken"
+    )]
+    fn load_builtin(&self, _: &Config, _: &Path, _: &TaskTracker) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn standing(slot: &Slot) -> Standing {
+    let outcome = slot.outcome.borrow().clone();
+    let (metadata, state) = match outcome {
+        None => (slot.metadata.clone(), State::Loading),
+        Some(Ok(model)) => {
+            let state = model.failure().map_or(State::Ready, State::Failed);
+            (model.metadata(), state)
+        }
+        Some(Err(reason)) => (slot.metadata.clone(), State::Failed(reason)),
+    };
+    let loading = slot.loading.load(Ordering::Relaxed);
+    Standing {
+        metadata,
+        state,
+        loaded_in: (loading > 0).then(|| Duration::from_micros(loading)),
+    }
+}
+
+/// Why a model of the kind asked for cannot be had.
+fn unusable(name: &str, loaded: Result<Model, String>) -> Error {
+    match loaded {
+        Ok(_) => Error::not_found("model", name),
+        Err(reason) => Error::upstream(name, reason),
+    }
 }

@@ -17,6 +17,8 @@ enum Kind {
     Llm,
     /// Turns text into vectors.
     Embedding,
+    /// Judges how well documents fit a query.
+    Reranker,
 }
 
 /// Where a model stands.
@@ -72,6 +74,7 @@ impl ModelQueries {
                 let kind = match metadata.kind {
                     ModelKind::Llm => Kind::Llm,
                     ModelKind::Embedding => Kind::Embedding,
+                    ModelKind::Reranker => Kind::Reranker,
                 };
                 Model {
                     name: metadata.name,

@@ -4,12 +4,12 @@ use std::{collections::HashSet, sync::Arc};
 
 use tidegate_schema::{
     Result,
-    model::{Catalogue, ProposedChart, Usage},
+    model::{ProposedChart, Usage},
 };
 
 use super::{DashboardTurn, derive, prompts, written};
 use crate::{
-    scenes::{Emitter, Gathered, extract, gather},
+    scenes::{Emitter, Gathered, database::DatabaseTurn, extract, gather},
     workers::{GenerateRequest, PromptMessage, ResponseFormat, SqlTask},
 };
 
@@ -50,13 +50,13 @@ pub(super) async fn charts(
     emitter: &Emitter,
 ) -> Result<Proposal> {
     let mut proposal = Proposal {
-        messages: prompts::messages(turn, tables)?,
+        messages: prompts::messages(&turn.asked, tables)?,
         ..Proposal::default()
     };
     let mut messages = proposal.messages.clone();
     loop {
-        let request = request(turn, messages.clone(), prompts::charts_schema());
-        let gathered = gather(turn.model.as_ref(), request, emitter, false).await?;
+        let request = request(&turn.asked, messages.clone(), prompts::charts_schema());
+        let gathered = gather(turn.asked.model.as_ref(), request, emitter, false).await?;
         proposal.add(&gathered);
         proposal.charts = written::charts_of(&gathered.text);
         let unreadable = proposal.charts.is_empty() && looks_tried(&gathered.text);
@@ -81,7 +81,7 @@ pub(super) async fn charts(
 
 /// Asks for one chart again, whose query did not work.
 pub(super) async fn again(
-    turn: &DashboardTurn,
+    asked: &DatabaseTurn,
     messages: &[PromptMessage],
     chart: &ProposedChart,
     error: &str,
@@ -89,8 +89,8 @@ pub(super) async fn again(
 ) -> Result<(Option<ProposedChart>, Usage)> {
     let mut messages = messages.to_vec();
     messages.extend(prompts::ask_for_repair(chart, error)?);
-    let request = request(turn, messages, prompts::chart_schema());
-    let gathered = gather(turn.model.as_ref(), request, emitter, false).await?;
+    let request = request(asked, messages, prompts::chart_schema());
+    let gathered = gather(asked.model.as_ref(), request, emitter, false).await?;
     let repaired = written::chart_of(&gathered.text).or_else(|| {
         // Some answer with the query alone.
         let sql = extract::read(&gathered.text).sql;
@@ -114,37 +114,32 @@ pub(super) async fn again(
 /// Asks a model that answers one question at a time: the wish itself, then questions that the tables suggest. Those it
 /// answers with a query become charts; whether they say something is seen when they are drawn.
 pub(super) async fn derived(
-    turn: &DashboardTurn,
+    asked: &DatabaseTurn,
     tables: &[usize],
     emitter: &Emitter,
 ) -> Result<Proposal> {
-    let shown = Arc::new(Catalogue {
-        tables: tables
-            .iter()
-            .map(|&at| turn.catalogue.tables[at].clone())
-            .collect(),
-    });
+    let shown = asked.shown(tables);
     let mut proposal = Proposal::default();
     let mut titles: HashSet<String> = HashSet::new();
     let mut queries: HashSet<String> = HashSet::new();
     let wish = derive::Question {
-        title: turn.question.trim().chars().take(TITLE_CHARS).collect(),
-        text: turn.question.clone(),
+        title: asked.question.trim().chars().take(TITLE_CHARS).collect(),
+        text: asked.question.clone(),
     };
-    let questions = derive::questions(&shown, &turn.question);
+    let questions = derive::questions(&shown, &asked.question);
     for (number, question) in std::iter::once(wish).chain(questions).enumerate() {
         let is_wish = number == 0;
         let request = GenerateRequest {
             task: Some(SqlTask {
                 question: question.text,
                 catalogue: Arc::clone(&shown),
-                engine: turn.database.engine(),
-                today: turn.today,
+                engine: asked.database.engine(),
+                today: asked.today,
             }),
             response_format: None,
-            ..request(turn, Vec::new(), serde_json::Value::Null)
+            ..request(asked, Vec::new(), serde_json::Value::Null)
         };
-        let gathered = gather(turn.model.as_ref(), request, emitter, false).await?;
+        let gathered = gather(asked.model.as_ref(), request, emitter, false).await?;
         proposal.add(&gathered);
         let read = extract::read(&gathered.text);
         if is_wish {
@@ -174,19 +169,15 @@ pub(super) async fn derived(
 }
 
 fn request(
-    turn: &DashboardTurn,
+    asked: &DatabaseTurn,
     messages: Vec<PromptMessage>,
     schema: serde_json::Value,
 ) -> GenerateRequest {
     GenerateRequest {
-        messages,
-        temperature: turn.temperature,
-        top_p: None,
-        max_tokens: turn.max_tokens,
-        stop: Vec::new(),
-        seed: None,
+        temperature: asked.temperature,
+        max_tokens: asked.max_tokens,
         response_format: Some(ResponseFormat::Wished(schema)),
-        task: None,
+        ..GenerateRequest::of(messages)
     }
 }
 

@@ -8,7 +8,7 @@ use tidegate_schema::model::{
 use super::{DashboardTurn, ask};
 use crate::{
     guard::Refusal,
-    scenes::{Emitter, Ledger, hidden, show},
+    scenes::{Emitter, Ledger, show},
     workers::PromptMessage,
 };
 
@@ -58,7 +58,7 @@ async fn one(
         ran => return drawn(chart, ran, Usage::default(), false),
     };
     let error = refusal.error.to_string();
-    match ask::again(turn, messages, &chart, &error, emitter).await {
+    match ask::again(&turn.asked, messages, &chart, &error, emitter).await {
         Ok((Some(repaired), usage)) if repaired.sql != chart.sql => {
             let ran = run(turn, &repaired.sql, ledger).await;
             drawn(repaired, ran, usage, true)
@@ -72,20 +72,13 @@ async fn one(
     }
 }
 
-/// Judges and runs one query, as the ledger is told.
+/// Judges and runs one query, within the caps on a chart.
 async fn run(
     turn: &DashboardTurn,
     sql: &str,
     ledger: &Ledger,
 ) -> Result<(Verdict, RowSet), Refusal> {
-    // Before it runs: of a statement that is cut off the log still says whether it was allowed.
-    let judged = turn.database.judged(sql, &turn.options);
-    let number = ledger.begin(&turn.datasource, sql, judged.verdict().clone());
-    let mut ran = turn.database.run_judged(judged, turn.chart_limits()).await;
-    hidden::refuse(turn.hidden.as_ref(), &mut ran);
-    ledger.end(number, &ran);
-    hidden::veil(turn.hidden.as_ref(), &mut ran);
-    ran
+    turn.asked.run(sql, turn.chart_limits(), ledger).await
 }
 
 fn drawn(

@@ -4,10 +4,13 @@ use minijinja::context;
 use serde_json::Value;
 use tidegate_schema::{Result, model::ProposedChart};
 
-use super::{CHART_ROWS, DashboardTurn, MOST_CHARTS};
+use super::{CHART_ROWS, MOST_CHARTS};
 use crate::{
-    scenes::prompt::{notes, render, schema_text},
-    workers::{PromptMessage, Speaker},
+    scenes::{
+        database::DatabaseTurn,
+        prompt::{notes, render, schema_text},
+    },
+    workers::PromptMessage,
 };
 
 /// Most of an unreadable answer that its model is shown again.
@@ -42,25 +45,20 @@ pub(super) fn charts_schema() -> Value {
 }
 
 /// What a model is asked: instructions with the chosen tables, earlier rounds, the wish.
-pub(super) fn messages(turn: &DashboardTurn, tables: &[usize]) -> Result<Vec<PromptMessage>> {
-    let engine = turn.database.engine();
+pub(super) fn messages(asked: &DatabaseTurn, tables: &[usize]) -> Result<Vec<PromptMessage>> {
+    let engine = asked.database.engine();
     let values = context! {
         dialect => engine.title(),
-        schema => schema_text(&turn.catalogue, tables),
+        schema => schema_text(&asked.catalogue, tables),
         notes => notes(engine),
-        today => turn.today.to_string(),
+        today => asked.today.to_string(),
         most_charts => MOST_CHARTS,
         most_rows => CHART_ROWS,
     };
-    let mut messages = vec![PromptMessage {
-        speaker: Speaker::System,
-        text: render(include_str!("../prompts/dashboard.j2"), values)?,
-    }];
-    messages.extend(turn.memory.iter().cloned());
-    messages.push(PromptMessage {
-        speaker: Speaker::User,
-        text: turn.question.clone(),
-    });
+    let instructions = render(include_str!("../prompts/dashboard.j2"), values)?;
+    let mut messages = vec![PromptMessage::system(instructions)];
+    messages.extend(asked.memory.iter().cloned());
+    messages.push(PromptMessage::user(asked.question.as_str()));
     Ok(messages)
 }
 
@@ -69,15 +67,11 @@ pub(super) fn ask_for_form(answer: &str) -> Result<Vec<PromptMessage>> {
     let mut messages = Vec::new();
     // Some servers refuse a message without text.
     if !answer.trim().is_empty() {
-        messages.push(PromptMessage {
-            speaker: Speaker::Assistant,
-            text: answer.chars().take(SAID_BACK_CHARS).collect(),
-        });
+        let said: String = answer.chars().take(SAID_BACK_CHARS).collect();
+        messages.push(PromptMessage::assistant(said));
     }
-    messages.push(PromptMessage {
-        speaker: Speaker::User,
-        text: render(include_str!("../prompts/dashboard_form.j2"), context! {})?,
-    });
+    let wanted = render(include_str!("../prompts/dashboard_form.j2"), context! {})?;
+    messages.push(PromptMessage::user(wanted));
     Ok(messages)
 }
 
@@ -89,14 +83,8 @@ pub(super) fn ask_for_repair(chart: &ProposedChart, error: &str) -> Result<Vec<P
         error,
     };
     Ok(vec![
-        PromptMessage {
-            speaker: Speaker::Assistant,
-            text: chart.document().to_string(),
-        },
-        PromptMessage {
-            speaker: Speaker::User,
-            text: render(include_str!("../prompts/chart_repair.j2"), values)?,
-        },
+        PromptMessage::assistant(chart.document().to_string()),
+        PromptMessage::user(render(include_str!("../prompts/chart_repair.j2"), values)?),
     ])
 }
 

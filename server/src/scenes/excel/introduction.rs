@@ -8,7 +8,7 @@ use tokio::{sync::mpsc, time::timeout};
 use super::Facts;
 use crate::{
     scenes::{Emitter, gather},
-    workers::{GenerateRequest, LanguageModel, PromptMessage, Speaker},
+    workers::{GenerateRequest, LanguageModel, PromptMessage},
 };
 
 /// How long a model may take: pages give up after a minute.
@@ -60,20 +60,13 @@ pub async fn introduce(facts: &Facts, model: Option<Arc<dyn LanguageModel>>) -> 
 }
 
 async fn words(facts: &Facts, model: &dyn LanguageModel) -> Result<String> {
-    let said = |speaker, text: String| PromptMessage { speaker, text };
     let described = format!("{}\n\n{}", facts.summary(), facts.tables_text());
     let request = GenerateRequest {
-        messages: vec![
-            said(Speaker::System, INSTRUCTIONS.to_owned()),
-            said(Speaker::User, described),
-        ],
-        temperature: None,
-        top_p: None,
         max_tokens: Some(MOST_TOKENS),
-        stop: Vec::new(),
-        seed: None,
-        response_format: None,
-        task: None,
+        ..GenerateRequest::of(vec![
+            PromptMessage::system(INSTRUCTIONS),
+            PromptMessage::user(described),
+        ])
     };
     // Nobody listens: the words are told once they are stored.
     let (deaf, _) = mpsc::channel(1);
@@ -124,17 +117,15 @@ mod tests {
     impl LanguageModel for Says {
         fn metadata(&self) -> ModelMetadata {
             ModelMetadata {
-                name: "says".to_owned(),
-                kind: ModelKind::Llm,
-                context_length: None,
                 sql_only: self.sql_only,
+                ..ModelMetadata::new("says", ModelKind::Llm)
             }
         }
 
         async fn generate(&self, request: GenerateRequest) -> Result<ChunkStream> {
-            assert!(request.messages[1].text.contains("**t.csv**"));
+            assert!(request.messages()[1].text.contains("**t.csv**"));
             let text = self.text.ok_or_else(|| Error::upstream("says", "broken"))?;
-            let chunks = [Ok(Chunk::Text(text.to_owned()))];
+            let chunks = [Ok(Chunk::text(text))];
             Ok(futures::stream::iter(chunks).boxed())
         }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     guard::GuardOptions,
-    scenes::{data::DataTurn, excel::ExcelTurn},
+    scenes::{data::DataTurn, database::DatabaseTurn, excel::ExcelTurn},
 };
 
 impl Chat<'_> {
@@ -32,23 +32,25 @@ impl Chat<'_> {
             file: upload.name.clone(),
             reference: upload.reference(),
             data: DataTurn {
-                question: asked.request.text.clone(),
-                memory: asked.memory.clone(),
-                datasource: upload.name.clone(),
-                catalogue: Arc::clone(&opened.catalogue),
-                linker: opened.linker.clone(),
-                // The file is the caller's own: there is nothing in it to be hidden from whoever sent it.
-                options: GuardOptions::default(),
-                hidden: None,
+                asked: DatabaseTurn {
+                    question: asked.request.text.clone(),
+                    memory: asked.memory.clone(),
+                    datasource: upload.name.clone(),
+                    catalogue: Arc::clone(&opened.catalogue),
+                    linker: opened.linker.clone(),
+                    // The file is the caller's own: there is nothing in it to be hidden from whoever sent it.
+                    options: GuardOptions::default(),
+                    hidden: None,
+                    database: Arc::clone(&opened.database),
+                    model: Arc::clone(&asked.model),
+                    limits: app.sql().limits(),
+                    schema_chars: self.schema_chars(asked.model.as_ref()),
+                    today: app.clock.today(),
+                    temperature: asked.request.temperature,
+                    max_tokens: asked.request.max_tokens,
+                },
                 examples: Vec::new(),
-                database: Arc::clone(&opened.database),
-                model: Arc::clone(&asked.model),
-                limits: app.sql().limits(),
-                schema_chars: self.schema_chars(asked.model.as_ref()),
                 repairs: app.config.ask.repairs,
-                today: app.clock.today(),
-                temperature: asked.request.temperature,
-                max_tokens: asked.request.max_tokens,
             },
         })))
     }

@@ -39,10 +39,7 @@ pub(super) fn memory(messages: &[Message], rounds: usize, alone: bool) -> Memory
         remembered.extend(said.into_iter().filter_map(|message| told(message, cut)));
         if cut && !answered {
             // Many models insist on taking turns with the person.
-            remembered.push(PromptMessage {
-                speaker: Speaker::Assistant,
-                text: CUT.to_owned(),
-            });
+            remembered.push(PromptMessage::assistant(CUT));
         }
     }
     remembered
@@ -63,7 +60,7 @@ fn told(message: &Message, cut: bool) -> Option<PromptMessage> {
     if cut && speaker == Speaker::Assistant {
         text = format!("{text}\n{CUT}");
     }
-    Some(PromptMessage { speaker, text })
+    Some(PromptMessage::new(speaker, text))
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use tidegate_schema::{
 use super::{Chat, TurnRequest};
 use crate::{
     scenes::{
-        Memory, dashboard::DashboardTurn, data::DataTurn, excel::ExcelTurn, normal::NormalTurn,
-        structure::StructureTurn,
+        Memory, dashboard::DashboardTurn, data::DataTurn, database::DatabaseTurn, excel::ExcelTurn,
+        normal::NormalTurn, structure::StructureTurn,
     },
     workers::LanguageModel,
 };
@@ -100,32 +100,51 @@ impl Chat<'_> {
     }
 
     async fn data_turn(&self, asked: &Asked<'_>) -> Result<Prepared> {
-        let app = self.0;
         let datasource = self.datasource_of(asked).await?;
         Ok(Prepared::Data(Box::new(DataTurn {
-            question: asked.request.text.clone(),
-            memory: asked.memory.clone(),
-            datasource: datasource.name.clone(),
-            catalogue: app
-                .datasources()
-                .catalogue_of(asked.caller, &datasource)
-                .await?,
-            linker: app.databases.linker(&datasource).await,
-            database: app.databases.get(&datasource).await?,
-            options: app.datasources().guard_options(asked.caller, &datasource),
-            hidden: app.datasources().hidden(asked.caller, &datasource).await?,
-            examples: app
+            asked: self.database_turn(asked, &datasource).await?,
+            examples: self
+                .0
                 .examples()
                 .recall(asked.caller, &datasource, &asked.request.text, EXAMPLES)
                 .await,
+            repairs: self.0.config.ask.repairs,
+        })))
+    }
+
+    /// A wish for charts over the datasource that it names.
+    async fn dashboard_turn(&self, asked: &Asked<'_>) -> Result<Prepared> {
+        let datasource = self.datasource_of(asked).await?;
+        Ok(Prepared::Dashboard(Box::new(DashboardTurn {
+            asked: self.database_turn(asked, &datasource).await?,
+            repair: self.0.config.ask.repairs > 0,
+        })))
+    }
+
+    /// What is asked of a datasource, with what runs queries on it.
+    async fn database_turn(
+        &self,
+        asked: &Asked<'_>,
+        datasource: &Datasource,
+    ) -> Result<DatabaseTurn> {
+        let app = self.0;
+        let datasources = app.datasources();
+        Ok(DatabaseTurn {
+            question: asked.request.text.clone(),
+            memory: asked.memory.clone(),
+            datasource: datasource.name.clone(),
+            catalogue: datasources.catalogue_of(asked.caller, datasource).await?,
+            linker: app.databases.linker(datasource).await,
+            database: app.databases.get(datasource).await?,
+            options: datasources.guard_options(asked.caller, datasource),
+            hidden: datasources.hidden(asked.caller, datasource).await?,
             model: Arc::clone(&asked.model),
             limits: app.sql().limits(),
             schema_chars: self.schema_chars(asked.model.as_ref()),
-            repairs: app.config.ask.repairs,
             today: app.clock.today(),
             temperature: asked.request.temperature,
             max_tokens: asked.request.max_tokens,
-        })))
+        })
     }
 
     async fn structure_turn(&self, asked: &Asked<'_>) -> Result<Prepared> {

@@ -32,12 +32,7 @@ struct Counting(StdMutex<usize>);
 #[async_trait]
 impl Embedder for Counting {
     fn metadata(&self) -> ModelMetadata {
-        ModelMetadata {
-            name: encoder::NAME.to_owned(),
-            kind: ModelKind::Embedding,
-            context_length: None,
-            sql_only: false,
-        }
+        ModelMetadata::new(encoder::NAME, ModelKind::Embedding)
     }
 
     async fn embed(&self, texts: Vec<String>, _: Option<u32>) -> Result<Vec<Vec<f32>>> {
@@ -93,7 +88,9 @@ impl Place {
     fn start(&self) -> Databases {
         let registry = Registry::new();
         let encoder = Arc::clone(&self.encoder);
-        registry.add(encoder.metadata(), Model::Embedder(encoder));
+        registry
+            .add(encoder.metadata(), Model::Embedder(encoder))
+            .expect("the name is free");
         let keeper = Keeper {
             files: std::env::temp_dir(),
             store: self.store.clone(),

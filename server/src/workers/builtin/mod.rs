@@ -1,7 +1,8 @@
 //! The models that come with the product: `tidegate-sql` writes SQL, `all-minilm-l6-v2` embeds.
 //!
-//! Both stand on the same sentence encoder, which is provisioned, not committed, and lies in memory once; the trained
-//! weights of `tidegate-sql` are part of the binary. Behind the seam they are models like any other.
+//! Both stand on the same sentence encoder, which is provisioned, not committed; the trained weights of `tidegate-sql`
+//! are part of the binary. Behind the seam they are models like any other. `tidegate-sql` needs the encoder's states as
+//! tensors, embedding runs on kernels of its own, so each reads the files for itself.
 
 mod describe;
 mod sql;
@@ -13,18 +14,17 @@ mod tests;
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
-use tch::{Device, Kind};
-use tidegate_sqlmodel::net::{NetError, SqlModel, encoder::Encoder, shipped};
+use tidegate_sqlmodel::net::{SqlModel, shipped};
 use tokio_util::task::TaskTracker;
 
 use self::{sql::TidegateSql, writer::Writer};
 use super::{
     ModelKind, ModelMetadata,
     registry::{Model, Registry},
-    torch::{BertEmbedder, load_library, threads},
+    torch::{TorchEmbedder, load_library, threads},
 };
 use crate::config::Config;
 
@@ -40,30 +40,22 @@ const ENCODER_FILES: [&str; 3] = ["config.json", "tokenizer.json", "model.safete
 const ENCODER_WINDOW: i64 = 256;
 
 /// Adds the built-in models, but for those whose name a configured model has; they load in the background.
-pub fn register(registry: &Registry, config: &Config, data_dir: &Path, tasks: &TaskTracker) {
-    let shared = SharedEncoder::default();
+///
+/// # Errors
+/// None as long as nobody else adds models of these names meanwhile.
+pub fn register(
+    registry: &Registry,
+    config: &Config,
+    data_dir: &Path,
+    tasks: &TaskTracker,
+) -> tidegate_schema::Result<()> {
     if is_free(registry, SQL) {
-        register_sql(registry, config, data_dir, tasks, shared.clone());
+        register_sql(registry, config, data_dir, tasks)?;
     }
     if is_free(registry, ENCODER) {
-        register_encoder(registry, config, data_dir, tasks, shared);
+        register_encoder(registry, config, data_dir, tasks)?;
     }
-}
-
-/// The encoder of both models, read by whichever is loaded first.
-#[derive(Clone, Default)]
-struct SharedEncoder(Arc<Mutex<Option<Encoder>>>);
-
-impl SharedEncoder {
-    fn take(&self, directory: &Path) -> Result<Encoder, NetError> {
-        // Held while the files are read: the other model waits for them instead of reading them too.
-        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let encoder = match shared.take() {
-            Some(encoder) => encoder,
-            None => Encoder::load(directory, Kind::Float, Device::Cpu)?,
-        };
-        Ok(shared.insert(encoder).share())
-    }
+    Ok(())
 }
 
 fn is_free(registry: &Registry, name: &str) -> bool {
@@ -82,24 +74,21 @@ fn register_sql(
     config: &Config,
     data_dir: &Path,
     tasks: &TaskTracker,
-    shared: SharedEncoder,
-) {
+) -> tidegate_schema::Result<()> {
     let metadata = ModelMetadata {
-        name: SQL.to_owned(),
-        kind: ModelKind::Llm,
-        context_length: None,
         sql_only: true,
+        ..ModelMetadata::new(SQL, ModelKind::Llm)
     };
     let (encoder, data_dir) = (config.builtin.encoder.clone(), data_dir.to_path_buf());
     let (threads, abstain_below) = (config.builtin.threads, config.ask.abstain_below);
     registry.add_loading(metadata, tasks, move || {
         load_library()?;
         let directory = encoder_directory(&encoder, &data_dir)?;
-        let model = load_sql(&directory, &shared, threads)?;
+        let model = load_sql(&directory, threads)?;
         let writer = Writer::new(model, abstain_below);
         let model = TidegateSql::start(SQL, writer, threads).map_err(|error| error.to_string())?;
         Ok(Model::Language(Arc::new(model)))
-    });
+    })
 }
 
 fn register_encoder(
@@ -107,40 +96,28 @@ fn register_encoder(
     config: &Config,
     data_dir: &Path,
     tasks: &TaskTracker,
-    shared: SharedEncoder,
-) {
-    let metadata = ModelMetadata {
-        name: ENCODER.to_owned(),
-        kind: ModelKind::Embedding,
-        context_length: None,
-        sql_only: false,
-    };
+) -> tidegate_schema::Result<()> {
+    let metadata = ModelMetadata::new(ENCODER, ModelKind::Embedding);
     let (encoder, data_dir) = (config.builtin.encoder.clone(), data_dir.to_path_buf());
     let threads = config.builtin.threads;
     registry.add_loading(metadata.clone(), tasks, move || {
         load_library()?;
         let directory = encoder_directory(&encoder, &data_dir)?;
         let window = Some(ENCODER_WINDOW);
-        let read = || shared.take(&directory);
-        let model = BertEmbedder::load_with(metadata, &directory, threads, window, read)
+        let model = TorchEmbedder::load_published(metadata, &directory, threads, window)
             .map_err(|error| error.to_string())?;
         Ok(Model::Embedder(Arc::new(model)))
-    });
+    })
 }
 
-fn load_sql(
-    encoder: &Path,
-    shared: &SharedEncoder,
-    configured_threads: usize,
-) -> Result<SqlModel, String> {
+fn load_sql(encoder: &Path, configured_threads: usize) -> Result<SqlModel, String> {
     let weights = shipped::weights().ok_or(
         "this build has no weights of tidegate-sql; build from a checkout that holds \
          server/sqlmodel/weights/tidegate-sql.safetensors, train it with `cargo xtask train`, or configure another \
          model under [[models]]",
     )?;
     tch::set_num_threads(threads(configured_threads));
-    SqlModel::load_with(encoder, weights, || shared.take(encoder))
-        .map_err(|error| error.to_string())
+    SqlModel::load(encoder, weights).map_err(|error| error.to_string())
 }
 
 /// Where the sentence encoder is: as configured, else in the data directory, else in the user's cache.

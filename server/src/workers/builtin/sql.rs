@@ -72,11 +72,12 @@ impl TidegateSql {
 }
 
 fn told(written: Written) -> Vec<Result<Chunk>> {
-    let mut chunks = vec![Ok(Chunk::Text(written.text))];
+    let mut chunks = vec![Ok(Chunk::text(written.text))];
     if !written.alternatives.is_empty() {
         chunks.push(Ok(Chunk::Alternatives(written.alternatives)));
     }
     chunks.push(Ok(Chunk::End {
+        choice: 0,
         finish: FinishReason::Stop,
         usage: written.usage,
         confidence: Some(written.confidence),
@@ -95,10 +96,8 @@ fn refusal(name: &str, error: &NetError) -> Error {
 impl LanguageModel for TidegateSql {
     fn metadata(&self) -> ModelMetadata {
         ModelMetadata {
-            name: self.name.clone(),
-            kind: ModelKind::Llm,
-            context_length: None,
             sql_only: true,
+            ..ModelMetadata::new(&self.name, ModelKind::Llm)
         }
     }
 

@@ -162,8 +162,7 @@ fn the_shipped_weights_count_and_filter() {
     let (Some(encoder), true) = (encoder(), shipped::weights().is_some()) else {
         return;
     };
-    let model =
-        load_sql(&encoder, &SharedEncoder::default(), 1).expect("the weights fit this build");
+    let model = load_sql(&encoder, 1).expect("the weights fit this build");
     let mut writer = Writer::new(model, 0.0);
     let mut asked = |question| {
         let written = writer
@@ -236,14 +235,8 @@ fn odd_questions_and_databases_are_answered_not_crashed() {
 
 fn request(task: Option<SqlTask>) -> GenerateRequest {
     GenerateRequest {
-        messages: Vec::new(),
-        temperature: None,
-        top_p: None,
-        max_tokens: None,
-        stop: Vec::new(),
-        seed: None,
-        response_format: None,
         task,
+        ..GenerateRequest::default()
     }
 }
 
@@ -277,13 +270,8 @@ async fn behind_the_seam_it_answers_tasks_and_refuses_chat() {
 #[tokio::test]
 async fn the_encoder_knows_what_is_near() {
     let Some(directory) = encoder() else { return };
-    let metadata = ModelMetadata {
-        name: ENCODER.to_owned(),
-        kind: ModelKind::Embedding,
-        context_length: None,
-        sql_only: false,
-    };
-    let model = BertEmbedder::load(metadata, &directory, Device::Cpu, 1, None).expect("loads");
+    let metadata = ModelMetadata::new(ENCODER, ModelKind::Embedding);
+    let model = TorchEmbedder::load_published(metadata, &directory, 1, None).expect("loads");
     let texts = ["money earned by sales", "revenue", "a bird in a tree"]
         .map(str::to_owned)
         .to_vec();
@@ -303,17 +291,6 @@ async fn the_encoder_knows_what_is_near() {
             .expect("nothing")
             .is_empty()
     );
-}
-
-#[test]
-fn the_encoder_is_read_once_for_both_models() {
-    let Some(directory) = encoder() else { return };
-    let nowhere = std::env::temp_dir().join("no-such-encoder");
-    let shared = SharedEncoder::default();
-    assert!(shared.take(&nowhere).is_err());
-    assert!(shared.take(&directory).is_ok(), "a failure is not kept");
-    // Nothing could be read there.
-    assert!(shared.clone().take(&nowhere).is_ok());
 }
 
 #[test]

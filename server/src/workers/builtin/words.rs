@@ -1,13 +1,12 @@
 //! A query in plain words, so that a reader can see whether the question was understood.
 
+mod conditions;
+mod values;
+
 use std::fmt::Write as _;
 
-use chrono::{Datelike as _, Days, NaiveDate};
 use tidegate_sqlmodel::{
-    query::{
-        Aggregate, Argument, Bucket, Comparison, Function, Having, Item, Like, Order, Predicate,
-        Query, Value, When,
-    },
+    query::{Aggregate, Argument, Bucket, Function, Item, Order, Query},
     schema::{ColumnId, Schema, TableId, identifier_words},
 };
 
@@ -163,100 +162,6 @@ impl Words<'_> {
             |t| identifier_words(&t.name).join(" "),
         )
     }
-
-    fn any_of(&self, any: &[Predicate]) -> String {
-        let parts: Vec<String> = any
-            .iter()
-            .map(|predicate| self.predicate(predicate))
-            .collect();
-        parts.join(" or ")
-    }
-
-    fn predicate(&self, predicate: &Predicate) -> String {
-        match predicate {
-            Predicate::Compare(column, comparison, value) => {
-                format!(
-                    "{} {} {}",
-                    self.column(*column),
-                    compared(*comparison),
-                    literal(value)
-                )
-            }
-            Predicate::Between(column, low, high) => {
-                format!(
-                    "{} is from {} to {}",
-                    self.column(*column),
-                    literal(low),
-                    literal(high)
-                )
-            }
-            Predicate::Like(column, like, value) => {
-                let how = match like {
-                    Like::Contains => "contains",
-                    Like::StartsWith => "starts with",
-                    Like::EndsWith => "ends with",
-                };
-                format!("{} {how} {}", self.column(*column), literal(value))
-            }
-            Predicate::Date(column, when, value) => {
-                let how = match when {
-                    When::During if is_one_day(value) => "is on",
-                    When::During => "is in",
-                    When::Before => "is before",
-                    When::After => "is after",
-                    When::Since => "is since",
-                    When::Until => "is until",
-                };
-                format!("{} {how} {}", self.column(*column), literal(value))
-            }
-            Predicate::DateBetween(column, from, to) => {
-                format!(
-                    "{} is from {} to {}",
-                    self.column(*column),
-                    literal(from),
-                    literal(to)
-                )
-            }
-            Predicate::Null(column, true) => format!("{} is missing", self.column(*column)),
-            Predicate::Null(column, false) => format!("{} is given", self.column(*column)),
-            Predicate::Flag(column, set) => format!(
-                "{} is {}",
-                self.column(*column),
-                if *set { "yes" } else { "no" }
-            ),
-            Predicate::AverageOf(column, above) => {
-                format!(
-                    "{} is {} its average",
-                    self.column(*column),
-                    if *above { "above" } else { "below" }
-                )
-            }
-            Predicate::Exists(table, exists, inner) => {
-                let mut text = format!(
-                    "there {} {}",
-                    if *exists { "are" } else { "are no" },
-                    self.table(*table)
-                );
-                if !inner.is_empty() {
-                    let inner: Vec<String> = inner
-                        .iter()
-                        .map(|predicate| self.predicate(predicate))
-                        .collect();
-                    let _ = write!(text, " whose {}", inner.join(" and "));
-                }
-                text
-            }
-        }
-    }
-
-    fn having(&self, having: &Having) -> String {
-        format!(
-            "{} {} {}",
-            self.aggregate(having.aggregate),
-            compared(having.comparison),
-            literal(&having.value)
-        )
-    }
 }
 
 fn unit(bucket: Bucket) -> &'static str {
@@ -266,47 +171,6 @@ fn unit(bucket: Bucket) -> &'static str {
         Bucket::Month => "month",
         Bucket::Day => "day",
         Bucket::Weekday => "weekday",
-    }
-}
-
-fn compared(comparison: Comparison) -> &'static str {
-    match comparison {
-        Comparison::Eq => "is",
-        Comparison::Ne => "is not",
-        Comparison::Lt => "is below",
-        Comparison::Le => "is at most",
-        Comparison::Gt => "is above",
-        Comparison::Ge => "is at least",
-    }
-}
-
-fn literal(value: &Value) -> String {
-    match value {
-        Value::Text(text) => format!("'{text}'"),
-        Value::Number(number) => number.to_string(),
-        Value::Dates { start, end } => span(*start, *end),
-    }
-}
-
-fn is_one_day(value: &Value) -> bool {
-    matches!(value, Value::Dates { start, end } if start.succ_opt() == Some(*end))
-}
-
-/// A span of days, `end` not included, by the name a person would give it.
-fn span(start: NaiveDate, end: NaiveDate) -> String {
-    let months = (end.year() - start.year()) * 12 + end.month() as i32 - start.month() as i32;
-    let whole = start.day() == 1 && end.day() == 1;
-    match months {
-        12 if whole && start.month() == 1 => start.year().to_string(),
-        3 if whole && start.month0().is_multiple_of(3) => {
-            format!("quarter {} of {}", start.month0() / 3 + 1, start.year())
-        }
-        1 if whole => start.format("%B %Y").to_string(),
-        _ if start.succ_opt() == Some(end) => start.to_string(),
-        _ => format!(
-            "{start} to {}",
-            end.checked_sub_days(Days::new(1)).unwrap_or(end)
-        ),
     }
 }
 
@@ -328,8 +192,10 @@ fn capitalised(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_sqlmodel::schema::{
-        Booleans, ColumnDescription, TableDescription, describe as schema_of,
+    use chrono::NaiveDate;
+    use tidegate_sqlmodel::{
+        query::{Comparison, Having, Like, Predicate, Value, When},
+        schema::{Booleans, ColumnDescription, TableDescription, describe as schema_of},
     };
 
     use super::*;
@@ -440,23 +306,5 @@ mod tests {
              amount is above its average and id of customers is above 2.5, with sum of total amount is at least 100, \
              sorted by name, lowest first"
         );
-    }
-
-    #[test]
-    fn names_spans_of_days() {
-        let said = [
-            (day(2024, 3, 1), day(2024, 4, 1), "March 2024"),
-            (day(2024, 4, 1), day(2024, 7, 1), "quarter 2 of 2024"),
-            (day(2024, 3, 5), day(2024, 3, 6), "2024-03-05"),
-            (
-                day(2024, 3, 4),
-                day(2024, 3, 11),
-                "2024-03-04 to 2024-03-10",
-            ),
-            (day(2022, 1, 1), day(2024, 1, 1), "2022-01-01 to 2023-12-31"),
-        ];
-        for (start, end, words) in said {
-            assert_eq!(span(start, end), words);
-        }
     }
 }

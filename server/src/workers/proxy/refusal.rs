@@ -120,6 +120,14 @@ impl Refusal {
         .any(|words| said.contains(words))
     }
 
+    /// Whether it is the number of answers that the upstream will not have.
+    pub(super) fn names_the_number(&self) -> bool {
+        let said = ["'n'", "`n`", "\"n\"", "parameter n ", "n > 1", "n must be"];
+        self.blames_the_request()
+            && (self.param.as_deref() == Some("n")
+                || said.iter().any(|words| self.message.contains(words)))
+    }
+
     /// Whether the upstream wants the parameter `sent` under its `other` name.
     pub(super) fn prefers(&self, sent: &str, other: &str) -> bool {
         let does_not_know_it =
@@ -273,6 +281,15 @@ mod tests {
             assert!(read(500, said).names_the_form(), "{said}");
         }
         assert!(!read(500, "out of memory").names_the_form());
+    }
+
+    #[test]
+    fn sees_that_more_than_one_answer_is_too_many() {
+        let named = r#"{"error": {"message": "must be 1", "param": "n"}}"#;
+        assert!(read(400, named).names_the_number());
+        assert!(read(422, r#"{"detail": "'n' must be 1"}"#).names_the_number());
+        assert!(!read(500, named).names_the_number());
+        assert!(!read(400, r#"{"error": {"message": "no", "param": "stop"}}"#).names_the_number());
     }
 
     #[test]

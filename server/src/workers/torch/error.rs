@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use tch::TchError;
 
+use super::files::memory::size;
+
 /// Shorthand of this room.
 pub(in crate::workers) type Result<T, E = ModelError> = std::result::Result<T, E>;
 
@@ -30,9 +32,8 @@ pub(in crate::workers) enum ModelError {
     },
     /// The model is larger than the memory there is.
     #[error(
-        "the model needs {} of memory ({} of weights as {dtype}, {} of working space), but {} are free; \
-         choose a smaller model or a shorter dtype, or free memory",
-        size(*.weights + *.working), size(*.weights), size(*.working), size(*.free)
+        "the model needs {} of memory ({} of weights as {dtype}, {} of working space), but {} are free; {}",
+        size((*.weights).saturating_add(*.working)), size(*.weights), size(*.working), size(*.free), room(*.fits)
     )]
     Memory {
         /// Bytes of the weights.
@@ -43,6 +44,8 @@ pub(in crate::workers) enum ModelError {
         free: u64,
         /// What the weights are held as.
         dtype: &'static str,
+        /// What they could be held as to fit, if anything.
+        fits: Option<&'static str>,
     },
     /// The device is not there.
     #[error("{0}")]
@@ -53,6 +56,9 @@ pub(in crate::workers) enum ModelError {
     /// libtorch refused an operation.
     #[error("libtorch: {}", first_line(&.0.to_string()))]
     Torch(#[from] TchError),
+    /// A matrix cannot be made.
+    #[error("{0}")]
+    Kernel(#[from] tidegate_kernels::KernelError),
 }
 
 impl ModelError {
@@ -90,12 +96,10 @@ pub(in crate::workers) fn panic_line(payload: &(dyn std::any::Any + Send)) -> St
     first_line(text).to_owned()
 }
 
-/// Bytes for people.
-fn size(bytes: u64) -> String {
-    let gib = bytes as f64 / f64::from(1 << 30);
-    if gib >= 1.0 {
-        format!("{gib:.1} GiB")
-    } else {
-        format!("{:.0} MiB", gib * 1024.0)
+/// How to make a model fit.
+fn room(fits: Option<&'static str>) -> String {
+    match fits {
+        Some(dtype) => format!("set dtype = \"{dtype}\", which fits, or free memory"),
+        None => "choose a smaller model or a shorter dtype, or free memory".to_owned(),
     }
 }

@@ -1,46 +1,52 @@
 //! Models that run in this process, on libtorch, read straight from Hugging Face directories.
 //!
-//! - [`llm`]: decoders of Llama's layout behind the seam; [`embedder`]: BERT sentence encoders.
-//! - [`owner`]: the thread that owns a model; [`generation`]: one answer under way.
-//! - [`shape`], [`rope`], [`checkpoint`], [`decoder`]: from the files to the network.
+//! - [`llm`]: models that write, behind the seam; [`encoder`]: those that embed and those that rank.
+//! - [`owner`]: the thread that owns a model; [`scheduler`]: who runs when; [`generation`]: one answer under way.
+//! - [`files`]: from a directory to plain data; [`network`]: the seam of executors, [`native`] on our kernels,
+//!   [`dense`] on libtorch.
 //! - [`tokens`], [`template`], [`stops`], [`sampling`]: text in, tokens out, text again.
 //!
 //! No tensor leaves this room, and nothing here knows databases or HTTP.
 
-mod checkpoint;
-mod decoder;
-mod embedder;
+mod answers;
+mod constraint;
+mod dense;
+mod download;
+mod encoder;
 mod error;
-mod fields;
+mod files;
 mod generation;
-mod library;
 mod llm;
-mod memory;
+mod native;
+mod network;
+mod offline;
 mod owner;
-mod rope;
+mod plan;
 mod sampling;
-mod shape;
+mod scheduler;
 mod stops;
 mod template;
 mod tokens;
+mod tools;
 
 #[cfg(test)]
 mod parity;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use anyhow::bail;
-use tch::{Device, Kind};
+use tch::Device;
 use tokio_util::task::TaskTracker;
 
-pub(super) use embedder::BertEmbedder;
+pub(super) use encoder::TorchEmbedder;
 pub(super) use error::{ModelError, panic_line};
-pub(super) use library::load as load_library;
-pub(super) use llm::follow;
-pub(super) use memory::threads;
+pub(super) use files::library::load as load_library;
+pub(super) use files::memory::threads;
+pub(super) use llm::{Options, follow};
+pub use offline::{Made, Quantise, directory, quantise};
 pub(super) use owner::{Admission, Owner};
 
-use self::{llm::TorchModel, shape::Shape};
+use self::{encoder::TorchReranker, files::shape::Shape, llm::TorchModel};
 use super::{
     ModelKind, ModelMetadata,
     registry::{Model, Registry},
@@ -59,74 +65,53 @@ pub fn register(
     if model.path.is_empty() {
         bail!("models: '{name}' has no path; set it to a Hugging Face model directory");
     }
-    let kind = match model.dtype.as_str() {
-        "" => None,
-        "f32" => Some(Kind::Float),
-        "bf16" => Some(Kind::BFloat16),
-        "f16" => Some(Kind::Half),
-        other => bail!("models: '{name}' has dtype '{other}'; known are f32, bf16, f16"),
+    let options = Options::read(model, &config.builtin)?;
+    let kind = match model.kind {
+        config::Kind::Llm => ModelKind::Llm,
+        config::Kind::Embedding => ModelKind::Embedding,
+        config::Kind::Reranker => ModelKind::Reranker,
     };
-    let wants_cuda = match model.device.as_str() {
-        "" | "cpu" => false,
-        "cuda" => true,
-        other => bail!("models: '{name}' has device '{other}'; known are cpu and cuda"),
-    };
-    let directory = PathBuf::from(&model.path);
-    let threads = config.builtin.threads;
-    match model.kind {
-        config::Kind::Llm => {
-            // The window is wanted in lists before the weights are there; a bad file is told by the load.
-            let context_length = Shape::read(&directory)
-                .ok()
-                .map(|shape| shape.window as u32);
-            let metadata = ModelMetadata {
-                name,
-                kind: ModelKind::Llm,
-                context_length,
-                sql_only: false,
-            };
-            registry.add_loading(metadata.clone(), tasks, move || {
-                load_library()?;
-                let load =
-                    || TorchModel::load(metadata, &directory, kind, device(wants_cuda)?, threads);
-                load()
-                    .map(|model| Model::Language(Arc::new(model)))
-                    .map_err(|error| error.to_string())
-            });
-        }
-        config::Kind::Embedding => {
-            if kind.is_some_and(|kind| kind != Kind::Float) {
-                bail!(
-                    "models: '{name}' has dtype '{}'; embedding models run as f32",
-                    model.dtype
-                );
-            }
-            let metadata = ModelMetadata {
-                name,
-                kind: ModelKind::Embedding,
-                context_length: None,
-                sql_only: false,
-            };
-            registry.add_loading(metadata.clone(), tasks, move || {
-                load_library()?;
-                let load =
-                    || BertEmbedder::load(metadata, &directory, device(wants_cuda)?, threads, None);
-                load()
-                    .map(|model| Model::Embedder(Arc::new(model)))
-                    .map_err(|error| error.to_string())
-            });
-        }
+    let mut metadata = ModelMetadata::new(name, kind);
+    if kind == ModelKind::Llm {
+        // The window is wanted in lists before the weights are there; a bad file is told by the load.
+        metadata.context_length = Shape::read(Path::new(&model.path))
+            .ok()
+            .map(|shape| {
+                shape
+                    .window
+                    .min(options.context_length.unwrap_or(usize::MAX))
+            })
+            .and_then(|window| u32::try_from(window).ok());
     }
+    let (model, store) = (model.clone(), config.data_dir()?.join("models"));
+    registry.add_loading(metadata.clone(), tasks, move || {
+        load_library()?;
+        download::directory(&model, &store)
+            .and_then(|directory| load(metadata, &directory, &options))
+            .map_err(|error| error.to_string())
+    })?;
     Ok(())
 }
 
-fn device(wants_cuda: bool) -> error::Result<Device> {
-    if !wants_cuda {
-        return Ok(Device::Cpu);
-    }
-    // libtorch is asked in the background only: the first question to a GPU driver takes seconds.
-    if tch::Cuda::is_available() {
-        return Ok(Device::Cuda(0));
+fn load(metadata: ModelMetadata, directory: &Path, options: &Options) -> error::Result<Model> {
+    check_device(options.device)?;
+    Ok(match metadata.kind {
+        ModelKind::Llm => {
+            Model::Language(Arc::new(TorchModel::load(metadata, directory, options)?))
+        }
+        ModelKind::Embedding => Model::Embedder(Arc::new(TorchEmbedder::load(
+            metadata, directory, options, None,
+        )?)),
+        ModelKind::Reranker => {
+            Model::Reranker(Arc::new(TorchReranker::load(metadata, directory, options)?))
+        }
+    })
+}
+
+/// libtorch is asked for a GPU in the background only: the first question to its driver takes seconds.
+fn check_device(device: Device) -> error::Result<()> {
+    if device == Device::Cpu || tch::Cuda::is_available() {
+        return Ok(());
     }
     Err(ModelError::Device(
         "device 'cuda' was asked for, but this libtorch sees no GPU; set device = \"cpu\", or build against a CUDA \

@@ -43,18 +43,23 @@ impl<Work: Send + 'static> Owner<Work> {
         })
     }
 
-    /// Hands over a piece of work, or refuses at once when the bound is reached.
-    pub(in crate::workers) fn submit(&self, work: impl FnOnce(Admission) -> Work) -> Result<()> {
-        let admission = Arc::clone(&self.admission)
+    /// Leave for one more piece of work, or a refusal at once when the bound is reached.
+    pub(in crate::workers) fn admit(&self) -> Result<Admission> {
+        Arc::clone(&self.admission)
             .try_acquire_owned()
             .map_err(|_| Error::Overloaded {
                 retry_after: Duration::from_secs(1),
-            })?;
-        let sent = self
-            .sender
-            .as_ref()
-            .map(|sender| sender.send(work(admission)));
-        match sent {
+            })
+    }
+
+    /// Hands over a piece of work, or refuses at once when the bound is reached.
+    pub(in crate::workers) fn submit(&self, work: impl FnOnce(Admission) -> Work) -> Result<()> {
+        self.send(work(self.admit()?))
+    }
+
+    /// Hands over a piece of work that there is leave for.
+    pub(in crate::workers) fn send(&self, work: Work) -> Result<()> {
+        match self.sender.as_ref().map(|sender| sender.send(work)) {
             Some(Ok(())) => Ok(()),
             _ => Err(Error::upstream(
                 &self.name,

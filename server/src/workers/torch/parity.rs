@@ -1,12 +1,15 @@
 //! What this room computes against what transformers computes, on tiny models with random weights.
 //!
-//! The models are made by `tests/python/make_checkpoints.py`, so these tests need a Python with transformers, named
-//! by `TIDEGATE_TEST_PYTHON` (`cargo xtask test` provisions one). Without it they are skipped on a developer's
+//! The models are made by scripts in `tests/python`, so these tests need a Python with transformers, named by
+//! `TIDEGATE_TEST_PYTHON` (`cargo xtask test` provisions one). Without it they are skipped on a developer's
 //! machine and fail in CI.
 
 mod answers;
+mod batches;
 mod decoders;
 mod encoders;
+mod executors;
+mod forms;
 
 use std::{
     path::{Path, PathBuf},
@@ -49,11 +52,16 @@ fn run(python: &Path, script: &Path, arguments: &[&Path]) {
     );
 }
 
-/// The directory of checkpoints. They are made once and kept under the script's own fingerprint; each test is a
-/// process of its own, so a lock keeps two from making them at the same time.
+/// The directory of the decoders.
 fn checkpoints() -> Option<PathBuf> {
+    made_by("make_checkpoints.py")
+}
+
+/// What a script of `tests/python` makes in the directory it is given. It is made once and kept under the script's
+/// own fingerprint; each test is a process of its own, so a lock keeps two from making it at the same time.
+fn made_by(script_name: &str) -> Option<PathBuf> {
     let python = python()?;
-    let script = script("make_checkpoints.py");
+    let script = script(script_name);
     let source = std::fs::read(&script).expect("the script is committed");
     let fingerprint = hex::encode(&<sha2::Sha256 as sha2::Digest>::digest(&source)[..8]);
     let made = std::env::temp_dir().join(format!("tidegate-checkpoints-{fingerprint}"));

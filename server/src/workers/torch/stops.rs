@@ -53,6 +53,12 @@ impl Stops {
         }
     }
 
+    /// Takes more of the answer that is told whatever it says, with what was held back before it.
+    pub(super) fn pass(&mut self, text: &str) -> String {
+        self.held.push_str(text);
+        self.finish()
+    }
+
     /// What was held back, once the answer is over.
     pub(super) fn finish(&mut self) -> String {
         std::mem::take(&mut self.held)
@@ -117,6 +123,14 @@ mod tests {
             run(&["жж"], &["ж", "a"]),
             (vec![String::new(), "жa".into(), String::new()], false)
         );
+    }
+
+    #[test]
+    fn what_is_passed_unseen_stops_nothing_and_begins_no_stop() {
+        let mut stops = Stops::new(vec!["END".to_owned()]);
+        assert_eq!(stops.push("aE").text, "a");
+        assert_eq!(stops.pass("ND, END, E"), "END, END, E");
+        assert!(!stops.push("ND").stopped);
     }
 
     #[test]

@@ -1,70 +1,117 @@
 //! Chat templates: how a model wants a conversation written out. They come with the model, in Jinja.
 
-use std::{fmt::Write as _, path::Path};
+mod json;
+mod source;
+#[cfg(test)]
+mod tests;
 
-use minijinja::{Environment, Error as JinjaError, ErrorKind, Value, context, value::Kwargs};
-use serde::Serialize as _;
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
+
+use minijinja::{Environment, Error as JinjaError, ErrorKind, Value, value::Serde};
+use serde_json::{Map, Value as Json, json};
 use tidegate_schema::{Error, Result};
 
 use super::{
     error::{self, ModelError},
-    fields::Fields,
+    files::fields::Fields,
+    tools,
 };
 use crate::{
     clock::Clock,
-    workers::{PromptMessage, Speaker},
+    workers::{PromptMessage, Speaker, Tool, grammar::CallFormat},
 };
 
 const NAME: &str = "chat template";
+/// The one for conversations with tools, where there are two.
+const WITH_TOOLS: &str = "chat template with tools";
 /// Marks what a template itself complains of, as against what is wrong with it.
 const RAISED: &str = "raised: ";
+/// Special tokens that templates may write.
+const MARKS: [&str; 7] = [
+    "bos_token",
+    "eos_token",
+    "unk_token",
+    "pad_token",
+    "sep_token",
+    "cls_token",
+    "mask_token",
+];
 
 /// Writes conversations out as one model expects them.
 pub(super) struct ChatTemplate {
     /// `None` for models that were never taught to chat.
     environment: Option<Environment<'static>>,
-    bos: String,
-    eos: String,
+    has_tools: bool,
+    /// How it writes calls of tools; `None` where it knows of none, or writes them in a way that is not read here.
+    calls: Option<CallFormat>,
+    marks: Map<String, Json>,
+}
+
+/// The texts of a directory's templates.
+#[derive(Default)]
+struct Sources {
+    plain: Option<String>,
+    with_tools: Option<String>,
 }
 
 impl ChatTemplate {
-    /// Reads `chat_template.jinja`, or `chat_template` of `tokenizer_config.json`.
+    /// Reads `chat_template.jinja` with those beside it, or `chat_template` of `tokenizer_config.json`.
     pub(super) fn load(directory: &Path) -> error::Result<Self> {
         let config = Fields::read_if_present(&directory.join("tokenizer_config.json"))?;
-        let path = directory.join("chat_template.jinja");
-        let source = match std::fs::read_to_string(&path) {
-            Ok(source) => Some(source),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                config.as_ref().map(template_field).transpose()?.flatten()
-            }
-            Err(error) => return Err(ModelError::file(&path, error)),
+        let mut sources = match &config {
+            Some(fields) => template_field(fields)?,
+            None => Sources::default(),
         };
-        let mark = |name: &str| {
-            config
-                .as_ref()
-                .and_then(|fields| mark(fields, name))
-                .unwrap_or_default()
-        };
-        let (bos, eos) = (mark("bos_token"), mark("eos_token"));
-        let environment = source
-            .map(|source| environment(&source))
-            .transpose()
-            .map_err(|error| {
-                ModelError::file(
-                    directory,
-                    format!("the chat template cannot be read: {error:#}"),
-                )
-            })?;
+        if let Some(own) = text_if_present(&directory.join("chat_template.jinja"))? {
+            sources = Sources {
+                plain: Some(own),
+                with_tools: None,
+            };
+        }
+        let beside: PathBuf = ["additional_chat_templates", "tool_use.jinja"]
+            .iter()
+            .collect();
+        if let Some(with_tools) = text_if_present(&directory.join(beside))? {
+            sources.with_tools = Some(with_tools);
+        }
+        let marks = config
+            .iter()
+            .flat_map(|fields| MARKS.map(|name| (name.to_owned(), mark(fields, name))))
+            .filter_map(|(name, mark)| Some((name, Json::from(mark?))))
+            .collect();
+        Self::of(&sources, marks).map_err(|error| {
+            ModelError::file(
+                directory,
+                format!("the chat template cannot be read: {error:#}"),
+            )
+        })
+    }
+
+    fn of(sources: &Sources, marks: Map<String, Json>) -> Result<Self, JinjaError> {
+        let plain = sources.plain.as_ref().or(sources.with_tools.as_ref());
+        let with_tools = sources.with_tools.as_ref();
+        let environment = plain
+            .map(|plain| environment(plain, with_tools.map(String::as_str)))
+            .transpose()?;
         Ok(Self {
             environment,
-            bos,
-            eos,
+            has_tools: with_tools.is_some(),
+            calls: with_tools
+                .or(plain)
+                .and_then(|text| tools::written_by(text)),
+            marks,
         })
     }
 
     /// The end mark, where the configuration names one.
     pub(super) fn eos(&self) -> Option<&str> {
-        Some(self.eos.as_str()).filter(|eos| !eos.is_empty())
+        self.marks
+            .get("eos_token")
+            .and_then(Json::as_str)
+            .filter(|eos| !eos.is_empty())
     }
 
     /// Whether the written conversation brings its own marks.
@@ -72,23 +119,50 @@ impl ChatTemplate {
         self.environment.is_some()
     }
 
-    /// The conversation, up to where the model is to go on.
-    pub(super) fn write(&self, messages: &[PromptMessage]) -> Result<String> {
+    /// How the model is told to write calls of tools: by its template, or else by us, in tags.
+    pub(super) fn calls(&self) -> CallFormat {
+        self.calls.unwrap_or(CallFormat::Tagged)
+    }
+
+    /// Whether the template itself tells the model of tools.
+    pub(super) fn knows_tools(&self) -> bool {
+        self.calls.is_some()
+    }
+
+    /// The conversation, up to where the model is to go on. `values` are given to the template beside it
+    /// (`enable_thinking`, `documents` and the like).
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with the template's own complaint, or where it fails over these messages.
+    pub(super) fn write(
+        &self,
+        messages: &[PromptMessage],
+        tools: &[Tool],
+        values: &Map<String, Json>,
+    ) -> Result<String> {
+        let has_calls = |message: &PromptMessage| {
+            message.speaker == Speaker::Tool || !message.tool_calls.is_empty()
+        };
+        let in_words;
+        let (messages, tools) =
+            if !self.knows_tools() && (!tools.is_empty() || messages.iter().any(has_calls)) {
+                in_words = tools::plainly(messages, tools);
+                (in_words.as_slice(), &[] as &[Tool])
+            } else {
+                (messages, tools)
+            };
         let Some(environment) = &self.environment else {
             return Ok(plain(messages));
         };
-        let messages: Vec<Value> = messages
-            .iter()
-            .map(|message| context! { role => role(message.speaker), content => message.text.as_str() })
-            .collect();
-        let written = environment.get_template(NAME).and_then(|template| {
-            template.render(context! {
-                messages,
-                add_generation_prompt => true,
-                bos_token => self.bos.as_str(),
-                eos_token => self.eos.as_str(),
-            })
-        });
+        let name = if self.has_tools && !tools.is_empty() {
+            WITH_TOOLS
+        } else {
+            NAME
+        };
+        let context = self.context(messages, tools, values);
+        let written = environment
+            .get_template(name)
+            .and_then(|template| template.render(Serde(&context)));
         written.map_err(|error| {
             let reason = error
                 .detail()
@@ -105,42 +179,96 @@ impl ChatTemplate {
             }
         })
     }
+
+    /// What the template can write of. What is ours is not to be written over.
+    fn context(
+        &self,
+        messages: &[PromptMessage],
+        tools: &[Tool],
+        values: &Map<String, Json>,
+    ) -> Map<String, Json> {
+        let mut context = self.marks.clone();
+        // What transformers gives a template that asks for it without being given it.
+        context.insert("documents".to_owned(), Json::Null);
+        context.insert("add_generation_prompt".to_owned(), true.into());
+        context.extend(
+            values
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
+        let messages: Vec<Json> = messages.iter().map(message).collect();
+        context.insert("messages".to_owned(), messages.into());
+        let tools = if tools.is_empty() {
+            Json::Null
+        } else {
+            tools.iter().map(Tool::to_value).collect()
+        };
+        context.insert("tools".to_owned(), tools);
+        context
+    }
 }
 
-fn role(speaker: Speaker) -> &'static str {
-    match speaker {
-        Speaker::System => "system",
-        Speaker::User => "user",
-        Speaker::Assistant => "assistant",
+/// A message as templates know it. What it does not have is left out: templates ask whether it is there.
+fn message(message: &PromptMessage) -> Json {
+    let mut told = json!({"role": message.speaker.role(), "content": message.text});
+    if let Some(name) = &message.name {
+        told["name"] = name.as_str().into();
     }
+    if let Some(id) = &message.tool_call_id {
+        told["tool_call_id"] = id.as_str().into();
+    }
+    if !message.tool_calls.is_empty() {
+        let calls = message.tool_calls.iter().map(|call| {
+            // Templates write the arguments as JSON themselves.
+            let arguments = serde_json::from_str::<Json>(&call.arguments)
+                .ok()
+                .filter(Json::is_object)
+                .unwrap_or_else(|| call.arguments.as_str().into());
+            json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}})
+        });
+        told["tool_calls"] = calls.collect();
+    }
+    told
 }
 
 /// For models without a template: the messages one below the other, who says what in words.
 fn plain(messages: &[PromptMessage]) -> String {
     let mut text = String::new();
     for message in messages {
-        let _ = write!(text, "{}: {}\n\n", role(message.speaker), message.text);
+        let _ = write!(text, "{}: {}\n\n", message.speaker.role(), message.text);
     }
     text + "assistant:"
 }
 
-/// The `chat_template` field: a text, or a list of named ones of which `default` is taken.
-fn template_field(fields: &Fields) -> error::Result<Option<String>> {
-    let Some(list) = fields
-        .get("chat_template")
-        .and_then(serde_json::Value::as_array)
-    else {
-        return Ok(fields.text("chat_template")?.map(str::to_owned));
+fn text_if_present(path: &Path) -> error::Result<Option<String>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ModelError::file(path, error)),
+    }
+}
+
+/// The `chat_template` field: a text, or a list of named ones, of which `default` and `tool_use` are known.
+fn template_field(fields: &Fields) -> error::Result<Sources> {
+    let Some(list) = fields.get("chat_template").and_then(Json::as_array) else {
+        return Ok(Sources {
+            plain: fields.text("chat_template")?.map(str::to_owned),
+            with_tools: None,
+        });
     };
+    let text = |entry: &Json| entry.get("template")?.as_str().map(str::to_owned);
     let named = |name: &str| {
         list.iter()
-            .find(|entry| entry.get("name").and_then(|n| n.as_str()) == Some(name))
+            .find(|entry| entry.get("name").and_then(Json::as_str) == Some(name))
     };
-    let entry = named("default").or_else(|| list.first());
-    let template = entry.and_then(|entry| entry.get("template")?.as_str());
-    template
-        .map(|text| Some(text.to_owned()))
-        .ok_or_else(|| fields.error("chat_template", "the list has no template"))
+    let plain = named("default").or_else(|| list.first()).and_then(text);
+    if plain.is_none() {
+        return Err(fields.error("chat_template", "the list has no template"));
+    }
+    Ok(Sources {
+        plain,
+        with_tools: named("tool_use").and_then(text),
+    })
 }
 
 /// A mark is a text, or an object with the text in `content`.
@@ -152,7 +280,7 @@ fn mark(fields: &Fields, name: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-fn environment(source: &str) -> Result<Environment<'static>, JinjaError> {
+fn environment(plain: &str, with_tools: Option<&str>) -> Result<Environment<'static>, JinjaError> {
     let mut environment = Environment::new();
     // What transformers renders with.
     let syntax = minijinja::syntax::SyntaxConfig::builder()
@@ -183,197 +311,10 @@ fn environment(source: &str) -> Result<Environment<'static>, JinjaError> {
             Ok(text)
         },
     );
-    environment.add_filter("tojson", to_json);
-    environment.add_template_owned(NAME, without_generation_marks(source))?;
+    environment.add_filter("tojson", json::to_json);
+    environment.add_template_owned(NAME, source::without_generation_marks(plain))?;
+    if let Some(with_tools) = with_tools {
+        environment.add_template_owned(WITH_TOOLS, source::without_generation_marks(with_tools))?;
+    }
     Ok(environment)
-}
-
-/// JSON as Python writes it; minijinja's own would escape for HTML.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "filters are given their options by value"
-)]
-fn to_json(value: &Value, options: Kwargs) -> Result<String, JinjaError> {
-    let indent: Option<usize> = options.get("indent")?;
-    // Known to Python, without effect here: text is never escaped to ASCII.
-    let _: Option<bool> = options.get("ensure_ascii")?;
-    options.assert_all_used()?;
-    let failed =
-        |error: serde_json::Error| JinjaError::new(ErrorKind::BadSerialization, error.to_string());
-    let mut out = Vec::new();
-    if let Some(indent) = indent {
-        let spaces = vec![b' '; indent];
-        let format = serde_json::ser::PrettyFormatter::with_indent(&spaces);
-        value
-            .serialize(&mut serde_json::Serializer::with_formatter(
-                &mut out, format,
-            ))
-            .map_err(failed)?;
-    } else {
-        value
-            .serialize(&mut serde_json::Serializer::with_formatter(
-                &mut out, Spaced,
-            ))
-            .map_err(failed)?;
-    }
-    String::from_utf8(out)
-        .map_err(|error| JinjaError::new(ErrorKind::BadSerialization, error.to_string()))
-}
-
-/// Python's `json.dumps` puts a space behind commas and colons; models have seen it so.
-struct Spaced;
-
-impl serde_json::ser::Formatter for Spaced {
-    fn begin_array_value<W: ?Sized + std::io::Write>(
-        &mut self,
-        writer: &mut W,
-        first: bool,
-    ) -> std::io::Result<()> {
-        if first {
-            Ok(())
-        } else {
-            writer.write_all(b", ")
-        }
-    }
-
-    fn begin_object_key<W: ?Sized + std::io::Write>(
-        &mut self,
-        writer: &mut W,
-        first: bool,
-    ) -> std::io::Result<()> {
-        if first {
-            Ok(())
-        } else {
-            writer.write_all(b", ")
-        }
-    }
-
-    fn begin_object_value<W: ?Sized + std::io::Write>(
-        &mut self,
-        writer: &mut W,
-    ) -> std::io::Result<()> {
-        writer.write_all(b": ")
-    }
-}
-
-/// `{% generation %}` marks what training learns from; it says nothing here, and Jinja does not know it.
-fn without_generation_marks(source: &str) -> String {
-    let mut out = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(start) = rest.find("{%") {
-        let Some(length) = rest[start..].find("%}").map(|at| at + 2) else {
-            break;
-        };
-        let tag = &rest[start..start + length];
-        let word = tag[2..tag.len() - 2].trim_matches(['-', '+']).trim();
-        out.push_str(&rest[..start]);
-        if matches!(word, "generation" | "endgeneration") {
-            // An empty block with the same dashes keeps the same white space.
-            let (left, right) = (
-                if tag.starts_with("{%-") { "-" } else { "" },
-                if tag.ends_with("-%}") { "-" } else { "" },
-            );
-            let _ = write!(
-                out,
-                "{{%{left} if true {right}%}}{{%{left} endif {right}%}}"
-            );
-        } else {
-            out.push_str(tag);
-        }
-        rest = &rest[start + length..];
-    }
-    out.push_str(rest);
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn template(source: &str) -> ChatTemplate {
-        ChatTemplate {
-            environment: Some(environment(source).expect("compiles")),
-            bos: "<s>".to_owned(),
-            eos: "</s>".to_owned(),
-        }
-    }
-
-    fn said(speaker: Speaker, text: &str) -> PromptMessage {
-        PromptMessage {
-            speaker,
-            text: text.to_owned(),
-        }
-    }
-
-    #[test]
-    fn writes_chatml_as_transformers_does() {
-        let template = template(
-            "{% for message in messages %}\n{{ '<|im_start|>' + message['role'] + '\n' + message['content'].strip() + '<|im_end|>' + '\n' }}\n\
-             {% endfor %}\n{% if add_generation_prompt %}\n{{ '<|im_start|>assistant\n' }}\n{% endif %}",
-        );
-        let text = template
-            .write(&[
-                said(Speaker::System, " be brief "),
-                said(Speaker::User, "hi"),
-            ])
-            .expect("renders");
-        assert_eq!(
-            text.split_whitespace().collect::<Vec<_>>(),
-            [
-                "<|im_start|>system",
-                "be",
-                "brief<|im_end|>",
-                "<|im_start|>user",
-                "hi<|im_end|>",
-                "<|im_start|>assistant"
-            ]
-        );
-    }
-
-    #[test]
-    fn a_template_that_raises_names_its_reason() {
-        let template = template("{{ raise_exception('System role not supported') }}");
-        let error = template
-            .write(&[said(Speaker::User, "x")])
-            .expect_err("raises")
-            .to_string();
-        assert_eq!(
-            error,
-            "messages: the model's chat template refuses them: System role not supported"
-        );
-    }
-
-    #[test]
-    fn has_what_python_has() {
-        let template = template(
-            "{{ bos_token }}{% generation %}{{ messages[0].content | tojson }}{% endgeneration %}\
-             {{ {'a': [1, 2]} | tojson }}{{ strftime_now('%Y') | length }}{{ messages[0].role.upper() }}\
-             {%- for m in messages %}{% if loop.index0 == 1 %}{% break %}{% endif %}{{ m.content[:1] }}{% endfor %}{{ eos_token }}",
-        );
-        let text = template
-            .write(&[
-                said(Speaker::User, "a<b's \"q\""),
-                said(Speaker::Assistant, "z"),
-            ])
-            .expect("renders");
-        assert_eq!(text, "<s>\"a<b's \\\"q\\\"\"{\"a\": [1, 2]}4USERa</s>");
-    }
-
-    #[test]
-    fn a_wrong_date_format_is_an_error_not_a_panic() {
-        assert!(template("{{ strftime_now('%!') }}").write(&[]).is_err());
-    }
-
-    #[test]
-    fn models_without_a_template_get_plain_words() {
-        let template = ChatTemplate {
-            environment: None,
-            bos: String::new(),
-            eos: String::new(),
-        };
-        assert_eq!(
-            template.write(&[said(Speaker::User, "hi")]).expect("plain"),
-            "user: hi\n\nassistant:"
-        );
-    }
 }
