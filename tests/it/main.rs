@@ -20,6 +20,7 @@ mod kill;
 mod large_schema;
 mod malformed;
 mod pages;
+mod soak;
 mod start;
 mod stops;
 mod structure;

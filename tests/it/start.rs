@@ -130,18 +130,14 @@ async fn without_libtorch_the_server_answers_and_its_models_say_what_is_missing(
 /// Adds a model that is being loaded until the sender sends, or goes, and that fails then.
 fn add_failing(app: &TestApp, name: &str, kind: ModelKind) -> std::sync::mpsc::Sender<()> {
     let (end, ended) = std::sync::mpsc::channel();
-    let metadata = ModelMetadata {
-        name: name.to_owned(),
-        kind,
-        context_length: None,
-        sql_only: false,
-    };
+    let metadata = ModelMetadata::new(name, kind);
     let app = &app.app;
-    app.registry.add_loading(metadata, &app.tasks, move || {
+    let added = app.registry.add_loading(metadata, &app.tasks, move || {
         // Whether it was sent or the sender went is the same.
         let _ = ended.recv();
         Err("its file is missing".to_owned())
     });
+    added.expect("the name is free");
     end
 }
 

@@ -283,20 +283,23 @@ async fn several_answers_with_one_seed_have_seeds_of_their_own() -> Result<()> {
 }
 
 #[tokio::test]
-async fn tools_are_ignored_until_a_call_is_forced() -> Result<()> {
-    let (app, _upstream) = over(Script::default(), "").await?;
+async fn tools_reach_the_server_and_a_forced_call_is_refused_by_who_calls_none() -> Result<()> {
+    let (app, upstream) = over(Script::default(), "").await?;
+    let echo = TestApp::builder().dummy("dummy/echo").start().await?;
     let tool = json!({"type": "function", "function": {"name": "f", "parameters": {}}});
-    for choice in [json!("auto"), json!("none"), Value::Null] {
+    let named = json!({"type": "function", "function": {"name": "f"}});
+    for choice in [json!("auto"), json!("required"), named] {
         let asked = json!({"tools": [tool], "tool_choice": choice});
         assert_eq!(say(&app, "hi", &asked).await?.status, 200, "{choice}");
+        let refused = say(&echo, "hi", &with(asked, &json!({"model": "dummy/echo"}))).await?;
+        let forced = choice != "auto";
+        assert_eq!(refused.status, if forced { 400 } else { 200 }, "{choice}");
+        if forced {
+            assert_eq!(refused.json()["error"]["code"], "unsupported", "{choice}");
+        }
     }
-    let named = json!({"type": "function", "function": {"name": "f"}});
-    for choice in [json!("required"), named] {
-        let asked = json!({"tools": [tool], "tool_choice": choice});
-        let reply = say(&app, "hi", &asked).await?;
-        assert_eq!(reply.status, 400, "{choice}");
-        assert_eq!(reply.json()["error"]["code"], "unsupported", "{choice}");
-    }
+    assert_eq!(seen(&upstream, "tools"), vec![json!([tool]); 3]);
+    assert_eq!(seen(&upstream, "tool_choice")[1], "required");
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod bench;
+pub mod checkpoint;
 pub mod client;
 pub mod databases;
 pub mod json;
@@ -15,6 +16,7 @@ pub mod postgres;
 pub mod process;
 pub mod questions;
 pub mod rows;
+pub mod soak;
 pub mod sse;
 pub mod upstream;
 

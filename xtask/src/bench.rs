@@ -1,18 +1,25 @@
 //! `cargo xtask bench`: measurements on an optimised build.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::Result;
 use clap::Args;
 
 use crate::{
-    process, provision, run,
+    process, progress,
+    provision::{self, peers},
+    run,
     test::{mariadb, postgres},
     workspace,
 };
 
-/// Measure: `ask` prints the pass rate of the committed questions, `http` what routes serve and take, `idle` the memory
-/// of an idle server, `sql` what databases cost through Tidegate beside their own client libraries.
+/// Measure: `ask` prints the pass rate of the committed questions, `decode` how fast a local language model reads and
+/// writes beside transformers and llama.cpp, `embed` the encoder beside sentence-transformers, `http` what routes serve
+/// and take, `idle` the memory of an idle server, `sql` what databases cost through Tidegate beside their own client
+/// libraries.
 #[derive(Debug, Args)]
 pub struct Bench {
     /// What to measure, then its arguments; `help` lists what there is.
@@ -21,17 +28,28 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Builds and runs the measuring program, with the server and the databases that it asks for.
+    /// Builds and runs the measuring program, with the server, the databases and the other engines that it asks for.
     pub fn run(self) -> Result<()> {
+        let act = self.arguments.first().map_or("", String::as_str);
+        let asks_for_help = self.asks("--help") || self.asks("-h");
         let provisioned = provision::provision(false)?;
+        let cache = workspace::cache()?;
+        let python = match act {
+            _ if asks_for_help || self.asks("--alone") => None,
+            "decode" => python_with(&cache, &[peers::Part::LlamaCpp])?,
+            "embed" => python_with(&cache, &[peers::Part::SentenceTransformers])?,
+            _ => None,
+        };
         let [server, program] = build(&provisioned)?;
         let mut command = Command::new(program);
         command
             .args(&self.arguments)
             .env("TIDEGATE_BUILTIN_ENCODER", &provisioned.encoder)
-            .env("TIDEGATE_BENCH_SERVER", server);
+            .env("TIDEGATE_BENCH_SERVER", server)
+            .env("TIDEGATE_BENCH_CACHE", cache.join("bench"))
+            .envs(python.map(|python| ("TIDEGATE_BENCH_PYTHON", python)));
         run::libraries(&mut command, &provisioned);
-        if self.arguments.first().is_none_or(|act| act != "sql") {
+        if act != "sql" {
             return process::run(&mut command);
         }
         let postgres = postgres::Binaries::find_or_install()?;
@@ -44,6 +62,27 @@ impl Bench {
         mariadb.stop();
         postgres.stop();
         measured
+    }
+
+    fn asks(&self, flag: &str) -> bool {
+        self.arguments.iter().any(|argument| argument == flag)
+    }
+}
+
+/// The Python with other engines: the one that is named, else our own. Without it ours is measured alone.
+fn python_with(cache: &Path, parts: &[peers::Part]) -> Result<Option<PathBuf>> {
+    if let Some(named) = workspace::set("TIDEGATE_BENCH_PYTHON") {
+        return Ok(Some(PathBuf::from(named)));
+    }
+    std::fs::create_dir_all(cache)?;
+    match peers::find_or_make(cache, parts) {
+        Ok(python) => Ok(Some(python)),
+        Err(error) => {
+            progress::say(&format!(
+                "there is no Python with other engines, so ours is measured alone: {error:#}"
+            ));
+            Ok(None)
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod process;
 mod progress;
 mod provision;
 mod run;
+mod soak;
 mod test;
 mod tidy;
 mod train;
@@ -50,6 +51,8 @@ enum Command {
     Train(train::Train),
     /// Look for faults at random: `guard`.
     Fuzz(fuzz::Fuzz),
+    /// Load a server with requests of every kind for as long as is asked.
+    Soak(soak::Soak),
     /// Measure: `ask`, `idle`, `sql`, ….
     Bench(bench::Bench),
 }
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Libtorch(libtorch) => libtorch.run(),
         Command::Train(train) => train.run(),
         Command::Fuzz(fuzz) => fuzz.run(),
+        Command::Soak(soak) => soak.run(),
         Command::Bench(bench) => bench.run(),
     };
     match outcome {

@@ -3,8 +3,12 @@
 use std::process::ExitCode;
 
 pub mod ask;
+pub mod decode;
+pub mod embed;
 pub mod http;
 pub mod idle;
+mod peer;
+mod rounds;
 pub mod sql;
 
 /// Says why a measurement failed.

@@ -74,6 +74,10 @@ enum Act {
         #[arg(long)]
         at_least: Option<f64>,
     },
+    /// Print how fast a local model reads and writes, beside other engines.
+    Decode(bench::decode::Decode),
+    /// Print how fast the built-in encoder embeds, beside sentence-transformers.
+    Embed(bench::embed::Embed),
     /// Answer every request with the bytes of a file: the bare server of `http`, which starts it.
     #[command(hide = true)]
     Bare {
@@ -115,6 +119,8 @@ fn main() -> ExitCode {
                 seconds,
                 at_least,
             } => bench::http::run(&program, seconds, at_least).await,
+            Act::Decode(options) => bench::decode::run(options).await,
+            Act::Embed(options) => bench::embed::run(options).await,
             Act::Bare { answer } => bench::http::serve(&answer).await,
         }
     });

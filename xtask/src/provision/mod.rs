@@ -9,6 +9,7 @@ pub mod encoder;
 mod graphiql;
 pub mod lazy;
 pub mod libtorch;
+pub mod peers;
 pub mod stubs;
 pub mod wheel;
 

@@ -5,7 +5,7 @@ mod doctests;
 pub mod mariadb;
 pub mod postgres;
 mod private;
-mod python;
+pub mod python;
 
 use std::process::{Command, ExitStatus};
 

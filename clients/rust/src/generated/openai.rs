@@ -6,12 +6,66 @@ use progenitor_client::{encode_path, ClientHooks, OperationInfo, RequestBuilderE
 /// Types used as operation parameters and responses.
 #[allow(clippy::all)]
 pub mod types {
+    ///A call that an assistant's message of the conversation made.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct CallIn {
+        ///What was called.
+        pub function: FunctionCall,
+        ///Its own name.
+        pub id: ::std::string::String,
+        ///`function`.
+        #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
+        pub type_: ::std::option::Option<::std::string::String>,
+    }
+    impl CallIn {
+        pub fn builder() -> builder::CallIn {
+            Default::default()
+        }
+    }
+    ///A call of a tool.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct CallOut {
+        ///What is called.
+        pub function: FunctionCall,
+        ///Its own name, by which a message of the role `tool` answers it.
+        pub id: ::std::string::String,
+        ///`function`.
+        #[serde(rename = "type")]
+        pub type_: ::std::string::String,
+    }
+    impl CallOut {
+        pub fn builder() -> builder::CallOut {
+            Default::default()
+        }
+    }
     ///A request.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct ChatIn {
+        ///Answers made, of which the `n` likeliest are told; not in a stream.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub best_of: ::std::option::Option<i64>,
+        ///Values for the model's chat template beside the conversation.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub chat_template_kwargs: ::std::option::Option<
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        >,
         ///Ask this datasource; the answer then has the SQL, the rows and the evidence in `tidegate`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub datasource: ::std::option::Option<::std::string::String>,
+        ///-2 to 2: taken off the score of a token for each time it was written before.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub frequency_penalty: ::std::option::Option<f32>,
+        ///Write on behind the model's own end marks.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub ignore_eos: ::std::option::Option<bool>,
+        ///Added to the scores of tokens, by their ids: -100 to 100.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub logit_bias: ::std::option::Option<
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        >,
+        ///Tell how likely each token was.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub logprobs: ::std::option::Option<bool>,
         ///The newer name of `max_tokens`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub max_completion_tokens: ::std::option::Option<i64>,
@@ -20,12 +74,28 @@ pub mod types {
         pub max_tokens: ::std::option::Option<i64>,
         ///The conversation: messages, or one text.
         pub messages: ::std::vec::Vec<ChatMessage>,
+        ///0 to 1: only tokens at least this share as likely as the likeliest.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub min_p: ::std::option::Option<f32>,
+        ///No end before so many new tokens.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub min_tokens: ::std::option::Option<i64>,
         ///Model. `NAME:DATASOURCE` asks a datasource, as the field `datasource` does.
         pub model: ::std::string::String,
-        ///Answers wanted, 1 to 8.
+        ///Answers wanted, 1 to 128; about a datasource, 1 to 8.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub n: ::std::option::Option<i64>,
-        ///`text`, `json_object` or `json_schema`. Proxy models' servers get it as it stands, other models refuse it.
+        ///Whether several tools may be called at once; true where unsaid.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub parallel_tool_calls: ::std::option::Option<bool>,
+        ///-2 to 2: taken off the score of each token written before.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub presence_penalty: ::std::option::Option<f32>,
+        ///Above 0: makes tokens of prompt and answer less likely; 1 does nothing.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub repetition_penalty: ::std::option::Option<f32>,
+        /**`text`, `json_object`, `json_schema`, `regex` (with `pattern`) or `grammar` (with `syntax` and `grammar`). A
+local model is held to it, a proxy model's server gets it as it stands, other models refuse it.*/
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub response_format: ::std::option::Option<
             ::serde_json::Map<::std::string::String, ::serde_json::Value>,
@@ -33,28 +103,40 @@ pub mod types {
         ///Repeatable sampling.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub seed: ::std::option::Option<i64>,
-        ///Up to four texts that end the answer.
+        ///Up to sixteen texts that end the answer.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub stop: ::std::option::Option<::serde_json::Value>,
+        ///Tokens that end the answer, by their ids.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub stop_token_ids: ::std::option::Option<::std::vec::Vec<i32>>,
         ///Server-sent events.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub stream: ::std::option::Option<bool>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub stream_options: ::std::option::Option<StreamOptions>,
-        ///0 to 2; 0 is greedy.
+        ///0 to 2; 0 is greedy: the likeliest token always, so that several answers are all the same.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub temperature: ::std::option::Option<f32>,
-        ///`auto` or `none`: no tool is ever called, so what forces a call is refused.
+        ///`auto`, `none`, `required`, or one of the tools. A model that calls none refuses what forces a call.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub tool_choice: ::std::option::Option<
             ::serde_json::Map<::std::string::String, ::serde_json::Value>,
         >,
-        ///-1 or at least 1.
+        ///Tools the model may call.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub tools: ::std::option::Option<::std::vec::Vec<ToolIn>>,
+        ///-1 for all tokens, or at least 1.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub top_k: ::std::option::Option<i64>,
-        ///0 to 1.
+        ///So many of the likeliest tokens beside each, 0 to 20; needs `logprobs`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub top_logprobs: ::std::option::Option<i64>,
+        ///Above 0, at most 1.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub top_p: ::std::option::Option<f32>,
+        ///Above 0, at most 1: only the tokens closest to the expected surprise that make up this share.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub typical_p: ::std::option::Option<f32>,
         ///Caller's own name for its user.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub user: ::std::option::Option<::std::string::String>,
@@ -67,10 +149,19 @@ pub mod types {
     ///A message of a request.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct ChatMessage {
-        ///Text, or parts of type `text`.
+        ///Text, or parts of type `text`; null beside calls.
         pub content: ::serde_json::Value,
-        ///`system`, `developer`, `user` or `assistant`.
+        ///The speaker's own name.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub name: ::std::option::Option<::std::string::String>,
+        ///`system`, `developer`, `user`, `assistant` or `tool`.
         pub role: ::std::string::String,
+        ///Of a tool: the call it answers.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub tool_call_id: ::std::option::Option<::std::string::String>,
+        ///Of the assistant: the tools it called.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub tool_calls: ::std::option::Option<::std::vec::Vec<CallIn>>,
     }
     impl ChatMessage {
         pub fn builder() -> builder::ChatMessage {
@@ -106,11 +197,13 @@ pub mod types {
     ///One answer.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct Choice {
-        ///`stop` or `length`.
+        ///`stop`, `length` or `tool_calls`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub finish_reason: ::std::option::Option<::std::string::String>,
         ///Position.
         pub index: i32,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub logprobs: ::std::option::Option<LogprobsOut>,
         ///The message.
         pub message: MessageOut,
     }
@@ -222,6 +315,41 @@ pub mod types {
             Default::default()
         }
     }
+    ///What is called, and with what.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct FunctionCall {
+        ///A JSON object as text.
+        pub arguments: ::std::string::String,
+        ///The function.
+        pub name: ::std::string::String,
+    }
+    impl FunctionCall {
+        pub fn builder() -> builder::FunctionCall {
+            Default::default()
+        }
+    }
+    ///What a function is.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct FunctionIn {
+        ///What it is for.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub description: ::std::option::Option<::std::string::String>,
+        ///What it is called by.
+        pub name: ::std::string::String,
+        ///The JSON schema of its arguments.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub parameters: ::std::option::Option<
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        >,
+        ///Whether the arguments must fit the schema.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub strict: ::std::option::Option<bool>,
+    }
+    impl FunctionIn {
+        pub fn builder() -> builder::FunctionIn {
+            Default::default()
+        }
+    }
     ///One text or several.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     #[serde(untagged)]
@@ -234,16 +362,49 @@ pub mod types {
             Self::Array(value)
         }
     }
+    ///A token.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct LogprobOut {
+        ///The bytes it writes: a token may be a part of a character.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub bytes: ::std::option::Option<::std::vec::Vec<i32>>,
+        ///The natural logarithm of its likelihood.
+        pub logprob: f32,
+        ///As text.
+        pub token: ::std::string::String,
+        ///The likeliest tokens in its place, best first.
+        pub top_logprobs: ::std::vec::Vec<TopLogprobOut>,
+    }
+    impl LogprobOut {
+        pub fn builder() -> builder::LogprobOut {
+            Default::default()
+        }
+    }
+    ///The tokens of an answer, or of a piece of it.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct LogprobsOut {
+        ///In their order.
+        pub content: ::std::vec::Vec<LogprobOut>,
+    }
+    impl LogprobsOut {
+        pub fn builder() -> builder::LogprobsOut {
+            Default::default()
+        }
+    }
     ///A message of an answer.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct MessageOut {
-        ///Text.
-        pub content: ::std::string::String,
+        ///Text; null where the answer is calls alone.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub content: ::std::option::Option<::std::string::String>,
         ///Reasoning, where the model shows it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub reasoning_content: ::std::option::Option<::std::string::String>,
         ///`assistant`.
         pub role: ::std::string::String,
+        ///Calls of tools.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub tool_calls: ::std::option::Option<::std::vec::Vec<CallOut>>,
     }
     impl MessageOut {
         pub fn builder() -> builder::MessageOut {
@@ -333,6 +494,36 @@ pub mod types {
             Default::default()
         }
     }
+    ///A tool the model may call.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ToolIn {
+        ///The function.
+        pub function: FunctionIn,
+        ///`function`, the one kind there is.
+        #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
+        pub type_: ::std::option::Option<::std::string::String>,
+    }
+    impl ToolIn {
+        pub fn builder() -> builder::ToolIn {
+            Default::default()
+        }
+    }
+    ///One of the likeliest tokens.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct TopLogprobOut {
+        ///The bytes it writes.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub bytes: ::std::option::Option<::std::vec::Vec<i32>>,
+        ///The natural logarithm of its likelihood.
+        pub logprob: f32,
+        ///As text.
+        pub token: ::std::string::String,
+    }
+    impl TopLogprobOut {
+        pub fn builder() -> builder::TopLogprobOut {
+            Default::default()
+        }
+    }
     ///Tokens used.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct UsageOut {
@@ -351,9 +542,184 @@ pub mod types {
     /// Types for composing complex structures.
     pub mod builder {
         #[derive(Clone, Debug)]
+        pub struct CallIn {
+            function: ::std::result::Result<super::FunctionCall, ::std::string::String>,
+            id: ::std::result::Result<::std::string::String, ::std::string::String>,
+            type_: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for CallIn {
+            fn default() -> Self {
+                Self {
+                    function: Err("no value supplied for function".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    type_: Ok(Default::default()),
+                }
+            }
+        }
+        impl CallIn {
+            pub fn function<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::FunctionCall>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.function = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for function: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<CallIn> for super::CallIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: CallIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    function: value.function?,
+                    id: value.id?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::CallIn> for CallIn {
+            fn from(value: super::CallIn) -> Self {
+                Self {
+                    function: Ok(value.function),
+                    id: Ok(value.id),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct CallOut {
+            function: ::std::result::Result<super::FunctionCall, ::std::string::String>,
+            id: ::std::result::Result<::std::string::String, ::std::string::String>,
+            type_: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for CallOut {
+            fn default() -> Self {
+                Self {
+                    function: Err("no value supplied for function".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    type_: Err("no value supplied for type_".to_string()),
+                }
+            }
+        }
+        impl CallOut {
+            pub fn function<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::FunctionCall>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.function = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for function: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<CallOut> for super::CallOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: CallOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    function: value.function?,
+                    id: value.id?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::CallOut> for CallOut {
+            fn from(value: super::CallOut) -> Self {
+                Self {
+                    function: Ok(value.function),
+                    id: Ok(value.id),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct ChatIn {
+            best_of: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
+            chat_template_kwargs: ::std::result::Result<
+                ::std::option::Option<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                ::std::string::String,
+            >,
             datasource: ::std::result::Result<
                 ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            frequency_penalty: ::std::result::Result<
+                ::std::option::Option<f32>,
+                ::std::string::String,
+            >,
+            ignore_eos: ::std::result::Result<
+                ::std::option::Option<bool>,
+                ::std::string::String,
+            >,
+            logit_bias: ::std::result::Result<
+                ::std::option::Option<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                ::std::string::String,
+            >,
+            logprobs: ::std::result::Result<
+                ::std::option::Option<bool>,
                 ::std::string::String,
             >,
             max_completion_tokens: ::std::result::Result<
@@ -368,8 +734,28 @@ pub mod types {
                 ::std::vec::Vec<super::ChatMessage>,
                 ::std::string::String,
             >,
+            min_p: ::std::result::Result<
+                ::std::option::Option<f32>,
+                ::std::string::String,
+            >,
+            min_tokens: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
             model: ::std::result::Result<::std::string::String, ::std::string::String>,
             n: ::std::result::Result<::std::option::Option<i64>, ::std::string::String>,
+            parallel_tool_calls: ::std::result::Result<
+                ::std::option::Option<bool>,
+                ::std::string::String,
+            >,
+            presence_penalty: ::std::result::Result<
+                ::std::option::Option<f32>,
+                ::std::string::String,
+            >,
+            repetition_penalty: ::std::result::Result<
+                ::std::option::Option<f32>,
+                ::std::string::String,
+            >,
             response_format: ::std::result::Result<
                 ::std::option::Option<
                     ::serde_json::Map<::std::string::String, ::serde_json::Value>,
@@ -382,6 +768,10 @@ pub mod types {
             >,
             stop: ::std::result::Result<
                 ::std::option::Option<::serde_json::Value>,
+                ::std::string::String,
+            >,
+            stop_token_ids: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<i32>>,
                 ::std::string::String,
             >,
             stream: ::std::result::Result<
@@ -402,11 +792,23 @@ pub mod types {
                 >,
                 ::std::string::String,
             >,
+            tools: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<super::ToolIn>>,
+                ::std::string::String,
+            >,
             top_k: ::std::result::Result<
                 ::std::option::Option<i64>,
                 ::std::string::String,
             >,
+            top_logprobs: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
             top_p: ::std::result::Result<
+                ::std::option::Option<f32>,
+                ::std::string::String,
+            >,
+            typical_p: ::std::result::Result<
                 ::std::option::Option<f32>,
                 ::std::string::String,
             >,
@@ -418,26 +820,71 @@ pub mod types {
         impl ::std::default::Default for ChatIn {
             fn default() -> Self {
                 Self {
+                    best_of: Ok(Default::default()),
+                    chat_template_kwargs: Ok(Default::default()),
                     datasource: Ok(Default::default()),
+                    frequency_penalty: Ok(Default::default()),
+                    ignore_eos: Ok(Default::default()),
+                    logit_bias: Ok(Default::default()),
+                    logprobs: Ok(Default::default()),
                     max_completion_tokens: Ok(Default::default()),
                     max_tokens: Ok(Default::default()),
                     messages: Err("no value supplied for messages".to_string()),
+                    min_p: Ok(Default::default()),
+                    min_tokens: Ok(Default::default()),
                     model: Err("no value supplied for model".to_string()),
                     n: Ok(Default::default()),
+                    parallel_tool_calls: Ok(Default::default()),
+                    presence_penalty: Ok(Default::default()),
+                    repetition_penalty: Ok(Default::default()),
                     response_format: Ok(Default::default()),
                     seed: Ok(Default::default()),
                     stop: Ok(Default::default()),
+                    stop_token_ids: Ok(Default::default()),
                     stream: Ok(Default::default()),
                     stream_options: Ok(Default::default()),
                     temperature: Ok(Default::default()),
                     tool_choice: Ok(Default::default()),
+                    tools: Ok(Default::default()),
                     top_k: Ok(Default::default()),
+                    top_logprobs: Ok(Default::default()),
                     top_p: Ok(Default::default()),
+                    typical_p: Ok(Default::default()),
                     user: Ok(Default::default()),
                 }
             }
         }
         impl ChatIn {
+            pub fn best_of<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.best_of = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for best_of: {e}")
+                    });
+                self
+            }
+            pub fn chat_template_kwargs<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<
+                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                    >,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.chat_template_kwargs = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for chat_template_kwargs: {e}"
+                        )
+                    });
+                self
+            }
             pub fn datasource<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
@@ -447,6 +894,60 @@ pub mod types {
                     .try_into()
                     .map_err(|e| {
                         format!("error converting supplied value for datasource: {e}")
+                    });
+                self
+            }
+            pub fn frequency_penalty<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<f32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.frequency_penalty = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for frequency_penalty: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn ignore_eos<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.ignore_eos = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for ignore_eos: {e}")
+                    });
+                self
+            }
+            pub fn logit_bias<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<
+                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                    >,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.logit_bias = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for logit_bias: {e}")
+                    });
+                self
+            }
+            pub fn logprobs<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.logprobs = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for logprobs: {e}")
                     });
                 self
             }
@@ -488,6 +989,30 @@ pub mod types {
                     });
                 self
             }
+            pub fn min_p<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<f32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.min_p = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for min_p: {e}")
+                    });
+                self
+            }
+            pub fn min_tokens<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.min_tokens = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for min_tokens: {e}")
+                    });
+                self
+            }
             pub fn model<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<::std::string::String>,
@@ -508,6 +1033,48 @@ pub mod types {
                 self.n = value
                     .try_into()
                     .map_err(|e| format!("error converting supplied value for n: {e}"));
+                self
+            }
+            pub fn parallel_tool_calls<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.parallel_tool_calls = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for parallel_tool_calls: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn presence_penalty<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<f32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.presence_penalty = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for presence_penalty: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn repetition_penalty<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<f32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.repetition_penalty = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for repetition_penalty: {e}"
+                        )
+                    });
                 self
             }
             pub fn response_format<T>(mut self, value: T) -> Self
@@ -549,6 +1116,20 @@ pub mod types {
                     .try_into()
                     .map_err(|e| {
                         format!("error converting supplied value for stop: {e}")
+                    });
+                self
+            }
+            pub fn stop_token_ids<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::vec::Vec<i32>>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.stop_token_ids = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for stop_token_ids: {e}"
+                        )
                     });
                 self
             }
@@ -606,6 +1187,20 @@ pub mod types {
                     });
                 self
             }
+            pub fn tools<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<::std::vec::Vec<super::ToolIn>>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tools = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for tools: {e}")
+                    });
+                self
+            }
             pub fn top_k<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<::std::option::Option<i64>>,
@@ -618,6 +1213,18 @@ pub mod types {
                     });
                 self
             }
+            pub fn top_logprobs<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.top_logprobs = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for top_logprobs: {e}")
+                    });
+                self
+            }
             pub fn top_p<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<::std::option::Option<f32>>,
@@ -627,6 +1234,18 @@ pub mod types {
                     .try_into()
                     .map_err(|e| {
                         format!("error converting supplied value for top_p: {e}")
+                    });
+                self
+            }
+            pub fn typical_p<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<f32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.typical_p = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for typical_p: {e}")
                     });
                 self
             }
@@ -649,21 +1268,36 @@ pub mod types {
                 value: ChatIn,
             ) -> ::std::result::Result<Self, super::error::ConversionError> {
                 Ok(Self {
+                    best_of: value.best_of?,
+                    chat_template_kwargs: value.chat_template_kwargs?,
                     datasource: value.datasource?,
+                    frequency_penalty: value.frequency_penalty?,
+                    ignore_eos: value.ignore_eos?,
+                    logit_bias: value.logit_bias?,
+                    logprobs: value.logprobs?,
                     max_completion_tokens: value.max_completion_tokens?,
                     max_tokens: value.max_tokens?,
                     messages: value.messages?,
+                    min_p: value.min_p?,
+                    min_tokens: value.min_tokens?,
                     model: value.model?,
                     n: value.n?,
+                    parallel_tool_calls: value.parallel_tool_calls?,
+                    presence_penalty: value.presence_penalty?,
+                    repetition_penalty: value.repetition_penalty?,
                     response_format: value.response_format?,
                     seed: value.seed?,
                     stop: value.stop?,
+                    stop_token_ids: value.stop_token_ids?,
                     stream: value.stream?,
                     stream_options: value.stream_options?,
                     temperature: value.temperature?,
                     tool_choice: value.tool_choice?,
+                    tools: value.tools?,
                     top_k: value.top_k?,
+                    top_logprobs: value.top_logprobs?,
                     top_p: value.top_p?,
+                    typical_p: value.typical_p?,
                     user: value.user?,
                 })
             }
@@ -671,21 +1305,36 @@ pub mod types {
         impl ::std::convert::From<super::ChatIn> for ChatIn {
             fn from(value: super::ChatIn) -> Self {
                 Self {
+                    best_of: Ok(value.best_of),
+                    chat_template_kwargs: Ok(value.chat_template_kwargs),
                     datasource: Ok(value.datasource),
+                    frequency_penalty: Ok(value.frequency_penalty),
+                    ignore_eos: Ok(value.ignore_eos),
+                    logit_bias: Ok(value.logit_bias),
+                    logprobs: Ok(value.logprobs),
                     max_completion_tokens: Ok(value.max_completion_tokens),
                     max_tokens: Ok(value.max_tokens),
                     messages: Ok(value.messages),
+                    min_p: Ok(value.min_p),
+                    min_tokens: Ok(value.min_tokens),
                     model: Ok(value.model),
                     n: Ok(value.n),
+                    parallel_tool_calls: Ok(value.parallel_tool_calls),
+                    presence_penalty: Ok(value.presence_penalty),
+                    repetition_penalty: Ok(value.repetition_penalty),
                     response_format: Ok(value.response_format),
                     seed: Ok(value.seed),
                     stop: Ok(value.stop),
+                    stop_token_ids: Ok(value.stop_token_ids),
                     stream: Ok(value.stream),
                     stream_options: Ok(value.stream_options),
                     temperature: Ok(value.temperature),
                     tool_choice: Ok(value.tool_choice),
+                    tools: Ok(value.tools),
                     top_k: Ok(value.top_k),
+                    top_logprobs: Ok(value.top_logprobs),
                     top_p: Ok(value.top_p),
+                    typical_p: Ok(value.typical_p),
                     user: Ok(value.user),
                 }
             }
@@ -693,13 +1342,28 @@ pub mod types {
         #[derive(Clone, Debug)]
         pub struct ChatMessage {
             content: ::std::result::Result<::serde_json::Value, ::std::string::String>,
+            name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
             role: ::std::result::Result<::std::string::String, ::std::string::String>,
+            tool_call_id: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            tool_calls: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<super::CallIn>>,
+                ::std::string::String,
+            >,
         }
         impl ::std::default::Default for ChatMessage {
             fn default() -> Self {
                 Self {
                     content: Err("no value supplied for content".to_string()),
+                    name: Ok(Default::default()),
                     role: Err("no value supplied for role".to_string()),
+                    tool_call_id: Ok(Default::default()),
+                    tool_calls: Ok(Default::default()),
                 }
             }
         }
@@ -716,6 +1380,18 @@ pub mod types {
                     });
                 self
             }
+            pub fn name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for name: {e}")
+                    });
+                self
+            }
             pub fn role<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<::std::string::String>,
@@ -728,6 +1404,32 @@ pub mod types {
                     });
                 self
             }
+            pub fn tool_call_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tool_call_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for tool_call_id: {e}")
+                    });
+                self
+            }
+            pub fn tool_calls<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<::std::vec::Vec<super::CallIn>>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tool_calls = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for tool_calls: {e}")
+                    });
+                self
+            }
         }
         impl ::std::convert::TryFrom<ChatMessage> for super::ChatMessage {
             type Error = super::error::ConversionError;
@@ -736,7 +1438,10 @@ pub mod types {
             ) -> ::std::result::Result<Self, super::error::ConversionError> {
                 Ok(Self {
                     content: value.content?,
+                    name: value.name?,
                     role: value.role?,
+                    tool_call_id: value.tool_call_id?,
+                    tool_calls: value.tool_calls?,
                 })
             }
         }
@@ -744,7 +1449,10 @@ pub mod types {
             fn from(value: super::ChatMessage) -> Self {
                 Self {
                     content: Ok(value.content),
+                    name: Ok(value.name),
                     role: Ok(value.role),
+                    tool_call_id: Ok(value.tool_call_id),
+                    tool_calls: Ok(value.tool_calls),
                 }
             }
         }
@@ -903,6 +1611,10 @@ pub mod types {
                 ::std::string::String,
             >,
             index: ::std::result::Result<i32, ::std::string::String>,
+            logprobs: ::std::result::Result<
+                ::std::option::Option<super::LogprobsOut>,
+                ::std::string::String,
+            >,
             message: ::std::result::Result<super::MessageOut, ::std::string::String>,
         }
         impl ::std::default::Default for Choice {
@@ -910,6 +1622,7 @@ pub mod types {
                 Self {
                     finish_reason: Ok(Default::default()),
                     index: Err("no value supplied for index".to_string()),
+                    logprobs: Ok(Default::default()),
                     message: Err("no value supplied for message".to_string()),
                 }
             }
@@ -939,6 +1652,18 @@ pub mod types {
                     });
                 self
             }
+            pub fn logprobs<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::LogprobsOut>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.logprobs = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for logprobs: {e}")
+                    });
+                self
+            }
             pub fn message<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::MessageOut>,
@@ -960,6 +1685,7 @@ pub mod types {
                 Ok(Self {
                     finish_reason: value.finish_reason?,
                     index: value.index?,
+                    logprobs: value.logprobs?,
                     message: value.message?,
                 })
             }
@@ -969,6 +1695,7 @@ pub mod types {
                 Self {
                     finish_reason: Ok(value.finish_reason),
                     index: Ok(value.index),
+                    logprobs: Ok(value.logprobs),
                     message: Ok(value.message),
                 }
             }
@@ -1447,27 +2174,338 @@ pub mod types {
             }
         }
         #[derive(Clone, Debug)]
+        pub struct FunctionCall {
+            arguments: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            name: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for FunctionCall {
+            fn default() -> Self {
+                Self {
+                    arguments: Err("no value supplied for arguments".to_string()),
+                    name: Err("no value supplied for name".to_string()),
+                }
+            }
+        }
+        impl FunctionCall {
+            pub fn arguments<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.arguments = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for arguments: {e}")
+                    });
+                self
+            }
+            pub fn name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for name: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<FunctionCall> for super::FunctionCall {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: FunctionCall,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    arguments: value.arguments?,
+                    name: value.name?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::FunctionCall> for FunctionCall {
+            fn from(value: super::FunctionCall) -> Self {
+                Self {
+                    arguments: Ok(value.arguments),
+                    name: Ok(value.name),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct FunctionIn {
+            description: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            name: ::std::result::Result<::std::string::String, ::std::string::String>,
+            parameters: ::std::result::Result<
+                ::std::option::Option<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                ::std::string::String,
+            >,
+            strict: ::std::result::Result<
+                ::std::option::Option<bool>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for FunctionIn {
+            fn default() -> Self {
+                Self {
+                    description: Ok(Default::default()),
+                    name: Err("no value supplied for name".to_string()),
+                    parameters: Ok(Default::default()),
+                    strict: Ok(Default::default()),
+                }
+            }
+        }
+        impl FunctionIn {
+            pub fn description<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.description = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for description: {e}")
+                    });
+                self
+            }
+            pub fn name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for name: {e}")
+                    });
+                self
+            }
+            pub fn parameters<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<
+                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                    >,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.parameters = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for parameters: {e}")
+                    });
+                self
+            }
+            pub fn strict<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.strict = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for strict: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<FunctionIn> for super::FunctionIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: FunctionIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    description: value.description?,
+                    name: value.name?,
+                    parameters: value.parameters?,
+                    strict: value.strict?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::FunctionIn> for FunctionIn {
+            fn from(value: super::FunctionIn) -> Self {
+                Self {
+                    description: Ok(value.description),
+                    name: Ok(value.name),
+                    parameters: Ok(value.parameters),
+                    strict: Ok(value.strict),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct LogprobOut {
+            bytes: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<i32>>,
+                ::std::string::String,
+            >,
+            logprob: ::std::result::Result<f32, ::std::string::String>,
+            token: ::std::result::Result<::std::string::String, ::std::string::String>,
+            top_logprobs: ::std::result::Result<
+                ::std::vec::Vec<super::TopLogprobOut>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for LogprobOut {
+            fn default() -> Self {
+                Self {
+                    bytes: Ok(Default::default()),
+                    logprob: Err("no value supplied for logprob".to_string()),
+                    token: Err("no value supplied for token".to_string()),
+                    top_logprobs: Err("no value supplied for top_logprobs".to_string()),
+                }
+            }
+        }
+        impl LogprobOut {
+            pub fn bytes<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::vec::Vec<i32>>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.bytes = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for bytes: {e}")
+                    });
+                self
+            }
+            pub fn logprob<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<f32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.logprob = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for logprob: {e}")
+                    });
+                self
+            }
+            pub fn token<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.token = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for token: {e}")
+                    });
+                self
+            }
+            pub fn top_logprobs<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::TopLogprobOut>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.top_logprobs = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for top_logprobs: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<LogprobOut> for super::LogprobOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: LogprobOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    bytes: value.bytes?,
+                    logprob: value.logprob?,
+                    token: value.token?,
+                    top_logprobs: value.top_logprobs?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::LogprobOut> for LogprobOut {
+            fn from(value: super::LogprobOut) -> Self {
+                Self {
+                    bytes: Ok(value.bytes),
+                    logprob: Ok(value.logprob),
+                    token: Ok(value.token),
+                    top_logprobs: Ok(value.top_logprobs),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct LogprobsOut {
+            content: ::std::result::Result<
+                ::std::vec::Vec<super::LogprobOut>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for LogprobsOut {
+            fn default() -> Self {
+                Self {
+                    content: Err("no value supplied for content".to_string()),
+                }
+            }
+        }
+        impl LogprobsOut {
+            pub fn content<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::LogprobOut>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.content = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for content: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<LogprobsOut> for super::LogprobsOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: LogprobsOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self { content: value.content? })
+            }
+        }
+        impl ::std::convert::From<super::LogprobsOut> for LogprobsOut {
+            fn from(value: super::LogprobsOut) -> Self {
+                Self { content: Ok(value.content) }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct MessageOut {
-            content: ::std::result::Result<::std::string::String, ::std::string::String>,
+            content: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
             reasoning_content: ::std::result::Result<
                 ::std::option::Option<::std::string::String>,
                 ::std::string::String,
             >,
             role: ::std::result::Result<::std::string::String, ::std::string::String>,
+            tool_calls: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<super::CallOut>>,
+                ::std::string::String,
+            >,
         }
         impl ::std::default::Default for MessageOut {
             fn default() -> Self {
                 Self {
-                    content: Err("no value supplied for content".to_string()),
+                    content: Ok(Default::default()),
                     reasoning_content: Ok(Default::default()),
                     role: Err("no value supplied for role".to_string()),
+                    tool_calls: Ok(Default::default()),
                 }
             }
         }
         impl MessageOut {
             pub fn content<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<::std::string::String>,
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.content = value
@@ -1503,6 +2541,20 @@ pub mod types {
                     });
                 self
             }
+            pub fn tool_calls<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<::std::vec::Vec<super::CallOut>>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tool_calls = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for tool_calls: {e}")
+                    });
+                self
+            }
         }
         impl ::std::convert::TryFrom<MessageOut> for super::MessageOut {
             type Error = super::error::ConversionError;
@@ -1513,6 +2565,7 @@ pub mod types {
                     content: value.content?,
                     reasoning_content: value.reasoning_content?,
                     role: value.role?,
+                    tool_calls: value.tool_calls?,
                 })
             }
         }
@@ -1522,6 +2575,7 @@ pub mod types {
                     content: Ok(value.content),
                     reasoning_content: Ok(value.reasoning_content),
                     role: Ok(value.role),
+                    tool_calls: Ok(value.tool_calls),
                 }
             }
         }
@@ -2015,6 +3069,144 @@ pub mod types {
             fn from(value: super::StreamOptions) -> Self {
                 Self {
                     include_usage: Ok(value.include_usage),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ToolIn {
+            function: ::std::result::Result<super::FunctionIn, ::std::string::String>,
+            type_: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ToolIn {
+            fn default() -> Self {
+                Self {
+                    function: Err("no value supplied for function".to_string()),
+                    type_: Ok(Default::default()),
+                }
+            }
+        }
+        impl ToolIn {
+            pub fn function<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::FunctionIn>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.function = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for function: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ToolIn> for super::ToolIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ToolIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    function: value.function?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ToolIn> for ToolIn {
+            fn from(value: super::ToolIn) -> Self {
+                Self {
+                    function: Ok(value.function),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct TopLogprobOut {
+            bytes: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<i32>>,
+                ::std::string::String,
+            >,
+            logprob: ::std::result::Result<f32, ::std::string::String>,
+            token: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for TopLogprobOut {
+            fn default() -> Self {
+                Self {
+                    bytes: Ok(Default::default()),
+                    logprob: Err("no value supplied for logprob".to_string()),
+                    token: Err("no value supplied for token".to_string()),
+                }
+            }
+        }
+        impl TopLogprobOut {
+            pub fn bytes<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::vec::Vec<i32>>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.bytes = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for bytes: {e}")
+                    });
+                self
+            }
+            pub fn logprob<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<f32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.logprob = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for logprob: {e}")
+                    });
+                self
+            }
+            pub fn token<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.token = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for token: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<TopLogprobOut> for super::TopLogprobOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: TopLogprobOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    bytes: value.bytes?,
+                    logprob: value.logprob?,
+                    token: value.token?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::TopLogprobOut> for TopLogprobOut {
+            fn from(value: super::TopLogprobOut) -> Self {
+                Self {
+                    bytes: Ok(value.bytes),
+                    logprob: Ok(value.logprob),
+                    token: Ok(value.token),
                 }
             }
         }

@@ -1488,6 +1488,12 @@ same question is answered by it.*/
     ///One model's state.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct ModelReadiness {
+        ///What its weights are held as, where it runs in this process.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub dtype: ::std::option::Option<::std::string::String>,
+        ///Bytes its weights take, where it runs in this process.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub memory_bytes: ::std::option::Option<i64>,
         ///Name.
         pub name: ::std::string::String,
         ///Why it failed.
@@ -9960,6 +9966,14 @@ would run.*/
         }
         #[derive(Clone, Debug)]
         pub struct ModelReadiness {
+            dtype: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            memory_bytes: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
             name: ::std::result::Result<::std::string::String, ::std::string::String>,
             reason: ::std::result::Result<
                 ::std::option::Option<::std::string::String>,
@@ -9970,6 +9984,8 @@ would run.*/
         impl ::std::default::Default for ModelReadiness {
             fn default() -> Self {
                 Self {
+                    dtype: Ok(Default::default()),
+                    memory_bytes: Ok(Default::default()),
                     name: Err("no value supplied for name".to_string()),
                     reason: Ok(Default::default()),
                     state: Err("no value supplied for state".to_string()),
@@ -9977,6 +9993,30 @@ would run.*/
             }
         }
         impl ModelReadiness {
+            pub fn dtype<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.dtype = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for dtype: {e}")
+                    });
+                self
+            }
+            pub fn memory_bytes<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.memory_bytes = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for memory_bytes: {e}")
+                    });
+                self
+            }
             pub fn name<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<::std::string::String>,
@@ -10020,6 +10060,8 @@ would run.*/
                 value: ModelReadiness,
             ) -> ::std::result::Result<Self, super::error::ConversionError> {
                 Ok(Self {
+                    dtype: value.dtype?,
+                    memory_bytes: value.memory_bytes?,
                     name: value.name?,
                     reason: value.reason?,
                     state: value.state?,
@@ -10029,6 +10071,8 @@ would run.*/
         impl ::std::convert::From<super::ModelReadiness> for ModelReadiness {
             fn from(value: super::ModelReadiness) -> Self {
                 Self {
+                    dtype: Ok(value.dtype),
+                    memory_bytes: Ok(value.memory_bytes),
                     name: Ok(value.name),
                     reason: Ok(value.reason),
                     state: Ok(value.state),
