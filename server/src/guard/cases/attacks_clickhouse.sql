@@ -301,3 +301,5 @@ SELECT pg::_catalog.set_config('transaction_read_only', 'off', true)
 SELECT pg::_catalog.set_config()
 ---
 SELECT CAST(1 AS Array(a.url()))
+---
+SELECT CAST(1 AS Array(url()))

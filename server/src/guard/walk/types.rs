@@ -34,7 +34,7 @@ impl Walk<'_> {
         let tokens = self.tokens;
         if any_custom(kind, &|name, list| reads_like_a_call(name, list, tokens)) {
             self.refuse(
-                "a type with its schema and arguments reads like a call; leave the schema out",
+                "a type with its schema and arguments, or with an empty list, reads like a call; leave them out",
             );
         }
     }
@@ -70,12 +70,13 @@ pub(super) fn any_custom(kind: &DataType, odd: &impl Fn(&ObjectName, &[String]) 
     }
 }
 
-/// Whether a name behind a dot has a list behind it and is not known to be a type. An empty list leaves no trace in
-/// the tree, so it is looked for among the tokens.
+/// Whether a name behind a dot has a list behind it and is not known to be a type. No type at all has an empty list,
+/// which leaves no trace in the tree, so it is looked for among the tokens.
 fn reads_like_a_call(name: &ObjectName, arguments: &[String], tokens: &[Token]) -> bool {
-    // A known type has something to put into its list.
-    let is_known = !arguments.is_empty() && takes_arguments(name);
-    name.0.len() > 1 && !is_known && has_list(name, arguments, tokens)
+    if arguments.is_empty() {
+        return has_list(name, arguments, tokens);
+    }
+    name.0.len() > 1 && !takes_arguments(name)
 }
 
 fn takes_arguments(name: &ObjectName) -> bool {
@@ -151,6 +152,7 @@ mod tests {
             "a.b (1)",
             "a.b(1)[]",
             "a.b()",
+            "b()",
             "pg_catalog . \"set_config\" ( )",
         ] {
             assert!(reads(&postgres, written), "{written}");
@@ -160,6 +162,7 @@ mod tests {
             "Map(String, Nullable(a.b(1)))",
             "Tuple(n a.b(1))",
             "Array(a.b())",
+            "Array(url())",
         ] {
             assert!(reads(&clickhouse, written), "{written}");
         }
