@@ -64,7 +64,7 @@ impl Network {
         let checkpoint = Checkpoint::open(encoder)?;
         let bytes = bytes(&checkpoint, format);
         if options.device == Device::Cpu {
-            memory::check(bytes, working(&shape, texts.window()), kind(format))?;
+            memory::check(bytes, working(&shape, texts.window()), format)?;
         }
         let source = Source::new(&checkpoint, &shape);
         // What is small is read first: a head that is missing need not wait for the weights.

@@ -8,7 +8,7 @@ use crate::workers::torch::error::{ModelError, Result};
 
 /// Refuses a model that does not fit into free memory. Where the system does not say what is free, nothing is
 /// refused.
-pub(in crate::workers::torch) fn check(weights: u64, working: u64, kind: Kind) -> Result<()> {
+pub(in crate::workers::torch) fn check(weights: u64, working: u64, format: Format) -> Result<()> {
     let Some(free) = free() else { return Ok(()) };
     if weights.saturating_add(working) <= free {
         return Ok(());
@@ -17,7 +17,7 @@ pub(in crate::workers::torch) fn check(weights: u64, working: u64, kind: Kind) -
         weights,
         working,
         free,
-        dtype: dtype_name(kind),
+        dtype: format_name(format),
         fits: None,
     })
 }
@@ -67,16 +67,6 @@ fn check_against(shape: &Shape, format: Format, cache: u64, free: u64) -> Result
         dtype: format_name(format),
         fits: shorter.map(format_name),
     })
-}
-
-/// The name a dtype has in the configuration.
-pub(in crate::workers::torch) fn dtype_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::BFloat16 => "bf16",
-        Kind::Half => "f16",
-        Kind::Int8 => "int8",
-        _ => "f32",
-    }
 }
 
 /// The name a format has in the configuration.
@@ -191,14 +181,14 @@ mod tests {
 
     #[test]
     fn refuses_a_model_larger_than_the_machine_with_figures() {
-        let error = check(1 << 50, 1 << 30, Kind::BFloat16)
+        let error = check(1 << 50, 1 << 30, Format::Bf16)
             .expect_err("a pebibyte does not fit")
             .to_string();
         assert!(
             error.contains("1048577.0 GiB") && error.contains("as bf16"),
             "{error}"
         );
-        check(1, 1, Kind::Float).expect("two bytes fit");
+        check(1, 1, Format::F32).expect("two bytes fit");
     }
 
     #[test]
