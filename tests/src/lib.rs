@@ -11,6 +11,7 @@ pub mod databases;
 pub mod json;
 pub mod large;
 pub mod mariadb;
+pub mod memory;
 pub mod paths;
 pub mod postgres;
 pub mod process;

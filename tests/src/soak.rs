@@ -19,6 +19,7 @@ use self::acts::Client;
 pub use self::acts::Outcome;
 use crate::{
     checkpoint::{self, Dice, Sizes},
+    memory::resident,
     process::{Program, Server},
 };
 
@@ -142,23 +143,6 @@ async fn loaded(server: &Server) -> Result<()> {
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-}
-
-/// Resident memory of a process, bytes.
-fn resident(id: u32) -> Result<u64> {
-    let path = Path::new("/proc").join(id.to_string()).join("status");
-    let text =
-        std::fs::read_to_string(path).context("memory is read from /proc, which only Linux has")?;
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .context("it has no memory: the process has ended")?;
-    let kilobytes: u64 = line
-        .split_whitespace()
-        .nth(1)
-        .context("VmRSS has a figure")?
-        .parse()?;
-    Ok(kilobytes * 1024)
 }
 
 impl Report {

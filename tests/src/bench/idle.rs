@@ -5,12 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use tempfile::TempDir;
 
 use super::say;
 use crate::{
     client::http,
+    memory::resident,
     process::{Program, Server, free_port},
 };
 
@@ -121,16 +122,4 @@ async fn ready(server: &Server) -> Result<Option<Duration>> {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Ok(None)
-}
-
-/// Resident memory of a process, bytes.
-pub(super) fn resident(id: u32) -> Result<u64> {
-    let text = std::fs::read_to_string(Path::new("/proc").join(id.to_string()).join("status"))
-        .context("memory is read from /proc, which only Linux has")?;
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .context("VmRSS")?;
-    let kilobytes: u64 = line.split_whitespace().nth(1).context("VmRSS")?.parse()?;
-    Ok(kilobytes * 1024)
 }

@@ -27,7 +27,8 @@ use self::{
     library::Seen,
     place::Place,
 };
-use super::{idle::resident, say};
+use super::say;
+use crate::memory::resident;
 
 /// For connecting, and for one run.
 const PATIENCE: Duration = Duration::from_mins(2);

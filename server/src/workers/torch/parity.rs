@@ -102,3 +102,14 @@ fn floats(path: &Path, name: &str) -> (Vec<usize>, Vec<f32>) {
         .collect();
     (view.shape().to_vec(), values)
 }
+
+/// Cosine of the angle between two vectors.
+fn cosine(one: &[f32], other: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| -> f64 {
+        a.iter()
+            .zip(b)
+            .map(|(a, b)| f64::from(*a) * f64::from(*b))
+            .sum()
+    };
+    dot(one, other) / (dot(one, one) * dot(other, other)).sqrt()
+}

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tidegate_kernels::Format;
 use tidegate_schema::Error;
 
-use super::{floats, made_by};
+use super::{cosine, floats, made_by};
 use crate::workers::{
     Embedder as _, ModelKind, ModelMetadata, Reranker as _,
     torch::{
@@ -89,16 +89,6 @@ fn farthest(one: &[f32], other: &[f32]) -> f32 {
             most
         }
     })
-}
-
-fn cosine(one: &[f32], other: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| {
-        a.iter()
-            .zip(b)
-            .map(|(a, b)| f64::from(*a) * f64::from(*b))
-            .sum::<f64>()
-    };
-    dot(one, other) / (dot(one, one) * dot(other, other)).sqrt()
 }
 
 /// The least cosine of vectors, `wanted` being one after the other.

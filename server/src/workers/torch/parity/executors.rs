@@ -6,7 +6,7 @@ use tidegate_kernels::Format;
 use tokenizers::Tokenizer;
 
 use super::{
-    checkpoints,
+    checkpoints, cosine,
     decoders::{DECODERS, TOLERANCE, dense, farthest, native, run},
     expected, floats, ids,
 };
@@ -120,16 +120,6 @@ fn what_cannot_be_run_is_an_error_not_a_crash() {
     let ids = ids(&expected(&directory)["ids"]);
     refuses_what_cannot_be_run(&mut dense(&directory, Format::F32), &ids, "dense");
     refuses_what_cannot_be_run(&mut native(&directory, Format::F32), &ids, "native");
-}
-
-fn cosine(one: &[f32], other: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| -> f64 {
-        a.iter()
-            .zip(b)
-            .map(|(a, b)| f64::from(*a) * f64::from(*b))
-            .sum()
-    };
-    dot(one, other) / (dot(one, one) * dot(other, other)).sqrt()
 }
 
 /// Scores of a model's prompt.
