@@ -1,13 +1,13 @@
 //! The batch that a run is filling, weighed against the caps of the run: it travels once it has many rows or much in
 //! them.
 
-use tidegate_schema::model::Cell;
+use tidegate_schema::model::{Cell, CellKind};
 
 use super::{Batch, Limits, ROWS_PER_BATCH};
 
 /// Cells of a batch weigh little more than this, but for its last row: several batches lie ready at a time, and a cell
 /// may be large.
-const BYTES_PER_BATCH: usize = 1 << 20;
+pub(super) const BYTES_PER_BATCH: usize = 1 << 20;
 
 /// What came of adding a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +20,36 @@ pub(super) enum Added {
     Over,
 }
 
+/// Rows that travel together: as cells, or as their engine wrote them, to become cells where they are wanted.
+pub(super) trait Parcel: Default + Send + 'static {
+    /// How many rows it has.
+    fn count(&self) -> usize;
+
+    /// An empty one with room for about as much as this one has.
+    fn like(&self) -> Self;
+
+    /// Its rows, of columns of these kinds.
+    fn unpack(self, kinds: &[CellKind]) -> Vec<Vec<Cell>>;
+}
+
+impl Parcel for Vec<Vec<Cell>> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn like(&self) -> Self {
+        Self::with_capacity(self.len())
+    }
+
+    fn unpack(self, _: &[CellKind]) -> Vec<Vec<Cell>> {
+        self
+    }
+}
+
 /// Rows that wait to travel together, and how far their run has come.
-pub(super) struct Filling {
+pub(super) struct Filling<P = Vec<Vec<Cell>>> {
     limits: Limits,
-    rows: Vec<Vec<Cell>>,
+    rows: P,
     /// What these rows weigh.
     weight: usize,
     /// Rows of the whole run, these included.
@@ -35,9 +61,27 @@ pub(super) struct Filling {
 impl Filling {
     /// Nothing yet, under these caps.
     pub(super) fn new(limits: Limits) -> Self {
+        Self::of_parcels(limits)
+    }
+
+    /// Adds a row, unless a cap stands against it.
+    pub(super) fn add(&mut self, row: Vec<Cell>) -> Added {
+        let weight = row.iter().map(cell_bytes).sum();
+        self.add_with(weight, |rows| rows.push(row))
+    }
+
+    /// The rows that wait, if there are any.
+    pub(super) fn take(&mut self) -> Option<Batch> {
+        self.take_parcel().map(Batch::Rows)
+    }
+}
+
+impl<P: Parcel> Filling<P> {
+    /// Nothing yet, under these caps.
+    pub(super) fn of_parcels(limits: Limits) -> Self {
         Self {
             limits,
-            rows: Vec::new(),
+            rows: P::default(),
             weight: 0,
             count: 0,
             bytes: 0,
@@ -50,44 +94,47 @@ impl Filling {
         self.count < self.limits.rows && self.bytes.saturating_add(bytes) <= self.limits.bytes
     }
 
-    /// Adds a row, unless a cap stands against it.
-    pub(super) fn add(&mut self, row: Vec<Cell>) -> Added {
-        let weight: usize = row.iter().map(cell_bytes).sum();
+    /// Has `put` add a row that weighs so much, unless a cap stands against it.
+    pub(super) fn add_with(&mut self, weight: usize, put: impl FnOnce(&mut P)) -> Added {
         if !self.has_room(weight) {
             return Added::Over;
-        }
-        if self.rows.is_empty() && self.count > 0 {
-            self.rows.reserve(ROWS_PER_BATCH);
         }
         self.count += 1;
         self.bytes = self.bytes.saturating_add(weight);
         self.weight = self.weight.saturating_add(weight);
-        self.rows.push(row);
+        put(&mut self.rows);
         // The first row goes out at once, so that whoever waits sees something.
-        if self.count == 1 || self.rows.len() >= ROWS_PER_BATCH || self.weight >= BYTES_PER_BATCH {
+        if self.count == 1 || self.rows.count() >= ROWS_PER_BATCH || self.weight >= BYTES_PER_BATCH
+        {
             Added::Full
         } else {
             Added::Room
         }
     }
 
+    /// Where the rows that wait are. What is begun there counts once it is added.
+    pub(super) fn parcel(&mut self) -> &mut P {
+        &mut self.rows
+    }
+
     /// The rows that wait, if there are any.
-    pub(super) fn take(&mut self) -> Option<Batch> {
-        if self.rows.is_empty() {
+    pub(super) fn take_parcel(&mut self) -> Option<P> {
+        if self.rows.count() == 0 {
             return None;
         }
         self.weight = 0;
-        Some(Batch::Rows(std::mem::take(&mut self.rows)))
+        let next = self.rows.like();
+        Some(std::mem::replace(&mut self.rows, next))
     }
 
-    /// The word that a cap was reached; it travels behind the rows.
+    /// The word that a cap was reached, with how many rows came before; it travels behind them.
     pub(super) fn cut(&self) -> Batch {
         Batch::Cut(self.count)
     }
 }
 
 /// What a cell weighs against [`Limits::bytes`].
-fn cell_bytes(cell: &Cell) -> usize {
+pub(super) fn cell_bytes(cell: &Cell) -> usize {
     size_of::<Cell>()
         + match cell {
             Cell::Text(text) | Cell::Decimal(text) => text.len(),

@@ -20,8 +20,10 @@ use super::{
     slots::{Idle, Slot, Slots},
 };
 
+mod cells;
 mod functions;
 mod introspect;
+mod parcel;
 mod rows;
 mod search;
 mod session;

@@ -1,12 +1,13 @@
 //! A run on a thread of its own, for libraries that block: its columns are told first, then its rows come in batches
-//! through a short channel.
+//! through a short channel. They may travel as the engine wrote them ([`Parcel`]), so that reading and turning into
+//! cells go on side by side.
 
 use std::sync::{Arc, OnceLock};
 
 use futures::{StreamExt, stream};
 use tidegate_schema::{
     Error, Result,
-    model::{Cell, ResultColumn},
+    model::{Cell, CellKind, ResultColumn},
 };
 use tokio::{
     runtime::Handle,
@@ -16,7 +17,7 @@ use tokio::{
 
 use super::{
     Batch, Limits, RowStream,
-    batch::{Added, Filling},
+    batch::{Added, Filling, Parcel},
     clock::{Clock, Leash, left_alone, wait},
 };
 
@@ -25,11 +26,11 @@ const BATCHES_AHEAD: usize = 4;
 
 /// Has `run` do its work on a blocking thread, and answers as soon as it has told its columns. The clock is running
 /// already; `stopped` is the error of a thread that ended without a word.
-pub(super) async fn stream<C: Clock>(
+pub(super) async fn stream<C: Clock, P: Parcel>(
     clock: C,
     limits: Limits,
     stopped: impl Fn() -> Error + Send + 'static,
-    run: impl FnOnce(&mut Reader<C>) -> Result<()> + Send + 'static,
+    run: impl FnOnce(&mut Reader<C, P>) -> Result<()> + Send + 'static,
 ) -> Result<RowStream> {
     // Dropped with the stream, or with this future while the columns are not known yet.
     let leash = clock.leash();
@@ -40,7 +41,7 @@ pub(super) async fn stream<C: Clock>(
     let mut reader = Reader {
         clock: clock.clone(),
         columns: Some(columns_in),
-        filling: Filling::new(limits),
+        filling: Filling::of_parcels(limits),
         batches: batches_in,
         runtime: Handle::current(),
     };
@@ -57,6 +58,7 @@ pub(super) async fn stream<C: Clock>(
     let columns = columns.map_err(|_| stopped())??;
     let running = Running {
         clock,
+        kinds: columns.iter().map(|column| column.kind).collect(),
         batches: batches_out,
         outcome,
         stopped,
@@ -75,17 +77,34 @@ pub(super) async fn stream<C: Clock>(
     })
 }
 
+/// What the run sends.
+enum Sent<P> {
+    Rows(P),
+    /// A cap was reached.
+    Cut(Batch),
+}
+
 /// Whoever waits for the run, as the run sees them.
-pub(super) struct Reader<C> {
+pub(super) struct Reader<C, P = Vec<Vec<Cell>>> {
     clock: C,
     /// Taken once the columns are told.
     columns: Option<oneshot::Sender<Result<Vec<ResultColumn>>>>,
-    filling: Filling,
-    batches: mpsc::Sender<Batch>,
+    filling: Filling<P>,
+    batches: mpsc::Sender<Sent<P>>,
     runtime: Handle,
 }
 
+// DuckDB's rows are cells; without it nobody's are.
+#[cfg(any(test, feature = "duckdb"))]
 impl<C: Clock> Reader<C> {
+    /// Hands a row on, together with others. Whether more may follow: a cap that it met is told.
+    pub(super) fn row(&mut self, row: Vec<Cell>) -> Result<bool> {
+        let added = self.filling.add(row);
+        self.added(added)
+    }
+}
+
+impl<C: Clock, P: Parcel> Reader<C, P> {
     /// Tells the columns; before the first row, and once.
     pub(super) fn columns(&mut self, columns: Vec<ResultColumn>) {
         if let Some(told) = self.columns.take() {
@@ -99,9 +118,20 @@ impl<C: Clock> Reader<C> {
         self.filling.has_room(bytes)
     }
 
-    /// Hands a row on, together with others. Whether more may follow: a cap that it met is told.
-    pub(super) fn row(&mut self, row: Vec<Cell>) -> Result<bool> {
-        match self.filling.add(row) {
+    /// The rows that wait to travel; one that is begun there counts once [`Self::row_with`] has added it.
+    pub(super) fn parcel(&mut self) -> &mut P {
+        self.filling.parcel()
+    }
+
+    /// Has `put` add a row that weighs so much, and hands it on, together with others. Whether more may follow: a cap
+    /// that it met is told.
+    pub(super) fn row_with(&mut self, weight: usize, put: impl FnOnce(&mut P)) -> Result<bool> {
+        let added = self.filling.add_with(weight, put);
+        self.added(added)
+    }
+
+    fn added(&mut self, added: Added) -> Result<bool> {
+        match added {
             Added::Room => Ok(true),
             Added::Full => self.rest().map(|()| true),
             Added::Over => self.cut().map(|()| false),
@@ -111,19 +141,19 @@ impl<C: Clock> Reader<C> {
     /// Hands on the rows that wait, and tells that a cap was reached.
     pub(super) fn cut(&mut self) -> Result<()> {
         self.rest()?;
-        self.send(self.filling.cut())
+        self.send(Sent::Cut(self.filling.cut()))
     }
 
     /// Hands on the rows that wait.
     pub(super) fn rest(&mut self) -> Result<()> {
-        match self.filling.take() {
-            Some(batch) => self.send(batch),
+        match self.filling.take_parcel() {
+            Some(rows) => self.send(Sent::Rows(rows)),
             None => Ok(()),
         }
     }
 
     /// Waits for room, but not longer than the run may take: a reader that went to sleep holds a connection.
-    fn send(&self, batch: Batch) -> Result<()> {
+    fn send(&self, batch: Sent<P>) -> Result<()> {
         let batch = match self.batches.try_send(batch) {
             Ok(()) => return Ok(()),
             Err(
@@ -141,19 +171,21 @@ impl<C: Clock> Reader<C> {
 }
 
 /// The run, as its reader sees it.
-struct Running<C: Clock, S> {
+struct Running<C: Clock, S, P> {
     clock: C,
-    batches: mpsc::Receiver<Batch>,
+    kinds: Vec<CellKind>,
+    batches: mpsc::Receiver<Sent<P>>,
     outcome: Arc<OnceLock<Result<()>>>,
     stopped: S,
     _leash: Leash<C>,
 }
 
-impl<C: Clock, S: Fn() -> Error> Running<C, S> {
+impl<C: Clock, S: Fn() -> Error, P: Parcel> Running<C, S, P> {
     /// The next batch, or the error the run ended with; nothing once it has ended well.
     async fn next(&mut self) -> Option<Result<Batch>> {
         match wait(&self.clock, self.batches.recv()).await {
-            Ok(Some(batch)) => return Some(Ok(batch)),
+            Ok(Some(Sent::Rows(rows))) => return Some(Ok(Batch::Rows(rows.unpack(&self.kinds)))),
+            Ok(Some(Sent::Cut(cut))) => return Some(Ok(cut)),
             Ok(None) => {}
             Err(error) => return Some(Err(error)),
         }
