@@ -60,6 +60,11 @@ pub enum Error {
         /// When to try again.
         retry_after: Duration,
     },
+    /// What a key was given has been used up; waiting a moment does not help.
+    QuotaExceeded {
+        /// What was used up, and who can give more.
+        reason: String,
+    },
     /// A database, model server or other peer failed or refused.
     Upstream {
         /// Which peer: a datasource's or model's name.
@@ -131,6 +136,7 @@ impl Error {
             Self::Conflict { .. } => "conflict",
             Self::Unsupported { .. } => "unsupported",
             Self::Overloaded { .. } => "overloaded",
+            Self::QuotaExceeded { .. } => "quota_exceeded",
             Self::Upstream { .. } => "upstream",
             Self::Timeout { .. } => "timeout",
             Self::Internal { .. } => "internal",
@@ -170,6 +176,7 @@ impl fmt::Display for Error {
             Self::Invalid { field, reason } => write!(f, "{field}: {reason}"),
             Self::Unauthenticated { reason }
             | Self::Forbidden { reason }
+            | Self::QuotaExceeded { reason }
             | Self::Conflict { reason } => f.write_str(reason),
             Self::Unsupported { what } => f.write_str(what),
             Self::Overloaded { retry_after } => {

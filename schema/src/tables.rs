@@ -10,6 +10,10 @@ diesel::table! {
         datasources -> Nullable<Text>,
         created_at -> Timestamp,
         revoked_at -> Nullable<Timestamp>,
+        requests_per_minute -> Nullable<BigInt>,
+        tokens_per_minute -> Nullable<BigInt>,
+        token_budget -> Nullable<BigInt>,
+        budget_days -> Nullable<BigInt>,
     }
 }
 
@@ -80,6 +84,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    deployments (model, kind, host, port) {
+        model -> Text,
+        kind -> Text,
+        host -> Text,
+        port -> Integer,
+        params -> Binary,
+        running -> Bool,
+        user_name -> Nullable<Text>,
+        sys_code -> Nullable<Text>,
+        created_at -> Timestamp,
+        modified_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     examples (id) {
         id -> BigInt,
         datasource_id -> BigInt,
@@ -130,6 +149,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    model_instances (model_name, host, port) {
+        model_name -> Text,
+        host -> Text,
+        port -> Integer,
+        weight -> Double,
+        check_healthy -> Bool,
+        healthy -> Bool,
+        enabled -> Bool,
+        prompt_template -> Nullable<Text>,
+        open_calls -> Nullable<Integer>,
+        last_heartbeat -> Timestamp,
+    }
+}
+
+diesel::table! {
     store_facts (name) {
         name -> Text,
         value -> Binary,
@@ -157,6 +191,26 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    usage_entries (id) {
+        id -> BigInt,
+        at -> Timestamp,
+        key_id -> Text,
+        key_name -> Text,
+        model -> Text,
+        served_by -> Text,
+        operation -> Text,
+        prompt_tokens -> BigInt,
+        completion_tokens -> BigInt,
+        cached_tokens -> BigInt,
+        status -> Text,
+        error -> Text,
+        first_token_ms -> Nullable<BigInt>,
+        duration_ms -> BigInt,
+        streamed -> Bool,
+    }
+}
+
 diesel::joinable!(catalogues -> datasources (datasource_id));
 
 diesel::joinable!(examples -> datasources (datasource_id));
@@ -173,10 +227,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     catalogues,
     conversations,
     datasources,
+    deployments,
     examples,
     feedback,
     messages,
+    model_instances,
     store_facts,
     table_vectors,
     uploads,
+    usage_entries,
 );

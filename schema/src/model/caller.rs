@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Grant, Message, Role, owned_by};
+use super::{Grant, KeyLimits, Message, Role, owned_by};
 use crate::{Error, Result, ids::KeyId};
 
 /// Acts that a key or the loopback rule can allow or refuse.
@@ -26,6 +26,10 @@ pub enum Act {
 pub struct Caller {
     /// The key that was presented, if keys are in use.
     pub key: Option<KeyId>,
+    /// What that key is called; empty where none was presented.
+    pub key_name: String,
+    /// How much that key may use.
+    pub limits: KeyLimits,
     /// Display name; `001` when nothing says otherwise, as DB-GPT has it.
     pub user: String,
     /// Acts this caller may do.
@@ -55,6 +59,8 @@ impl Caller {
     pub fn open(user: impl Into<String>) -> Self {
         Self {
             key: None,
+            key_name: String::new(),
+            limits: KeyLimits::default(),
             user: user.into(),
             acts: vec![Act::Ask, Act::ManageDatasources, Act::ManageKeys],
             grants: None,

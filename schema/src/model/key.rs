@@ -29,6 +29,28 @@ impl Grant {
     }
 }
 
+/// How much a key may use. What is `None` is not limited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyLimits {
+    /// Calls of models a minute.
+    pub requests_per_minute: Option<u32>,
+    /// Tokens a minute, read and written.
+    pub tokens_per_minute: Option<u32>,
+    /// Tokens in all, read and written, over [`KeyLimits::budget_days`].
+    pub token_budget: Option<u64>,
+    /// Days that the budget is for, counted back from now; `None` for all there are.
+    pub budget_days: Option<u32>,
+}
+
+impl KeyLimits {
+    /// Whether nothing is limited.
+    pub fn is_unlimited(&self) -> bool {
+        self.requests_per_minute.is_none()
+            && self.tokens_per_minute.is_none()
+            && self.token_budget.is_none()
+    }
+}
+
 /// A stored key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
@@ -44,6 +66,8 @@ pub struct ApiKey {
     pub admin: bool,
     /// What it may use, at most one grant per datasource; `None` for all of them, all tables, read only.
     pub grants: Option<Vec<Grant>>,
+    /// How much it may use.
+    pub limits: KeyLimits,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it stopped working, if it did.
@@ -65,6 +89,8 @@ pub struct NewApiKey {
     pub admin: bool,
     /// What it may use; `None` for all datasources, all tables, read only.
     pub grants: Option<Vec<Grant>>,
+    /// How much it may use.
+    pub limits: KeyLimits,
     /// When it was made.
     pub created_at: DateTime<Utc>,
 }

@@ -9,11 +9,13 @@ mod chart;
 mod conversation;
 mod dashboard;
 mod datasource;
+mod deployment;
 mod document;
 mod event;
 mod example;
 mod feedback;
 mod hidden;
+mod instance;
 mod kept;
 mod key;
 mod plot;
@@ -21,6 +23,7 @@ mod reread;
 mod result;
 mod search;
 mod upload;
+mod usage;
 mod vega;
 mod verdict;
 
@@ -37,6 +40,10 @@ pub use conversation::{
 };
 pub use dashboard::{ChartPatch, Dashboard, DashboardChart, ProposedChart, dashboard_words};
 pub use datasource::{Connection, Datasource, DatasourcePatch, Dialect, Engine, NewDatasource};
+pub use deployment::{
+    DeployParams, DeployedKind, Deployment, DeploymentId, ModelPlace, Parameter, ParameterKind,
+    StartableModel,
+};
 pub use document::{after_cut, cut_note, cut_words, unique_names};
 pub use event::{Answer, ChatEvent, Evidence, Stage, StageTime, Usage};
 pub use example::{
@@ -44,11 +51,13 @@ pub use example::{
 };
 pub use feedback::{Complaint, Feedback, FeedbackId, Opinion};
 pub use hidden::Hidden;
+pub use instance::{Instance, authority};
 pub use kept::{ELSEWHERE, Imported, KeptConversation};
-pub use key::{ApiKey, Grant, NewApiKey};
+pub use key::{ApiKey, Grant, KeyLimits, NewApiKey};
 pub use plot::{Plot, Scale};
 pub use result::{Cell, CellKind, ResultColumn, RowSet};
 pub use search::{Mention, count_words, search_words, snippet};
 pub use upload::{Upload, UploadId, UploadRef, base_name, owned_by};
+pub use usage::{CallStatus, Operation, UsageEntry, UsageFilter, UsageGroup, UsageId, UsageTotal};
 pub use vega::{vega_lite, without_values};
 pub use verdict::Verdict;

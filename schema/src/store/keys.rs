@@ -16,7 +16,7 @@ use super::{
 use crate::{
     Error, Result,
     ids::KeyId,
-    model::{ApiKey, Grant, NewApiKey},
+    model::{ApiKey, Grant, KeyLimits, NewApiKey},
     tables::api_keys,
 };
 
@@ -86,6 +86,20 @@ struct Row {
     datasources: Option<String>,
     created_at: NaiveDateTime,
     revoked_at: Option<NaiveDateTime>,
+    requests_per_minute: Option<i64>,
+    tokens_per_minute: Option<i64>,
+    token_budget: Option<i64>,
+    budget_days: Option<i64>,
+}
+
+/// A limit as it is stored.
+fn limit(value: Option<impl Into<u64>>) -> Option<i64> {
+    value.map(|value| i64::try_from(value.into()).unwrap_or(i64::MAX))
+}
+
+/// A stored limit. One that no number of ours can hold is none that could be reached.
+fn small(value: Option<i64>) -> Option<u32> {
+    value.map(|value| u32::try_from(value.max(0)).unwrap_or(u32::MAX))
 }
 
 impl TryFrom<Row> for ApiKey {
@@ -99,6 +113,12 @@ impl TryFrom<Row> for ApiKey {
             hash: row.hash,
             admin: row.admin,
             grants: row.datasources.as_deref().map(grants_of).transpose()?,
+            limits: KeyLimits {
+                requests_per_minute: small(row.requests_per_minute),
+                tokens_per_minute: small(row.tokens_per_minute),
+                token_budget: row.token_budget.map(|tokens| tokens.max(0).unsigned_abs()),
+                budget_days: small(row.budget_days),
+            },
             created_at: row.created_at.and_utc(),
             revoked_at: row.revoked_at.map(|at| at.and_utc()),
         })
@@ -116,6 +136,10 @@ impl Store {
             api_keys::admin.eq(new.admin),
             api_keys::datasources.eq(new.grants.as_deref().map(text_of).transpose()?),
             api_keys::created_at.eq(stored(new.created_at)),
+            api_keys::requests_per_minute.eq(limit(new.limits.requests_per_minute)),
+            api_keys::tokens_per_minute.eq(limit(new.limits.tokens_per_minute)),
+            api_keys::token_budget.eq(limit(new.limits.token_budget)),
+            api_keys::budget_days.eq(limit(new.limits.budget_days)),
         );
         let row: Row = with_write!(self, |conn| {
             or_exists(

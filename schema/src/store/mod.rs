@@ -15,10 +15,12 @@ mod catalogues;
 mod columns;
 mod conversations;
 mod datasources;
+mod deployments;
 mod error;
 mod examples;
 mod feedback;
 mod imports;
+mod instances;
 mod keys;
 mod messages;
 mod migrations;
@@ -28,6 +30,7 @@ mod search;
 mod turns;
 mod uploads;
 mod url;
+mod usage;
 
 use std::{path::Path, time::Duration};
 
@@ -43,7 +46,7 @@ use diesel_async::{
 use futures::FutureExt as _;
 
 use self::{migrations::Way, url::Place};
-pub use self::{print::print_tables, seal::Sealer, url::StoreUrl};
+pub use self::{print::print_tables, seal::Sealer, url::StoreUrl, usage::UsageOf};
 use crate::{Error, Result, tables::store_facts};
 
 type PgConn = AsyncPgConnection;

@@ -1,12 +1,13 @@
 //! Keys and the audit log.
 
-use tidegate_schema::model::{ApiKey, AuditEntry, Grant, NewApiKey};
+use tidegate_schema::model::{ApiKey, AuditEntry, Grant, KeyLimits, NewApiKey};
 
 use crate::place::{Place, at, kept, on_both};
 
 on_both!(
     keys_are_found_listed_and_revoked,
     lists_of_names_are_grants_of_reading,
+    limits_come_back_as_they_were_given,
     the_audit_log_keeps_what_was_judged,
     a_change_that_was_begun_ends_once
 );
@@ -19,6 +20,7 @@ fn key(id: &str, hash: &str, grants: Option<Vec<Grant>>, seconds: i64) -> NewApi
         hash: hash.into(),
         admin: grants.is_none(),
         grants,
+        limits: KeyLimits::default(),
         created_at: at(seconds),
     }
 }
@@ -52,6 +54,7 @@ async fn keys_are_found_listed_and_revoked(place: Place) {
             hash: "h1".into(),
             admin: false,
             grants,
+            limits: KeyLimits::default(),
             created_at: kept(1),
             revoked_at: None,
         }
@@ -101,6 +104,23 @@ async fn lists_of_names_are_grants_of_reading(place: Place) {
         found.grants,
         Some(vec![Grant::reading("shop"), Grant::reading("towns")])
     );
+}
+
+async fn limits_come_back_as_they_were_given(place: Place) {
+    let store = place.open().await;
+    let limits = KeyLimits {
+        requests_per_minute: Some(0),
+        tokens_per_minute: Some(u32::MAX),
+        token_budget: Some(1 << 40),
+        budget_days: None,
+    };
+    let new = NewApiKey {
+        limits,
+        ..key("one", "h1", None, 1)
+    };
+    assert_eq!(store.insert_key(new).await.unwrap().limits, limits);
+    let found = store.find_key_by_hash("h1").await.unwrap().unwrap();
+    assert_eq!(found.limits, limits);
 }
 
 async fn a_change_that_was_begun_ends_once(place: Place) {

@@ -28,7 +28,7 @@ impl From<Usage> for UsageOut {
         Self {
             prompt_tokens: usage.prompt_tokens,
             completion_tokens: usage.completion_tokens,
-            total_tokens: usage.prompt_tokens + usage.completion_tokens,
+            total_tokens: usage.prompt_tokens.saturating_add(usage.completion_tokens),
         }
     }
 }
@@ -48,6 +48,9 @@ pub struct ChatOut {
     pub choices: Vec<Choice>,
     /// Tokens, over all answers.
     pub usage: UsageOut,
+    /// What answered: the same for the same model of the same server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system_fingerprint: Option<String>,
     /// SQL, rows and evidence, when a datasource was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -64,7 +67,7 @@ pub struct Choice {
     /// How likely its tokens were, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logprobs: Option<LogprobsOut>,
-    /// `stop`, `length` or `tool_calls`.
+    /// `stop`, `length` or `tool_calls`; `function_call` in the older form.
     pub finish_reason: Option<String>,
 }
 
@@ -80,6 +83,9 @@ pub struct MessageOut {
     /// Calls of tools.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_calls: Option<Vec<CallOut>>,
+    /// The call, where the request spoke of `functions`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function_call: Option<FunctionCall>,
 }
 
 /// A call of a tool.
@@ -109,6 +115,9 @@ pub struct ChatChunk {
     pub choices: Vec<ChunkChoice>,
     /// Null until the last chunk, which has it when asked for.
     pub usage: Option<UsageOut>,
+    /// What answered: the same for the same model of the same server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system_fingerprint: Option<String>,
     /// SQL, rows and evidence, in the chunk that finishes.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -144,6 +153,9 @@ pub struct ChunkDelta {
     /// Calls of tools, or more of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_calls: Option<Vec<CallPiece>>,
+    /// The call, or more of it, where the request spoke of `functions`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function_call: Option<FunctionPiece>,
 }
 
 /// A call, or more of one: name and id come with its first piece, arguments are added up.

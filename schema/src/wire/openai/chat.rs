@@ -1,6 +1,7 @@
 //! Chat completions: the request.
 
 mod choosing;
+mod legacy;
 mod messages;
 mod tools;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+pub(in crate::wire::openai) use self::messages::text_of_parts;
 pub use self::{
     messages::{ChatMessage, TurnIn},
     tools::{Call, CallIn, FunctionCall, FunctionIn, ToolChoiceIn, ToolIn},
@@ -18,7 +20,7 @@ pub use self::{
 use crate::{Error, Result};
 
 /// A request.
-#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
 #[schema(example = json!({"model": "tidegate-sql", "datasource": "shop",
     "messages": [{"role": "user", "content": "how many orders per city in 2024, top 5?"}]}))]
 pub struct ChatIn {
@@ -113,6 +115,13 @@ pub struct ChatIn {
     /// Whether several tools may be called at once; true where unsaid.
     #[serde(default)]
     pub parallel_tool_calls: Option<bool>,
+    /// The older form of `tools`; what is called then stands in `function_call`, one call at most.
+    #[serde(default)]
+    pub functions: Option<Vec<FunctionIn>>,
+    /// The older form of `tool_choice`: `auto`, `none`, or an object with the name of a function.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub function_call: Option<Value>,
     /// Values for the model's chat template beside the conversation.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]

@@ -23,6 +23,8 @@ pub enum Inputs {
 
 /// What to embed.
 #[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[schema(example = json!({"model": "embedder", "input": ["orders per city", "revenue per month"],
+    "encoding_format": "base64"}))]
 pub struct EmbeddingIn {
     /// Model; `engine` is understood too.
     #[serde(alias = "engine")]

@@ -5,6 +5,8 @@ use utoipa::ToSchema;
 
 /// Every model that can be asked.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"object": "list", "data": [{"id": "tidegate-sql", "object": "model", "created": 1700000000,
+    "owned_by": "tidegate", "root": "tidegate-sql", "parent": null, "permission": []}]}))]
 pub struct ModelList {
     /// `list`.
     pub object: String,
@@ -14,6 +16,8 @@ pub struct ModelList {
 
 /// One model.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"id": "tidegate-sql", "object": "model", "created": 1700000000, "owned_by": "tidegate",
+    "root": "tidegate-sql", "parent": null, "permission": []}))]
 pub struct ModelCard {
     /// Name.
     pub id: String,

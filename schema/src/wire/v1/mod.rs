@@ -10,6 +10,7 @@ pub mod examples;
 pub mod export;
 pub mod feedback;
 pub mod files;
+pub mod models;
 pub mod questions;
 pub mod scenes;
 pub mod transfer;

@@ -15,7 +15,8 @@ const MOST_STOPS: usize = 16;
 const MOST_TOP: i64 = 20;
 
 impl ChatIn {
-    pub(super) fn check_choosing(&self) -> Result<()> {
+    /// Checks what is said of choosing, for every route that takes it.
+    pub(in crate::wire::openai) fn check_choosing(&self) -> Result<()> {
         range("temperature", self.temperature, 0.0, 2.0)?;
         range("top_p", self.top_p, 0.0, 1.0)?;
         range("min_p", self.min_p, 0.0, 1.0)?;

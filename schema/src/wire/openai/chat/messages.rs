@@ -4,13 +4,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{Call, CallIn, ChatIn};
+use super::{
+    Call, CallIn, ChatIn,
+    legacy::{older_call, older_call_id},
+};
 use crate::{Error, Result};
 
 /// A message of a request.
 #[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
 pub struct ChatMessage {
-    /// `system`, `developer`, `user`, `assistant` or `tool`.
+    /// `system`, `developer`, `user`, `assistant` or `tool`; `function` in the older form.
     pub role: String,
     /// Text, or parts of type `text`; null beside calls.
     #[schema(value_type = Value)]
@@ -82,7 +85,7 @@ fn turn(message: &Value, place: &str) -> Result<TurnIn> {
         Some("system" | "developer") => "system",
         Some("user" | "human") => "user",
         Some("assistant" | "ai") => "assistant",
-        Some("tool") => "tool",
+        Some("tool" | "function") => "tool",
         Some(other) => {
             return Err(Error::invalid(
                 format!("{place}.role"),
@@ -97,7 +100,18 @@ fn turn(message: &Value, place: &str) -> Result<TurnIn> {
             .and_then(Value::as_str)
             .map(str::to_owned)
     };
-    let call_id = text_of("tool_call_id").filter(|_| role == "tool");
+    let is_older = message.get("role").and_then(Value::as_str) == Some("function");
+    let call_id = if is_older {
+        let name = text_of("name").ok_or_else(|| {
+            Error::invalid(
+                format!("{place}.name"),
+                "Field required: the function whose answer it is",
+            )
+        })?;
+        Some(older_call_id(&name))
+    } else {
+        text_of("tool_call_id").filter(|_| role == "tool")
+    };
     if role == "tool" && call_id.is_none() {
         return Err(Error::invalid(
             format!("{place}.tool_call_id"),
@@ -122,19 +136,7 @@ fn text(message: &Value, role: &str, place: &str) -> Result<String> {
     match message.get("content") {
         Some(Value::String(text)) => Ok(text.clone()),
         Some(Value::Null) | None if role == "assistant" => Ok(String::new()),
-        Some(Value::Array(parts)) => {
-            let texts: Option<Vec<&str>> = parts
-                .iter()
-                .map(|part| {
-                    part.get("text")
-                        .or_else(|| part.get("refusal"))
-                        .and_then(Value::as_str)
-                })
-                .collect();
-            texts
-                .map(|texts| texts.join("\n"))
-                .ok_or_else(|| Error::invalid(place, "only parts of type 'text' are understood"))
-        }
+        Some(Value::Array(parts)) => text_of_parts(parts, &place),
         _ => Err(Error::invalid(
             place,
             "must be a text or a list of text parts",
@@ -142,9 +144,39 @@ fn text(message: &Value, role: &str, place: &str) -> Result<String> {
     }
 }
 
+/// The texts of a message's parts, each on a line of its own.
+///
+/// # Errors
+/// [`Error::Invalid`] naming the part that is no text.
+pub(in crate::wire::openai) fn text_of_parts(parts: &[Value], place: &str) -> Result<String> {
+    let texts: Vec<&str> = parts
+        .iter()
+        .enumerate()
+        .map(|(nth, part)| {
+            let text = part.get("text").or_else(|| part.get("refusal"));
+            text.and_then(Value::as_str).ok_or_else(|| {
+                let kind = part.get("type").and_then(Value::as_str);
+                kind.filter(|kind| !kind.ends_with("text")).map_or_else(
+                    || Error::invalid(format!("{place}[{nth}].text"), "must be a text"),
+                    |kind| {
+                        Error::invalid(
+                            format!("{place}[{nth}].type"),
+                            format!(
+                                "must be 'text', not '{kind}': text alone is read; leave the part out, or say in \
+                                 words what it holds"
+                            ),
+                        )
+                    },
+                )
+            })
+        })
+        .collect::<Result<_>>()?;
+    Ok(texts.join("\n"))
+}
+
 fn calls(message: &Value, place: &str) -> Result<Vec<Call>> {
     let calls = match message.get("tool_calls") {
-        None | Some(Value::Null) => return Ok(Vec::new()),
+        None | Some(Value::Null) => return older_call(message, place),
         Some(Value::Array(calls)) => calls,
         Some(_) => {
             return Err(Error::invalid(

@@ -138,6 +138,29 @@ fn reads_text_parts_and_plain_text() {
 }
 
 #[test]
+fn a_part_that_is_no_text_is_named_with_what_it_is() {
+    for (part, said) in [
+        (
+            json!({"type": "image_url", "image_url": {"url": "x"}}),
+            "body.messages[0].content[1].type: must be 'text', not 'image_url'",
+        ),
+        (
+            json!({"type": "input_audio", "input_audio": {}}),
+            "body.messages[0].content[1].type: must be 'text', not 'input_audio'",
+        ),
+        (
+            json!({"type": "text", "text": 7}),
+            "body.messages[0].content[1].text: must be a text",
+        ),
+    ] {
+        let content = json!([{"type": "text", "text": "a"}, part]);
+        let read = request(&json!({"messages": [{"role": "user", "content": content}]}));
+        let refused = read.turns().expect_err("refused").to_string();
+        assert!(refused.starts_with(said), "{refused}");
+    }
+}
+
+#[test]
 fn reads_calls_and_their_answers() {
     let call =
         json!({"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}});
