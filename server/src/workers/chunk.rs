@@ -12,6 +12,8 @@ pub enum FinishReason {
     Length,
     /// With calls of tools, which wait for their answers.
     ToolCalls,
+    /// The upstream would not tell (more of) it.
+    Filtered,
 }
 
 impl FinishReason {
@@ -21,6 +23,7 @@ impl FinishReason {
             Self::Stop => "stop",
             Self::Length => "length",
             Self::ToolCalls => "tool_calls",
+            Self::Filtered => "content_filter",
         }
     }
 }

@@ -8,6 +8,8 @@
 //! - `dummy/embed` embeds by hashing words.
 //! - `dummy/rerank` counts the words of a query that a document has.
 //!
+//! Its tokens are the bytes of a text.
+//!
 //! It writes as many answers as are asked for, one after the other, and looks at nothing else that is said of choosing.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -150,6 +152,27 @@ impl LanguageModel for Dummy {
 
     async fn count_tokens(&self, text: &str) -> Result<u32> {
         Ok(text.split_whitespace().count() as u32)
+    }
+
+    async fn tokenise(&self, text: &str) -> Result<Vec<u32>> {
+        Ok(text.bytes().map(u32::from).collect())
+    }
+
+    async fn tokenise_request(&self, request: &GenerateRequest) -> Result<Vec<u32>> {
+        match &request.prompt {
+            Prompt::Messages(messages) => {
+                let texts: Vec<&str> = messages.iter().map(|one| one.text.as_str()).collect();
+                self.tokenise(&texts.join("\n")).await
+            }
+            Prompt::Text(text) => self.tokenise(text).await,
+            Prompt::Tokens(tokens) => Ok(tokens.clone()),
+        }
+    }
+
+    async fn detokenise(&self, ids: &[u32]) -> Result<String> {
+        let bytes: Option<Vec<u8>> = ids.iter().map(|id| u8::try_from(*id).ok()).collect();
+        let bytes = bytes.ok_or_else(|| Error::invalid("tokens", "must be bytes, 0 to 255"))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 

@@ -1,9 +1,15 @@
-//! What local models tell of themselves in numbers: one registry, from which `/metrics` is written.
+//! What the server tells of itself in numbers: one registry, from which `/metrics` is written.
 //!
-//! Nothing here knows how a model runs; whoever runs one reports to its [`ModelMetrics`].
+//! Nothing here knows how a model runs; whoever runs one reports to its [`ModelMetrics`]. Calls of models are told to
+//! [`Calls`], what the gateway and the cluster do to [`Gateway`], requests to [`Server`].
 
+mod calls;
 mod families;
+mod gateway;
+mod labels;
 mod names;
+mod process;
+mod server;
 
 use std::{
     collections::BTreeMap,
@@ -14,11 +20,20 @@ use std::{
 use prometheus_client::{encoding::text, registry::Registry};
 
 use self::families::{Families, Handles};
+pub use self::{
+    calls::{CallLabel, Calls, OpenCall},
+    gateway::{Breaker, Gateway, OpenUpstream},
+    labels::Labels,
+    server::Server,
+};
 
-/// All models' numbers.
+/// All numbers.
 pub struct Metrics {
     registry: Registry,
     families: Families,
+    calls: Calls,
+    gateway: Gateway,
+    server: Server,
     models: Mutex<BTreeMap<String, Arc<Mutex<Snapshot>>>>,
 }
 
@@ -85,9 +100,16 @@ impl Metrics {
     fn new() -> Self {
         let mut registry = Registry::default();
         let families = Families::register(&mut registry);
+        let calls = Calls::register(&mut registry);
+        let gateway = Gateway::register(&mut registry);
+        let server = Server::register(&mut registry);
+        registry.register_collector(Box::new(process::Process));
         Self {
             registry,
             families,
+            calls,
+            gateway,
+            server,
             models: Mutex::default(),
         }
     }
@@ -110,6 +132,21 @@ impl Metrics {
             .iter()
             .map(|(name, now)| (name.clone(), lock(now).clone()))
             .collect()
+    }
+
+    /// Calls of models.
+    pub fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    /// The gateway and the cluster.
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// The server.
+    pub fn server(&self) -> &Server {
+        &self.server
     }
 
     /// All numbers, to be written out beside others.

@@ -1,9 +1,13 @@
 //! Language models, embedders and rerankers: one seam over plain data, equal backends behind it.
 //!
 //! `torch` runs models in this process, `builtin` is the question-to-SQL model that comes along, `proxy` speaks to
-//! OpenAI-style servers, `dummy` is the tests' scripted stand-in. No tensor crosses this line.
+//! other servers in OpenAI's dialect and its kin, `remote` to workers of the cluster, `dummy` is the tests' scripted
+//! stand-in. No tensor crosses this line.
 //!
-//! [`request`] is what a model is asked, [`chunk`] what it answers.
+//! [`request`] is what a model is asked, [`chunk`] what it answers; [`relay`] passes both on as bytes where the server
+//! behind a model speaks as its callers do.
+
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tidegate_schema::{Error, Result};
@@ -16,27 +20,38 @@ pub mod grammar;
 pub mod metrics;
 pub mod proxy;
 pub mod registry;
+pub mod relay;
+pub mod remote;
 pub mod request;
 #[cfg(feature = "torch")]
 pub mod torch;
 
 pub use self::{
     chunk::{Alternative, Chunk, ChunkStream, FinishReason, Likelihood, Piece, TokenLogprob},
+    relay::{Relay, RelayPath, RelayRequest, RelayResponse},
     request::{
         GenerateRequest, Prompt, PromptMessage, ResponseFormat, Speaker, SqlTask, Tool, ToolCall,
         ToolChoice,
     },
 };
 
+/// Longest wait for a connection where nothing else is configured.
+const CONNECT: Duration = Duration::from_secs(10);
+
 /// The one way to make an HTTP client for upstreams: pooled, keep-alive, ring for TLS. It limits connecting only:
 /// how long an answer may take differs by model, so whoever sends says.
 pub(crate) fn http_client() -> anyhow::Result<reqwest::Client> {
+    http_client_within(CONNECT)
+}
+
+/// The same with another limit on connecting.
+pub(crate) fn http_client_within(connect: Duration) -> anyhow::Result<reqwest::Client> {
     // A second install is refused and harmless: whoever came first chose ring too.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Ok(reqwest::Client::builder()
-        .connect_timeout(std::time::Duration::from_secs(10))
+        .connect_timeout(connect)
         .tcp_nodelay(true)
-        .pool_max_idle_per_host(64)
+        .pool_max_idle_per_host(512)
         .build()?)
 }
 
@@ -114,6 +129,16 @@ pub trait LanguageModel: Send + Sync {
         Err(no_tokens(&self.metadata().name))
     }
 
+    /// The tokens that a request's prompt is read as: a conversation as the model's chat template writes it out, a
+    /// text with the model's marks around it.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for models whose tokens are not known here.
+    async fn tokenise_request(&self, request: &GenerateRequest) -> Result<Vec<u32>> {
+        let _ = request;
+        Err(no_tokens(&self.metadata().name))
+    }
+
     /// The text of tokens, marks left out.
     ///
     /// # Errors
@@ -127,6 +152,11 @@ pub trait LanguageModel: Send + Sync {
     fn failure(&self) -> Option<String> {
         None
     }
+
+    /// The way to pass requests on as bytes, where the model's server speaks OpenAI's dialect.
+    fn relay(self: Arc<Self>) -> Option<Arc<dyn Relay>> {
+        None
+    }
 }
 
 fn no_tokens(model: &str) -> Error {
@@ -135,6 +165,15 @@ fn no_tokens(model: &str) -> Error {
             "the tokens of '{model}' are not known here; ask a model that runs in this process (provider \"torch\")"
         ),
     }
+}
+
+/// Vectors, and what they cost.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Embedded {
+    /// One per text, in order.
+    pub vectors: Vec<Vec<f32>>,
+    /// Tokens read, where the model counts them.
+    pub prompt_tokens: Option<u32>,
 }
 
 /// A model that embeds.
@@ -158,6 +197,19 @@ pub trait Embedder: Send + Sync {
         let _ = prompt;
         self.embed(texts, dimensions).await
     }
+
+    /// The same as [`Embedder::embed`], with the tokens it took.
+    async fn embed_counted(&self, texts: Vec<String>, dimensions: Option<u32>) -> Result<Embedded> {
+        Ok(Embedded {
+            vectors: self.embed(texts, dimensions).await?,
+            prompt_tokens: None,
+        })
+    }
+
+    /// The way to pass requests on as bytes, where the model's server speaks OpenAI's dialect.
+    fn relay(self: Arc<Self>) -> Option<Arc<dyn Relay>> {
+        None
+    }
 }
 
 /// A model that judges how well documents fit a query.
@@ -168,4 +220,9 @@ pub trait Reranker: Send + Sync {
 
     /// One score per document, in their order; the higher, the better it fits.
     async fn rerank(&self, query: String, documents: Vec<String>) -> Result<Vec<f32>>;
+
+    /// The way to pass requests on as bytes, where the model's server speaks the shape of Jina and Cohere.
+    fn relay(self: Arc<Self>) -> Option<Arc<dyn Relay>> {
+        None
+    }
 }

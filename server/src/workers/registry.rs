@@ -1,6 +1,8 @@
 //! Models by name, with their state: loading, ready or failed.
 
 mod parking;
+mod progress;
+mod standing;
 
 #[cfg(test)]
 mod tests;
@@ -9,11 +11,14 @@ use std::{
     num::NonZero,
     path::Path,
     sync::{Arc, atomic::Ordering},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use indexmap::IndexMap;
 use parking::Slot;
+pub use progress::Progress;
+use standing::standing;
+pub use standing::{Standing, State};
 use tidegate_schema::{Error, Result};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -21,26 +26,18 @@ use tokio_util::task::TaskTracker;
 use super::{Embedder, LanguageModel, ModelKind, ModelMetadata, Reranker, dummy, proxy};
 use crate::config::{self, Config};
 
-/// Where a model stands.
-#[derive(Debug, Clone)]
-pub enum State {
-    /// Being loaded; a request waits.
-    Loading,
-    /// Usable.
-    Ready,
-    /// Could not be loaded, or cannot go on; why, and what to do.
-    Failed(String),
-}
+/// A model's place, to be waited for.
+#[derive(Clone)]
+pub struct Awaited(Slot);
 
-/// A model and where it stands.
-#[derive(Debug, Clone)]
-pub struct Standing {
-    /// What it says of itself; what only loading brings to light (memory, window, dtype) once it is ready.
-    pub metadata: ModelMetadata,
-    /// Where it stands.
-    pub state: State,
-    /// How long loading took, of a model that was loaded here. Waiting for a turn to load is not counted.
-    pub loaded_in: Option<Duration>,
+impl Awaited {
+    /// Waits until it is loaded.
+    ///
+    /// # Errors
+    /// Why it could not be, and what to do.
+    pub async fn settled(&self) -> Result<(), String> {
+        self.0.wait().await.map(drop)
+    }
 }
 
 /// A loaded model.
@@ -116,15 +113,30 @@ impl Registry {
         tasks: &TaskTracker,
         load: impl FnOnce() -> Result<Model, String> + Send + 'static,
     ) -> Result<()> {
+        self.add_watched(metadata, tasks, |_| load())
+    }
+
+    /// The same of one whose loading tells how far it is.
+    ///
+    /// # Errors
+    /// As [`Registry::add_loading`].
+    pub fn add_watched(
+        &self,
+        metadata: ModelMetadata,
+        tasks: &TaskTracker,
+        load: impl FnOnce(&Progress) -> Result<Model, String> + Send + 'static,
+    ) -> Result<()> {
         let (sender, outcome) = tokio::sync::watch::channel(None);
         let name = metadata.name.clone();
         let slot = Slot::new(metadata, outcome);
         let loading = Arc::clone(&slot.loading);
+        let progress = slot.progress.clone();
         self.insert(slot)?;
         let turn = Arc::clone(&self.loading.0);
         let load = move || {
             let begun = Instant::now();
-            let loaded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(load))
+            let load = std::panic::AssertUnwindSafe(|| load(&progress));
+            let loaded = std::panic::catch_unwind(load)
                 .unwrap_or_else(|_| Err("loading panicked; the log has the details".to_owned()));
             let took = begun.elapsed();
             // Nought says that nothing was loaded.
@@ -177,6 +189,18 @@ impl Registry {
             .shift_remove(name);
         // Dropped here, behind the lock: nobody else waits for the model's thread.
         slot.is_some()
+    }
+
+    /// The place of a model, to wait for it without using it; `None` when there is none of that name.
+    pub fn awaited(&self, name: &str) -> Option<Awaited> {
+        self.slot(name).map(Awaited)
+    }
+
+    /// Whether a model is still where it was waited for: it may have been removed meanwhile, or another one may have
+    /// its name.
+    pub fn still_has(&self, awaited: &Awaited) -> bool {
+        self.slot(&awaited.0.metadata.name)
+            .is_some_and(|slot| Arc::ptr_eq(&slot.loading, &awaited.0.loading))
     }
 
     /// Whether there is a model of that name, loaded or not.
@@ -250,19 +274,33 @@ impl Registry {
         tasks: &TaskTracker,
     ) -> anyhow::Result<()> {
         for model in &config.models {
-            match model.provider {
-                config::Provider::Proxy => {
-                    let (metadata, model) = proxy::open(model)?;
-                    self.add(metadata, model)?;
-                }
-                config::Provider::Dummy => {
-                    let (metadata, model) = dummy::open(model);
-                    self.add(metadata, model)?;
-                }
-                config::Provider::Torch => self.load_torch(model, config, tasks)?,
-            }
+            self.load(model, config, tasks)?;
         }
         self.load_builtin(config, data_dir, tasks)?;
+        Ok(())
+    }
+
+    /// Adds one model; a local one is loaded in the background.
+    ///
+    /// # Errors
+    /// What is wrong with its table, and a name that is taken.
+    pub fn load(
+        &self,
+        model: &config::Model,
+        config: &Config,
+        tasks: &TaskTracker,
+    ) -> anyhow::Result<()> {
+        match model.provider {
+            config::Provider::Proxy => {
+                let (metadata, model) = proxy::open(model)?;
+                self.add(metadata, model)?;
+            }
+            config::Provider::Dummy => {
+                let (metadata, model) = dummy::open(model);
+                self.add(metadata, model)?;
+            }
+            config::Provider::Torch => self.load_torch(model, config, tasks)?,
+        }
         Ok(())
     }
 
@@ -301,24 +339,6 @@ impl Registry {
     )]
     fn load_builtin(&self, _: &Config, _: &Path, _: &TaskTracker) -> Result<()> {
         Ok(())
-    }
-}
-
-fn standing(slot: &Slot) -> Standing {
-    let outcome = slot.outcome.borrow().clone();
-    let (metadata, state) = match outcome {
-        None => (slot.metadata.clone(), State::Loading),
-        Some(Ok(model)) => {
-            let state = model.failure().map_or(State::Ready, State::Failed);
-            (model.metadata(), state)
-        }
-        Some(Err(reason)) => (slot.metadata.clone(), State::Failed(reason)),
-    };
-    let loading = slot.loading.load(Ordering::Relaxed);
-    Standing {
-        metadata,
-        state,
-        loaded_in: (loading > 0).then(|| Duration::from_micros(loading)),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The models that come with the product: `tidegate-sql` writes SQL, `all-minilm-l6-v2` embeds.
 //!
-//! Both stand on the same sentence encoder, which is provisioned, not committed; the trained weights of `tidegate-sql`
-//! are part of the binary. Behind the seam they are models like any other. `tidegate-sql` needs the encoder's states as
-//! tensors, embedding runs on kernels of its own, so each reads the files for itself.
+//! Both begin with the same sentence encoder, which is provisioned, not committed; the trained weights of
+//! `tidegate-sql`, with the changes to the encoder that it learnt, are part of the binary. Behind the seam they are
+//! models like any other. `tidegate-sql` needs the encoder's states as tensors, embedding runs on kernels of its own, so
+//! each reads the files for itself.
 
 mod describe;
 mod sql;

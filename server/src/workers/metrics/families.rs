@@ -49,7 +49,7 @@ pub(super) struct Handles {
 }
 
 /// Bounds that OpenTelemetry advises for the time to the first token; waits are of the same order.
-fn first_token() -> Histogram {
+pub(super) fn first_token() -> Histogram {
     Histogram::new([
         0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
     ])
@@ -63,7 +63,7 @@ fn token() -> Histogram {
 }
 
 /// The same for whole requests.
-fn duration() -> Histogram {
+pub(super) fn duration() -> Histogram {
     Histogram::new([
         0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
     ])

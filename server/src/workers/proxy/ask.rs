@@ -8,6 +8,8 @@ use tidegate_schema::Result;
 use super::{
     Proxy,
     body::{Wording, body},
+    limit_name,
+    server::Deadline,
 };
 use crate::workers::{GenerateRequest, ResponseFormat};
 
@@ -19,6 +21,7 @@ impl Proxy {
         request: &GenerateRequest,
         first: u32,
         answers: u32,
+        deadline: Deadline,
     ) -> Result<Response> {
         let mut newer = self.newer_limit.load(Ordering::Relaxed);
         let mut renamed = false;
@@ -37,7 +40,7 @@ impl Proxy {
                 first,
             };
             let (path, body) = body(request, &wording);
-            let refusal = match self.send(path, &body).await? {
+            let refusal = match self.send(path, &body, deadline).await? {
                 Ok(response) => {
                     if renamed {
                         self.newer_limit.store(newer, Ordering::Relaxed);
@@ -67,17 +70,8 @@ impl Proxy {
                 // Many OpenAI-style servers do not know response_format, and we can read free text as well.
                 (format, dropped) = (None, true);
             } else {
-                return Err(refusal.into_error(&self.words));
+                return Err(refusal.into_error(&self.server.words));
             }
         }
-    }
-}
-
-/// The name of the most new tokens: OpenAI's reasoning models know the newer one alone, most other servers the older.
-fn limit_name(newer: bool) -> &'static str {
-    if newer {
-        "max_completion_tokens"
-    } else {
-        "max_tokens"
     }
 }

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::workers::{
-    GenerateRequest, Prompt, PromptMessage, ResponseFormat, Speaker, Tool, ToolChoice,
+    GenerateRequest, Prompt, PromptMessage, RelayPath, ResponseFormat, Speaker, Tool, ToolChoice,
 };
 
 /// How a request is put, which depends on what the upstream turned out to know.
@@ -22,25 +22,25 @@ pub(super) struct Wording<'a> {
 }
 
 /// Where a request is sent, and its body.
-pub(super) fn body(request: &GenerateRequest, wording: &Wording<'_>) -> (&'static str, Value) {
+pub(super) fn body(request: &GenerateRequest, wording: &Wording<'_>) -> (RelayPath, Value) {
     let mut body = Map::new();
     body.insert("model".to_owned(), wording.model.into());
     let path = match &request.prompt {
         Prompt::Messages(messages) => {
             let messages: Vec<Value> = messages.iter().map(message).collect();
             body.insert("messages".to_owned(), messages.into());
-            "/chat/completions"
+            RelayPath::ChatCompletions
         }
         Prompt::Text(text) => {
             body.insert("prompt".to_owned(), text.as_str().into());
-            "/completions"
+            RelayPath::Completions
         }
         Prompt::Tokens(tokens) => {
             body.insert("prompt".to_owned(), json!(tokens));
-            "/completions"
+            RelayPath::Completions
         }
     };
-    let is_chat = path == "/chat/completions";
+    let is_chat = path == RelayPath::ChatCompletions;
     body.insert("stream".to_owned(), true.into());
     body.insert("stream_options".to_owned(), json!({"include_usage": true}));
     let mut set = |name: &str, value: Option<Value>| {
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
     use crate::workers::ToolCall;
 
-    fn sent(request: &GenerateRequest) -> (&'static str, Value) {
+    fn sent(request: &GenerateRequest) -> (RelayPath, Value) {
         let wording = Wording {
             model: "theirs",
             limit: "max_tokens",
@@ -191,7 +191,7 @@ mod tests {
     fn what_was_not_said_is_not_sent() {
         let request = GenerateRequest::of(vec![PromptMessage::user("hi")]);
         let (path, body) = sent(&request);
-        assert_eq!(path, "/chat/completions");
+        assert_eq!(path, RelayPath::ChatCompletions);
         assert_eq!(
             body,
             json!({
@@ -285,7 +285,7 @@ mod tests {
             ..GenerateRequest::default()
         };
         let (path, body) = sent(&request);
-        assert_eq!(path, "/completions");
+        assert_eq!(path, RelayPath::Completions);
         let told = ["prompt", "logprobs", "echo", "messages"].map(|name| body[name].clone());
         assert_eq!(told, [json!("Once"), json!(0), json!(true), Value::Null]);
     }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tidegate_schema::{Result, model::Usage};
 
-use super::refusal::Words;
+use super::refusal::{Words, said};
 use crate::workers::{Chunk, FinishReason, Likelihood, Piece, TokenLogprob};
 
 #[derive(Deserialize)]
@@ -24,7 +24,8 @@ struct StreamChunk {
 struct StreamChoice {
     #[serde(default)]
     index: u32,
-    #[serde(default)]
+    /// The message, of an answer that came whole.
+    #[serde(default, alias = "message")]
     delta: Delta,
     /// Where plain completions have their text.
     text: Option<String>,
@@ -36,13 +37,15 @@ struct StreamChoice {
 struct Delta {
     content: Option<String>,
     reasoning_content: Option<String>,
+    /// The same by the name that newer vLLM and OpenRouter give it.
+    reasoning: Option<Value>,
     tool_calls: Option<Vec<CallDelta>>,
 }
 
 #[derive(Deserialize)]
 struct CallDelta {
-    #[serde(default)]
-    index: u32,
+    /// Missing where the answer came whole: then its place says it.
+    index: Option<u32>,
     id: Option<String>,
     function: Option<FunctionDelta>,
 }
@@ -104,8 +107,7 @@ impl Pieces {
         let chunk: StreamChunk = serde_json::from_str(data)
             .map_err(|e| words.error(format!("sent a piece that is not a chunk: {e}")))?;
         if let Some(error) = chunk.error {
-            let message = error.get("message").and_then(Value::as_str);
-            return Err(words.error(message.map_or(error.to_string(), str::to_owned)));
+            return Err(words.error(said(&error)));
         }
         if let Some(seen) = chunk.usage {
             self.usage = Usage {
@@ -124,7 +126,11 @@ impl Pieces {
         let choice = first.saturating_add(given.index);
         self.seen.insert(choice);
         let full = |text: Option<String>| text.filter(|text| !text.is_empty());
-        if let Some(text) = full(given.delta.reasoning_content) {
+        let newer = || match given.delta.reasoning {
+            Some(Value::String(text)) => full(Some(text)),
+            _ => None,
+        };
+        if let Some(text) = full(given.delta.reasoning_content).or_else(newer) {
             told.push(Chunk::Thinking(Piece::of(choice, text)));
         }
         let text = full(given.delta.content).or_else(|| full(given.text));
@@ -137,30 +143,27 @@ impl Pieces {
                 logprobs,
             }));
         }
-        for call in given.delta.tool_calls.into_iter().flatten() {
+        for (at, call) in (0..).zip(given.delta.tool_calls.into_iter().flatten()) {
             let function = call.function.unwrap_or(FunctionDelta {
                 name: None,
                 arguments: None,
             });
             told.push(Chunk::ToolCall {
                 choice,
-                index: call.index,
+                index: call.index.unwrap_or(at),
                 id: full(call.id),
                 name: full(function.name),
                 arguments: function.arguments.unwrap_or_default(),
             });
         }
-        match given.finish_reason.as_deref() {
-            None => {}
-            Some("length") => {
-                self.over.insert(choice, FinishReason::Length);
-            }
-            Some("tool_calls") => {
-                self.over.insert(choice, FinishReason::ToolCalls);
-            }
-            Some(_) => {
-                self.over.insert(choice, FinishReason::Stop);
-            }
+        if let Some(reason) = given.finish_reason.as_deref() {
+            let reason = match reason {
+                "length" => FinishReason::Length,
+                "tool_calls" => FinishReason::ToolCalls,
+                "content_filter" => FinishReason::Filtered,
+                _ => FinishReason::Stop,
+            };
+            self.over.insert(choice, reason);
         }
     }
 

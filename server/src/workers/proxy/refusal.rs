@@ -1,5 +1,8 @@
 //! What an upstream says when it refuses, and whose fault that is.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use reqwest::{StatusCode, header::HeaderMap};
@@ -11,8 +14,10 @@ use tidegate_schema::Error;
 const ERROR_CHARS: usize = 600;
 /// Shorter keys are placeholders (`none`, `EMPTY`): taking them out would garble words and protect nothing.
 const SHORTEST_KEY: usize = 6;
+/// Anthropic's own status of a busy server.
+const OVERLOADED: u16 = 529;
 /// When to try again where the upstream does not say.
-const SOON: Duration = Duration::from_secs(1);
+pub(super) const SOON: Duration = Duration::from_secs(1);
 /// The longest wait that is passed on.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
@@ -66,6 +71,17 @@ pub(super) struct Refusal {
     /// OpenAI's `code` and `type`.
     codes: [Option<String>; 2],
     retry_after: Duration,
+    /// Whether it said when to try again.
+    asks_for_patience: bool,
+}
+
+/// What an error says that came inside an answer: OpenAI's object, or plain text.
+pub(super) fn said(error: &Value) -> String {
+    let message = error.get("message").unwrap_or(error);
+    message
+        .as_str()
+        .filter(|text| !text.is_empty())
+        .map_or_else(|| error.to_string(), str::to_owned)
 }
 
 impl Refusal {
@@ -92,6 +108,9 @@ impl Refusal {
             param: word("param"),
             codes: [word("code"), word("type")],
             retry_after: retry_after(headers),
+            asks_for_patience: ["retry-after", "retry-after-ms"]
+                .iter()
+                .any(|name| headers.contains_key(*name)),
         }
     }
 
@@ -128,6 +147,21 @@ impl Refusal {
                 || said.iter().any(|words| self.message.contains(words)))
     }
 
+    /// Whether documents are called texts there, as text-embeddings-inference has it.
+    pub(super) fn wants_texts(&self) -> bool {
+        self.blames_the_request() && self.message.contains("texts")
+    }
+
+    /// Whether it is a busy server's, which waiting may help: a quota that is used up does not come back by it.
+    fn is_overload(&self) -> bool {
+        match self.status.as_u16() {
+            429 => !self.has_code("insufficient_quota"),
+            503 => self.asks_for_patience,
+            OVERLOADED => true,
+            _ => false,
+        }
+    }
+
     /// Whether the upstream wants the parameter `sent` under its `other` name.
     pub(super) fn prefers(&self, sent: &str, other: &str) -> bool {
         let does_not_know_it =
@@ -146,8 +180,7 @@ impl Refusal {
             let reason = format!("{}: {}", words.model, words.clean(&self.message));
             return Error::invalid(words.clean(&param), reason);
         }
-        // A quota that is used up does not come back by waiting.
-        if self.status == StatusCode::TOO_MANY_REQUESTS && !self.has_code("insufficient_quota") {
+        if self.is_overload() {
             tracing::debug!(
                 model = words.model,
                 said = words.clean(&self.message),
@@ -180,129 +213,4 @@ fn retry_after(headers: &HeaderMap) -> Duration {
     seconds
         .and_then(|seconds| Duration::try_from_secs_f64(seconds.ceil()).ok())
         .map_or(SOON, |wait| wait.clamp(SOON, LONGEST_WAIT))
-}
-
-#[cfg(test)]
-mod tests {
-    use reqwest::header::HeaderValue;
-
-    use super::*;
-
-    const KEY: &str = "sk-very-secret";
-
-    fn words() -> Words {
-        Words::new("gpt", SecretString::from(KEY))
-    }
-
-    fn read(status: u16, text: &str) -> Refusal {
-        let status = StatusCode::from_u16(status).expect("a status");
-        Refusal::read(status, &HeaderMap::new(), text)
-    }
-
-    #[test]
-    fn a_fault_of_the_request_is_the_callers_under_the_upstreams_own_name_for_it() {
-        let nested = r#"{"error": {"message": "too long", "param": "messages", "code": 400}}"#;
-        let flat = r#"{"object": "error", "message": "too long", "param": null, "code": 400}"#;
-        let told = |status, text| read(status, text).into_error(&words()).to_string();
-        for status in [400, 413, 422] {
-            assert_eq!(told(status, nested), "messages: gpt: too long");
-        }
-        assert_eq!(told(400, flat), "body: gpt: too long");
-        assert_eq!(told(422, r#"{"detail": "no"}"#), "body: gpt: no");
-        assert_eq!(told(400, r#"{"error": "no"}"#), "body: gpt: no");
-        assert_eq!(told(413, "<html>no</html>\n"), "body: gpt: <html>no</html>");
-        assert_eq!(
-            told(404, r#"{"error": {"message": "no such model"}}"#),
-            "gpt: answered 404 Not Found: no such model"
-        );
-    }
-
-    #[test]
-    fn a_quota_that_is_used_up_is_no_overload() {
-        let quota = r#"{"error": {"message": "check your plan", "code": "insufficient_quota"}}"#;
-        assert_eq!(
-            read(429, quota).into_error(&words()).to_string(),
-            "gpt: answered 429 Too Many Requests: check your plan"
-        );
-        assert!(matches!(
-            read(429, r#"{"error": {"message": "slow down"}}"#).into_error(&words()),
-            Error::Overloaded { retry_after } if retry_after == SOON
-        ));
-    }
-
-    #[test]
-    fn reads_every_form_of_the_time_to_try_again() {
-        let wait = |pairs: &[(&'static str, &'static str)]| {
-            let headers: HeaderMap = pairs
-                .iter()
-                .map(|&(name, value)| {
-                    (
-                        reqwest::header::HeaderName::from_static(name),
-                        HeaderValue::from_static(value),
-                    )
-                })
-                .collect();
-            retry_after(&headers).as_secs()
-        };
-        assert_eq!(wait(&[("retry-after", "7")]), 7);
-        assert_eq!(wait(&[("retry-after", "0.2")]), 1);
-        assert_eq!(wait(&[("retry-after-ms", "2500")]), 3);
-        let date = [
-            ("retry-after", "Wed, 21 Oct 2015 07:28:30 GMT"),
-            ("date", "Wed, 21 Oct 2015 07:28:00 GMT"),
-        ];
-        assert_eq!(wait(&date), 30);
-        for nonsense in ["-5", "NaN", "soon", "1e300"] {
-            assert_eq!(wait(&[("retry-after", nonsense)]), 1, "{nonsense}");
-        }
-        assert_eq!(wait(&[("retry-after", "99999999")]), 86_400);
-    }
-
-    #[test]
-    fn the_key_is_stars_in_every_text_of_the_upstream() {
-        let padding = "x".repeat(ERROR_CHARS - 5);
-        let body =
-            format!(r#"{{"error": {{"message": "key {KEY} {padding}{KEY}", "param": "{KEY}"}}}}"#);
-        for status in [400, 401, 429, 500] {
-            let told = read(status, &body).into_error(&words()).to_string();
-            assert!(!told.contains("sk-v"), "{told}");
-        }
-        let placeholder = Words::new("gpt", SecretString::from("x"));
-        assert_eq!(placeholder.error("exact").to_string(), "gpt: exact");
-    }
-
-    #[test]
-    fn sees_that_the_form_is_what_cannot_be_done_whatever_the_status() {
-        for said in [
-            r#"{"error": {"message": "JSON schema is not supported by this backend"}}"#,
-            r#"{"detail": "response_format: unknown type json_schema"}"#,
-            "failed to parse grammar",
-        ] {
-            assert!(read(500, said).names_the_form(), "{said}");
-        }
-        assert!(!read(500, "out of memory").names_the_form());
-    }
-
-    #[test]
-    fn sees_that_more_than_one_answer_is_too_many() {
-        let named = r#"{"error": {"message": "must be 1", "param": "n"}}"#;
-        assert!(read(400, named).names_the_number());
-        assert!(read(422, r#"{"detail": "'n' must be 1"}"#).names_the_number());
-        assert!(!read(500, named).names_the_number());
-        assert!(!read(400, r#"{"error": {"message": "no", "param": "stop"}}"#).names_the_number());
-    }
-
-    #[test]
-    fn sees_that_a_parameter_is_wanted_under_its_other_name() {
-        let (old, new) = ("max_tokens", "max_completion_tokens");
-        let said = format!(r#"{{"error": {{"message": "Use '{new}' instead."}}}}"#);
-        let coded = r#"{"error": {"message": "no", "code": "unsupported_parameter", "param": "max_tokens"}}"#;
-        let too_many =
-            r#"{"error": {"message": "max_tokens is too large", "param": "max_tokens"}}"#;
-        assert!(read(400, &said).prefers(old, new));
-        assert!(!read(400, &said).prefers(new, old));
-        assert!(read(400, coded).prefers(old, new));
-        assert!(!read(400, too_many).prefers(old, new));
-        assert!(!read(500, &said).prefers(old, new));
-    }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::AtomicU64};
 
 use tokio::sync::watch;
 
-use super::{Model, ModelMetadata};
+use super::{Model, ModelMetadata, Progress};
 
 /// What a slot holds: nothing yet, a model, or why there is none.
 pub(super) type Outcome = Option<Result<Model, String>>;
@@ -16,6 +16,8 @@ pub(super) struct Slot {
     pub(super) outcome: watch::Receiver<Outcome>,
     /// Microseconds that loading took; 0 where nothing was loaded.
     pub(super) loading: Arc<AtomicU64>,
+    /// How far loading is.
+    pub(super) progress: Progress,
 }
 
 impl Slot {
@@ -24,6 +26,7 @@ impl Slot {
             metadata,
             outcome,
             loading: Arc::default(),
+            progress: Progress::default(),
         }
     }
 

@@ -94,3 +94,32 @@ async fn a_model_removed_while_it_loads_is_not_there_when_it_is_loaded() {
     tasks.wait().await;
     assert!(registry.standings().is_empty() && !registry.knows("judge"));
 }
+
+#[tokio::test]
+async fn a_model_is_waited_for_and_known_from_another_of_its_name() {
+    let registry = Registry::new();
+    let tasks = TaskTracker::new();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    registry
+        .add_watched(named("judge"), &tasks, move |progress| {
+            progress.begin(8);
+            progress.add(2);
+            let _ = wait.recv();
+            Ok(judge())
+        })
+        .expect("free");
+    let first = registry.awaited("judge").expect("is there");
+    while registry.standings()[0].progress.is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(registry.standings()[0].progress, Some(0.25));
+    drop(go);
+    first.settled().await.expect("is loaded");
+    assert_eq!(registry.standings()[0].progress, None);
+    assert!(registry.still_has(&first));
+    registry.remove("judge");
+    assert!(!registry.still_has(&first));
+    registry.add(named("judge"), judge()).expect("free again");
+    assert!(!registry.still_has(&first));
+    assert!(registry.awaited("nobody").is_none());
+}

@@ -25,7 +25,7 @@ use serde_json::Value;
 
 use self::fetch::Hub;
 use super::error::{ModelError, Result};
-use crate::config;
+use crate::{config, workers::registry::Progress};
 
 /// What stands before a name, so that it is never taken for a path.
 const SCHEME: &str = "hf:";
@@ -42,6 +42,18 @@ const STILL: Duration = Duration::from_secs(90);
 /// A name that is none, a model that is not in the store and may not be downloaded, or a download that failed; each
 /// with the remedy.
 pub(super) fn directory(model: &config::Model, store: &Path) -> Result<PathBuf> {
+    watched_directory(model, store, &Progress::default())
+}
+
+/// The same, told how far the file is that comes just now.
+///
+/// # Errors
+/// As [`directory`].
+pub(super) fn watched_directory(
+    model: &config::Model,
+    store: &Path,
+    progress: &Progress,
+) -> Result<PathBuf> {
     let Some(wanted) = Wanted::read(&model.path)? else {
         return Ok(PathBuf::from(&model.path));
     };
@@ -62,7 +74,7 @@ pub(super) fn directory(model: &config::Model, store: &Path) -> Result<PathBuf> 
             .cloned(),
     };
     tracing::info!(model = model.name, what = %wanted, "downloading a model");
-    watched(&wanted, hub, store).map_err(|reason| {
+    watched(&wanted, hub, store, progress).map_err(|reason| {
         ModelError::Text(format!(
             "{wanted} could not be downloaded: {reason}; what has come is kept, and the next start goes on from there"
         ))
@@ -157,23 +169,34 @@ impl Wanted {
 
 /// Counts what comes, so that a download that stands still is told from one that is slow.
 #[derive(Debug, Clone, Default)]
-struct Pulse(Arc<AtomicU64>);
+struct Pulse {
+    beats: Arc<AtomicU64>,
+    progress: Progress,
+}
 
 impl Pulse {
     fn beat(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.beats.fetch_add(1, Ordering::Relaxed);
     }
 
     fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.beats.load(Ordering::Relaxed)
     }
 }
 
 /// Downloads on a thread of its own and waits for it as long as something comes: the hub's client has no limit of its
 /// own on how long it waits for the next byte.
-fn watched(wanted: &Wanted, hub: Hub, store: &Path) -> Result<PathBuf, String> {
+fn watched(
+    wanted: &Wanted,
+    hub: Hub,
+    store: &Path,
+    progress: &Progress,
+) -> Result<PathBuf, String> {
     let (sender, ended) = mpsc::channel();
-    let pulse = Pulse::default();
+    let pulse = Pulse {
+        progress: progress.clone(),
+        ..Pulse::default()
+    };
     let (own, asked, place) = (pulse.clone(), wanted.clone(), store.to_owned());
     let thread = std::thread::Builder::new()
         .name("download".to_owned())

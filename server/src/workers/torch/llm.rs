@@ -21,7 +21,9 @@ use super::{
     template::ChatTemplate,
     tokens::Tokens,
 };
-use crate::workers::{Chunk, ChunkStream, GenerateRequest, LanguageModel, ModelMetadata};
+use crate::workers::{
+    Chunk, ChunkStream, GenerateRequest, LanguageModel, ModelMetadata, Prompt, Tool, ToolChoice,
+};
 
 /// A loaded model. Dropping it ends its thread after the step it is in.
 pub(super) struct TorchModel {
@@ -66,6 +68,30 @@ impl Door {
         self.tokens
             .encode(text, false)
             .map_err(|error| Error::invalid("text", error.to_string()))
+    }
+
+    /// The prompt's tokens, whether they fit the window or not.
+    fn read(&self, request: &GenerateRequest) -> Result<Vec<u32>> {
+        let encode = |field: &str, text: &str, marks: bool| {
+            self.tokens
+                .encode(text, marks)
+                .map_err(|error| Error::invalid(field, error.to_string()))
+        };
+        match &request.prompt {
+            Prompt::Messages(messages) => {
+                // As the plan of an answer has it: tools that may not be called are not told of.
+                let tools: &[Tool] = if request.tool_choice == ToolChoice::None {
+                    &[]
+                } else {
+                    &request.tools
+                };
+                let values = &request.template_values;
+                let text = self.template.write(messages, tools, values)?;
+                encode("messages", &text, !self.template.brings_marks())
+            }
+            Prompt::Text(text) => encode("prompt", text, true),
+            Prompt::Tokens(tokens) => Ok(tokens.clone()),
+        }
     }
 
     fn decode(&self, ids: &[u32]) -> Result<String> {
@@ -142,6 +168,11 @@ impl LanguageModel for TorchModel {
     async fn tokenise(&self, text: &str) -> Result<Vec<u32>> {
         let text = text.to_owned();
         self.at_the_door(move |door| door.encode(&text)).await
+    }
+
+    async fn tokenise_request(&self, request: &GenerateRequest) -> Result<Vec<u32>> {
+        let request = request.clone();
+        self.at_the_door(move |door| door.read(&request)).await
     }
 
     async fn detokenise(&self, ids: &[u32]) -> Result<String> {

@@ -84,9 +84,13 @@ pub fn register(
             .and_then(|window| u32::try_from(window).ok());
     }
     let (model, store) = (model.clone(), config.data_dir()?.join("models"));
-    registry.add_loading(metadata.clone(), tasks, move || {
+    registry.add_watched(metadata.clone(), tasks, move |progress| {
         load_library()?;
-        download::directory(&model, &store)
+        let options = Options {
+            progress: progress.clone(),
+            ..options
+        };
+        download::watched_directory(&model, &store, progress)
             .and_then(|directory| load(metadata, &directory, &options))
             .map_err(|error| error.to_string())
     })?;

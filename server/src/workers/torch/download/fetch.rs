@@ -26,6 +26,9 @@ const TRIES: u32 = 5;
 /// Wait before the second try; it doubles with each.
 const WAIT: Duration = Duration::from_millis(500);
 
+/// Bytes from which on a file's parts are told of: smaller ones come in a moment.
+const LARGE: usize = 16 << 20;
+
 /// Where from, and who asks.
 pub(super) struct Hub {
     /// Empty for the usual one.
@@ -289,15 +292,18 @@ impl Progress for Told {
         self.pulse.beat();
         name.clone_into(&mut self.name);
         (self.size, self.come) = (size, 0);
+        if size >= LARGE {
+            self.pulse.progress.begin(size as u64);
+        }
     }
 
     fn update(&mut self, size: usize) {
         self.pulse.beat();
         self.come += size;
-        // Files that come in a moment are not worth a line for each of their parts.
-        let tenths = if self.size < 16 << 20 {
+        let tenths = if self.size < LARGE {
             0
         } else {
+            self.pulse.progress.add(size as u64);
             self.come.saturating_mul(10) / self.size
         };
         if tenths > self.tenths {

@@ -1,6 +1,13 @@
 //! A sentence encoder behind the seam.
 
-use std::{path::Path, sync::mpsc};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
+};
 
 use async_trait::async_trait;
 use tidegate_schema::{Error, Result};
@@ -12,7 +19,7 @@ use super::{
     turns::{Ask, Job, serve},
 };
 use crate::workers::{
-    Embedder, ModelMetadata,
+    Embedded, Embedder, ModelMetadata,
     torch::{
         Owner,
         error::{self, ModelError},
@@ -48,18 +55,26 @@ impl Model {
 
     /// Hands a request to the thread and waits for the numbers of each text.
     pub(super) async fn ask(&self, ask: Ask) -> Result<Vec<Vec<f32>>> {
+        Ok(self.ask_counted(ask).await?.0)
+    }
+
+    /// The same with the tokens of all texts, marks included.
+    async fn ask_counted(&self, ask: Ask) -> Result<(Vec<Vec<f32>>, u32)> {
         let (told, answer) = oneshot::channel();
+        let tokens = Arc::<AtomicU32>::default();
         self.owner.submit(|admission| Job {
             ask,
             told,
+            tokens: Arc::clone(&tokens),
             _admission: admission,
         })?;
-        answer.await.unwrap_or_else(|_| {
+        let numbers = answer.await.unwrap_or_else(|_| {
             Err(Error::upstream(
                 &self.metadata.name,
                 "the model was stopped",
             ))
-        })
+        })?;
+        Ok((numbers, tokens.load(Ordering::Relaxed)))
     }
 }
 
@@ -133,5 +148,23 @@ impl Embedder for TorchEmbedder {
         _: Option<u32>,
     ) -> Result<Vec<Vec<f32>>> {
         self.embed_with(texts, prompt).await
+    }
+
+    async fn embed_counted(&self, texts: Vec<String>, _: Option<u32>) -> Result<Embedded> {
+        if texts.is_empty() {
+            return Ok(Embedded {
+                vectors: Vec::new(),
+                prompt_tokens: Some(0),
+            });
+        }
+        let ask = Ask::Vectors {
+            texts,
+            prompt: None,
+        };
+        let (vectors, tokens) = self.0.ask_counted(ask).await?;
+        Ok(Embedded {
+            vectors,
+            prompt_tokens: Some(tokens),
+        })
     }
 }

@@ -61,7 +61,7 @@ impl Network {
         let fields = Fields::read(&encoder.join("config.json"))?;
         let shape = Shape::of(&fields)?;
         let texts = Texts::load(encoder, &shape, published_window, options.context_length)?;
-        let checkpoint = Checkpoint::open(encoder)?;
+        let checkpoint = Checkpoint::open(encoder)?.watched(&options.progress);
         let bytes = bytes(&checkpoint, format);
         if options.device == Device::Cpu {
             memory::check(bytes, working(&shape, texts.window()), format)?;

@@ -6,7 +6,11 @@
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::mpsc::{Receiver, TryRecvError},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+        mpsc::{Receiver, TryRecvError},
+    },
 };
 
 use tidegate_schema::{Error, Result};
@@ -58,6 +62,8 @@ pub(super) struct Job {
     pub(super) ask: Ask,
     /// Gets the numbers of each text, in order.
     pub(super) told: oneshot::Sender<Result<Vec<Vec<f32>>>>,
+    /// Tokens of its texts so far, marks included.
+    pub(super) tokens: Arc<AtomicU32>,
     /// Held until it is answered.
     pub(super) _admission: Admission,
 }
@@ -146,6 +152,9 @@ impl<O> Work<O> {
                 break;
             }
             let encoded = encoder.encode(&self.job.ask, &self.opened, self.next)?;
+            self.job
+                .tokens
+                .fetch_add(encoded.ids.len() as u32, Ordering::Relaxed);
             self.ready.push((self.next, encoded));
             self.next += 1;
         }

@@ -12,7 +12,10 @@ use tch::{Device, Kind, Tensor};
 use tidegate_kernels::Format;
 
 use super::{fields::Fields, memory, quantised::Quantised};
-use crate::workers::torch::error::{ModelError, Result};
+use crate::workers::{
+    registry::Progress,
+    torch::error::{ModelError, Result},
+};
 
 const WHOLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
@@ -24,6 +27,7 @@ pub(in crate::workers::torch) struct Checkpoint {
     /// Shard of each tensor.
     places: HashMap<String, usize>,
     quantised: Option<Quantised>,
+    progress: Progress,
 }
 
 struct Shard {
@@ -42,6 +46,7 @@ impl Checkpoint {
             shards: Vec::new(),
             places: HashMap::new(),
             quantised: None,
+            progress: Progress::default(),
         };
         let Some(fields) = Fields::read_if_present(&directory.join(INDEX))? else {
             checkpoint.add(Shard::open(directory.join(WHOLE))?);
@@ -74,6 +79,24 @@ impl Checkpoint {
             checkpoint.quantised = Quantised::open(directory, format)?;
         }
         Ok(checkpoint)
+    }
+
+    /// The same, told how far reading it is from here on.
+    pub(in crate::workers::torch) fn watched(mut self, progress: &Progress) -> Self {
+        let all = self.shards.iter().map(Shard::bytes).sum();
+        progress.begin(all);
+        self.progress = progress.clone();
+        self
+    }
+
+    /// A tensor need not be read: what was quantised of it is there. It counts as if it were.
+    pub(in crate::workers::torch) fn spared(&self, name: &str) {
+        if let Some(shard) = self.places.get(name).map(|&at| &self.shards[at])
+            && let Some(info) = shard.metadata.info(name)
+        {
+            let (from, to) = info.data_offsets;
+            self.progress.add((to - from) as u64);
+        }
     }
 
     fn add(&mut self, shard: Shard) {
@@ -122,7 +145,9 @@ impl Checkpoint {
                 format!("has no tensor '{name}', which config.json asks for"),
             ));
         };
-        shard.tensor(name, shape)
+        let tensor = shard.tensor(name, shape)?;
+        self.spared(name);
+        Ok(tensor)
     }
 
     /// The same as `kind` on `device`.
@@ -192,6 +217,11 @@ impl Shard {
             metadata,
             path,
         })
+    }
+
+    /// Bytes of its tensors.
+    fn bytes(&self) -> u64 {
+        self.map.len().saturating_sub(self.start) as u64
     }
 
     fn tensor(&self, name: &str, shape: &[i64]) -> Result<Tensor> {

@@ -338,6 +338,9 @@ impl<'a> Source<'a> {
                 ),
             ));
         }
+        for (name, _) in &plan.parts {
+            self.checkpoint.spared(&format!("{name}.weight"));
+        }
         Ok(Some(matrix))
     }
 

@@ -69,7 +69,7 @@ impl TorchModel {
             defaults: sampling,
             ends,
         };
-        let checkpoint = Checkpoint::open_as(directory, format)?;
+        let checkpoint = Checkpoint::open_as(directory, format)?.watched(&options.progress);
         let shared = (Arc::<Pace>::default(), Arc::new(OnceLock::new()));
         let begin = Beginning {
             name: &metadata.name,

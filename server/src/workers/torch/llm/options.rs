@@ -4,7 +4,7 @@ use anyhow::bail;
 use tch::Device;
 use tidegate_kernels::Format;
 
-use crate::config;
+use crate::{config, workers::registry::Progress};
 
 /// What computes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub(in crate::workers) struct Options {
     pub(in crate::workers) chunk: usize,
     /// Bytes for keys and values; a share of what is free when `None`.
     pub(in crate::workers) kv_bytes: Option<u64>,
+    /// Told how far reading the weights is.
+    pub(in crate::workers) progress: Progress,
 }
 
 impl Default for Options {
@@ -53,6 +55,7 @@ impl Default for Options {
             queue: 64,
             chunk: 256,
             kv_bytes: None,
+            progress: Progress::default(),
         }
     }
 }
@@ -98,6 +101,7 @@ impl Options {
             queue: model.queue,
             chunk: model.prefill_chunk,
             kv_bytes: (model.kv_cache_mb > 0).then(|| model.kv_cache_mb.saturating_mul(1 << 20)),
+            progress: Progress::default(),
         })
     }
 }

@@ -71,6 +71,7 @@ fn job(ask: Ask) -> (Job, Answer) {
     let job = Job {
         ask,
         told,
+        tokens: Arc::default(),
         _admission: permit,
     };
     (job, answer)

@@ -1,0 +1,114 @@
+//! An answer under way: its place at the gateway and the wait between two of its pieces.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures::{Stream, StreamExt as _, stream::BoxStream};
+use tidegate_schema::{Error, Result};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::upstream::Call;
+
+/// The pieces of an answer. Dropping it ends the answer and makes its place free; so does its end.
+pub(super) struct Watched<T> {
+    /// What came before it was watched.
+    first: Option<T>,
+    pieces: BoxStream<'static, Result<T>>,
+    /// Longest wait for a piece. Only waits count: a reader may be as slow as it likes.
+    limit: Option<Duration>,
+    /// Since when a piece is waited for.
+    waiting: Option<Instant>,
+    /// Set once and moved only when it rings early, so that a piece costs no timer.
+    alarm: Option<Pin<Box<Sleep>>>,
+    /// None when it is over.
+    call: Option<Call>,
+}
+
+impl<T: Send + 'static> Watched<T> {
+    /// Watches what is behind the first piece.
+    pub(super) fn behind(first: T, pieces: BoxStream<'static, Result<T>>, call: Call) -> Self {
+        Self {
+            first: Some(first),
+            ..Self::whole(pieces, call)
+        }
+    }
+
+    /// Watches all of it.
+    pub(super) fn whole(pieces: BoxStream<'static, Result<T>>, call: Call) -> Self {
+        Self {
+            first: None,
+            pieces,
+            limit: call.upstream().policy.between,
+            waiting: None,
+            alarm: None,
+            call: Some(call),
+        }
+    }
+
+    /// It is over: the upstream is let go of at once, whoever holds the rest.
+    fn end(&mut self, error: Option<&Error>) {
+        self.pieces = futures::stream::empty().boxed();
+        self.alarm = None;
+        if let (Some(call), Some(error)) = (self.call.take(), error) {
+            call.failed(error);
+        }
+    }
+
+    /// Whether the wait for a piece has been too long; asks to be woken when it will be.
+    fn is_late(&mut self, context: &mut Context<'_>) -> Option<Error> {
+        let limit = self.limit?;
+        let due = *self.waiting.get_or_insert_with(Instant::now) + limit;
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        while alarm.as_mut().poll(context).is_ready() {
+            if alarm.deadline() >= due {
+                let call = self.call.as_ref()?;
+                let model = &call.upstream().name;
+                return Some(Error::Timeout {
+                    what: format!("a piece of the answer of '{model}'"),
+                    limit,
+                });
+            }
+            // It was set for an earlier piece.
+            alarm.as_mut().reset(due);
+        }
+        None
+    }
+}
+
+impl<T: Send + Unpin + 'static> Stream for Watched<T> {
+    type Item = Result<T>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if let Some(first) = this.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
+        if this.call.is_none() {
+            return Poll::Ready(None);
+        }
+        match this.pieces.poll_next_unpin(context) {
+            Poll::Ready(Some(Ok(piece))) => {
+                this.waiting = None;
+                Poll::Ready(Some(Ok(piece)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                this.end(Some(&error));
+                Poll::Ready(Some(Err(error)))
+            }
+            Poll::Ready(None) => {
+                this.end(None);
+                Poll::Ready(None)
+            }
+            Poll::Pending => match this.is_late(context) {
+                Some(error) => {
+                    this.end(Some(&error));
+                    Poll::Ready(Some(Err(error)))
+                }
+                None => Poll::Pending,
+            },
+        }
+    }
+}
