@@ -11,24 +11,30 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     clock::Clock,
     config::Config,
+    gateway::Gateway,
     services::{
         chat::Chat,
+        cluster::{Cluster, Links},
         conversations::Conversations,
         dashboards::Dashboards,
         databases::{Databases, Keeper},
         datasources::{Datasources, Listed},
+        deployments::{Deployed, Deployments},
         examples::{Examples, Memories},
         exports::Exports,
         feedback::Feedbacks,
-        keys::Keys,
+        keys::{Keys, Presented},
+        metering::{Metering, Meters},
         models::Models,
         questions::Questions,
         remembered::Remembered,
+        responses::{ResponseMemory, Responses},
         rounds::Rounds,
         running::Running,
         sql::Sql,
         uploads::{Shelf, Uploads},
     },
+    telemetry::Telemetry,
     workers::registry::Registry,
 };
 
@@ -49,16 +55,30 @@ pub struct Parts {
     pub clock: Clock,
     /// Models by name.
     pub registry: Registry,
+    /// The same with what stands around them, and the routes: whoever asks a model asks here.
+    pub gateway: Gateway,
+    /// Models of this process that are started and stopped.
+    pub deployed: Deployed,
+    /// What is known of the cluster.
+    pub links: Links,
     /// Open connections to datasources.
     pub databases: Databases,
     /// Datasources as they were listed a moment ago.
     pub listed: Listed,
     /// Whether a key was in force a moment ago.
     pub keyed: Remembered<bool>,
+    /// Keys that were presented a moment ago.
+    pub presented: Presented,
+    /// What calls of models use.
+    pub meters: Arc<Meters>,
+    /// The access log, and spans for a collector.
+    pub telemetry: Telemetry,
     /// Files that were sent.
     pub shelf: Shelf,
     /// Questions with their queries, as they are kept.
     pub memories: Memories,
+    /// Responses kept for a while.
+    pub responses: ResponseMemory,
     /// Turns under way at once.
     pub turns: Arc<Semaphore>,
     /// Exports under way at once.
@@ -106,6 +126,7 @@ impl App {
         }
         self.conversations().keep_swept();
         self.uploads().keep_swept();
+        self.metering().keep_swept();
     }
 
     /// Opens the store; there are no models until [`App::load_models`].
@@ -126,9 +147,14 @@ impl App {
             Sealer::from_text(secret)?
         };
         let store = Store::open(&url, sealer).await?;
+        let kept = store.list_deployments(&Deployed::place_of(&config)).await?;
+        let deployed = Deployed::new(&config, kept);
         let turns = Arc::new(Semaphore::new(config.limits.turns));
         let exports = Arc::new(Semaphore::new(config.limits.exports));
+        let telemetry = Telemetry::open(&config.observability)?;
         let registry = Registry::new();
+        let gateway = Gateway::new(&config, registry.clone());
+        let links = Links::new(&config, &store, &clock, &registry)?;
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();
         let connect_timeout = Duration::from_secs(config.limits.connect_seconds);
@@ -147,14 +173,21 @@ impl App {
         );
         Ok(Self(Arc::new(Parts {
             registry,
+            gateway,
+            deployed,
+            links,
             databases,
             listed: Listed::default(),
             keyed: Remembered::for_at_most(KEYED_AGE),
+            presented: Presented::default(),
+            meters: Meters::start(store.clone(), telemetry.clone()),
+            telemetry,
             shelf,
             host_name: host_name(),
             store,
             clock,
             memories: Memories::default(),
+            responses: ResponseMemory::default(),
             turns,
             exports,
             running: Running::default(),
@@ -167,7 +200,9 @@ impl App {
     /// Names the configured models and starts loading them in the background.
     pub fn load_models(&self) -> anyhow::Result<()> {
         self.registry
-            .load_configured(&self.config, &self.data_dir()?, &self.tasks)
+            .load_configured(&self.config, &self.data_dir()?, &self.tasks)?;
+        self.deployments().restore();
+        Ok(())
     }
 
     /// The data directory.
@@ -205,6 +240,9 @@ impl App {
                 "running turns did not end in time"
             );
         }
+        // Behind the turns, which are counted when they end.
+        self.metering().flush().await;
+        self.telemetry.flush().await;
     }
 
     /// Datasources.
@@ -262,9 +300,29 @@ impl App {
         Exports(self)
     }
 
+    /// What calls of models use, and how many a key may make.
+    pub fn metering(&self) -> Metering<'_> {
+        Metering(self)
+    }
+
     /// API keys.
     pub fn keys(&self) -> Keys<'_> {
         Keys(self)
+    }
+
+    /// Responses kept for a while.
+    pub fn responses(&self) -> Responses<'_> {
+        Responses(self)
+    }
+
+    /// Models that are started and stopped.
+    pub fn deployments(&self) -> Deployments<'_> {
+        Deployments(self)
+    }
+
+    /// The cluster.
+    pub fn cluster(&self) -> Cluster<'_> {
+        Cluster(self)
     }
 
     /// Models.

@@ -1,5 +1,7 @@
 //! From TOML and the environment to [`Config`](super::Config), with messages that name the key.
 
+mod lists;
+
 use std::path::Path;
 
 use toml::{Table, Value};
@@ -8,28 +10,6 @@ use super::Config;
 
 /// The embedded defaults, which are the reference too.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
-
-/// Keys of a `[[models]]` table; that list has no default entry to read them from.
-const MODEL_KEYS: [&str; 18] = [
-    "name",
-    "provider",
-    "kind",
-    "base_url",
-    "model",
-    "api_key",
-    "path",
-    "allow_download",
-    "dtype",
-    "device",
-    "executor",
-    "context_length",
-    "max_sequences",
-    "kv_cache_mb",
-    "prefill_chunk",
-    "queue",
-    "threads",
-    "timeout_seconds",
-];
 
 /// A lookup of environment variables; tests hand in their own.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -108,7 +88,11 @@ impl Config {
         Ok(config)
     }
 
-    fn check(&self) -> Result<(), ConfigError> {
+    /// What is wrong with values that TOML alone cannot tell, for configurations that were put together by hand too.
+    ///
+    /// # Errors
+    /// The first such key.
+    pub fn check(&self) -> Result<(), ConfigError> {
         self.web_address()?;
         if !matches!(self.log.format.as_str(), "pretty" | "json") {
             return Err(ConfigError::bad("log.format", "must be 'pretty' or 'json'"));
@@ -163,8 +147,10 @@ impl Config {
                     ));
                 }
             }
+            model.check_upstream(key)?;
         }
-        Ok(())
+        self.check_gateway()?;
+        self.check_cluster()
     }
 }
 
@@ -192,40 +178,19 @@ fn merge(into: &mut Table, from: Table, prefix: &str) -> Result<(), ConfigError>
         } else {
             format!("{prefix}.{key}")
         };
-        if path == "models" {
-            let Value::Array(models) = &value else {
-                return Err(ConfigError::bad(
-                    "models",
-                    "must be a list of tables: write [[models]]",
-                ));
-            };
-            for (i, model) in models.iter().enumerate() {
-                for name in model.as_table().into_iter().flat_map(Table::keys) {
-                    if !MODEL_KEYS.contains(&name.as_str()) {
-                        return Err(unknown(
-                            &format!("models[{i}].{name}"),
-                            name,
-                            MODEL_KEYS.iter().copied(),
-                        ));
-                    }
-                }
-            }
+        if lists::check(&path, &value)? {
             into.insert(key, value);
             continue;
         }
         let known: Vec<String> = into.keys().cloned().collect();
         match (into.get_mut(&key), value) {
             (None, _) => {
-                let extra = if prefix.is_empty() {
-                    vec!["models"]
-                } else {
-                    vec![]
-                };
-                return Err(unknown(
-                    &path,
-                    &key,
-                    known.iter().map(String::as_str).chain(extra),
-                ));
+                let lists = lists::names().filter(|_| prefix.is_empty());
+                let known = known
+                    .iter()
+                    .map(String::as_str)
+                    .chain(lists.map(|name| name as &str));
+                return Err(unknown(&path, &key, known));
             }
             (Some(Value::Table(old)), Value::Table(new)) => merge(old, new, &path)?,
             (Some(old), new) => {

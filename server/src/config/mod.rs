@@ -2,7 +2,10 @@
 //!
 //! The only room that reads the environment. Unknown keys are errors that name the nearest known one.
 
+mod cluster;
+mod gateway;
 mod load;
+mod model;
 mod show;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -10,7 +13,12 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-pub use load::{ConfigError, DEFAULTS, Environment};
+pub use self::{
+    cluster::Cluster,
+    gateway::{Gateway, Route, Target},
+    load::{ConfigError, DEFAULTS, Environment},
+    model::{Kind, Model, Provider},
+};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Deserialize)]
@@ -33,9 +41,18 @@ pub struct Config {
     pub graphql: GraphQl,
     /// Logs.
     pub log: Log,
+    /// What can be watched from outside.
+    pub observability: Observability,
+    /// What holds for every upstream.
+    pub gateway: Gateway,
+    /// Processes that share their models.
+    pub cluster: Cluster,
     /// Models beside the built-in one.
     #[serde(default)]
     pub models: Vec<Model>,
+    /// Names that stand for other models.
+    #[serde(default)]
+    pub routes: Vec<Route>,
 }
 
 /// Listeners.
@@ -102,6 +119,8 @@ pub struct Limits {
     pub exports: usize,
     /// Megabytes of a file that is sent.
     pub upload_megabytes: u64,
+    /// Days rows of usage are kept; 0 for ever.
+    pub usage_days: u32,
 }
 
 /// Conversations.
@@ -159,106 +178,17 @@ pub struct Log {
     pub format: String,
 }
 
-/// Where a model runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Provider {
-    /// An OpenAI-style server.
-    Proxy,
-    /// This process, on libtorch.
-    Torch,
-    /// The tests' scripted stand-in; the name chooses the script.
-    Dummy,
-}
-
-/// What a model is for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// Writes text.
-    #[default]
-    Llm,
-    /// Turns text into vectors.
-    Embedding,
-    /// Says how well documents answer a query.
-    Reranker,
-}
-
-/// One model.
+/// What can be watched from outside, beside the log.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Model {
-    /// What callers ask for.
-    pub name: String,
-    /// Where it runs.
-    pub provider: Provider,
-    /// What it is for.
-    #[serde(default)]
-    pub kind: Kind,
-    /// Proxy: base URL up to and including the version.
-    #[serde(default)]
-    pub base_url: String,
-    /// Proxy: the upstream's name for it; empty for `name`.
-    #[serde(default)]
-    pub model: String,
-    /// Proxy: key.
-    #[serde(default = "no_secret")]
-    pub api_key: SecretString,
-    /// Torch: model directory, or a name to download by.
-    #[serde(default)]
-    pub path: String,
-    /// Torch: whether a model that is asked for by name may be downloaded.
-    #[serde(default)]
-    pub allow_download: bool,
-    /// Torch: `f32`, `bf16`, `f16`, `int8` or `int4`; empty for the checkpoint's own.
-    #[serde(default)]
-    pub dtype: String,
-    /// Torch: `cpu` or `cuda`; empty for `cpu`.
-    #[serde(default)]
-    pub device: String,
-    /// Torch: `native` (own kernels, CPU) or `torch` (libtorch); empty for what is faster on the device.
-    #[serde(default)]
-    pub executor: String,
-    /// Torch: most tokens of prompt and answer together; 0 for all the model can.
-    #[serde(default)]
-    pub context_length: usize,
-    /// Torch: answers that are written at once.
-    #[serde(default = "sixteen")]
-    pub max_sequences: usize,
-    /// Torch: megabytes for keys and values; 0 for a share of what is free.
-    #[serde(default)]
-    pub kv_cache_mb: u64,
-    /// Torch: prompt tokens run between two tokens of the answers under way.
-    #[serde(default = "a_chunk")]
-    pub prefill_chunk: usize,
-    /// Torch: requests that may wait; more are refused with a time to try again.
-    #[serde(default = "sixty_four")]
-    pub queue: usize,
-    /// Torch: threads; 0 for `builtin.threads`.
-    #[serde(default)]
-    pub threads: usize,
-    /// Proxy: longest wait for an answer to begin, and for each piece of it. What is not streamed is one piece.
-    #[serde(default = "two_minutes")]
-    pub timeout_seconds: u64,
-}
-
-fn no_secret() -> SecretString {
-    SecretString::from("")
-}
-
-fn two_minutes() -> u64 {
-    120
-}
-
-fn sixteen() -> usize {
-    16
-}
-
-fn sixty_four() -> usize {
-    64
-}
-
-fn a_chunk() -> usize {
-    256
+pub struct Observability {
+    /// Whether `/metrics` answers without a key.
+    pub metrics_open: bool,
+    /// The access log's file, or `stderr`; empty for none.
+    pub access_log: String,
+    /// The collector of spans; empty for none.
+    pub otlp_endpoint: String,
+    /// Headers for it, as `name=value,name=value`.
+    pub otlp_headers: SecretString,
 }
 
 /// Where what can be made again is kept for this user; none without a home directory.

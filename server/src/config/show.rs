@@ -7,7 +7,7 @@ use toml::Value;
 use super::{Config, ConfigError, Environment, load::layered};
 
 /// Keys whose text is a secret.
-const SECRET_KEYS: [&str; 2] = ["secret_key", "api_key"];
+const SECRET_KEYS: [&str; 4] = ["secret_key", "api_key", "key", "otlp_headers"];
 
 impl Config {
     /// What [`Config::load`] would read, as TOML: `${env:…}` unexpanded, secrets as stars.

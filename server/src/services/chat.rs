@@ -2,7 +2,7 @@
 //!
 //! The question is stored before anything else, the answer before [`ChatEvent::Done`] is told. A turn whose
 //! listener leaves, that is stopped, or that fails, keeps the question and what was said, marked as cut.
-//! A conversation has one turn at a time.
+//! A conversation has one turn at a time. Every turn is metered here, whichever surface asks.
 
 mod excel;
 mod memory;
@@ -28,7 +28,11 @@ use self::{
     prepare::{Asked, Prepared},
     turn::Turn,
 };
-use crate::{app::App, scenes::Emitter};
+use crate::{
+    app::App,
+    scenes::Emitter,
+    services::metering::{Call, Operation},
+};
 
 /// Events told before the teller waits for the listener.
 const BACKLOG: usize = 64;
@@ -85,6 +89,14 @@ impl Chat<'_> {
             model,
             prepared,
         } = ready;
+        let call = Call {
+            model: model.clone(),
+            operation: Operation::Turn,
+            streamed: true,
+        };
+        let mut meter = app.metering().admit(caller, call).await?;
+        meter.served_by(&model);
+        meter.expect(request.text.len(), None);
         let detail = MessageDetail {
             select_param: request.select_param.clone(),
             model: Some(model.clone()),
@@ -109,7 +121,13 @@ impl Chat<'_> {
             model: Some(model.clone()),
             select_param: request.select_param,
         };
-        let begun = app.store.begin_turn(head, human, app.clock.now()).await?;
+        let begun = match app.store.begin_turn(head, human, app.clock.now()).await {
+            Ok(begun) => begun,
+            Err(error) => {
+                meter.failed(&error);
+                return Err(error);
+            }
+        };
 
         let (sender, receiver) = mpsc::channel(BACKLOG);
         let listener = place.listener();
@@ -120,6 +138,7 @@ impl Chat<'_> {
             begun,
             detail,
             place,
+            meter: Some(meter),
         };
         app.tasks.spawn(async move {
             let emitter = Emitter::new(sender);

@@ -1,16 +1,20 @@
 //! API keys: made, listed, revoked, and turned into a [`Caller`].
 
+mod identify;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 use tidegate_schema::{
     Error, Result,
     ids::KeyId,
-    model::{Act, ApiKey, Caller, Catalogue, CatalogueTable, Grant, NewApiKey},
+    model::{Act, ApiKey, Caller, Catalogue, CatalogueTable, Grant, KeyLimits, NewApiKey},
 };
 
-use super::{check_id, datasources::nearest};
+use super::datasources::nearest;
 use crate::app::App;
+
+pub use self::identify::Presented;
 
 /// What every key begins with, so that leaked ones can be recognised.
 const PREFIX: &str = "tg-";
@@ -160,7 +164,8 @@ impl Keys<'_> {
         Ok(())
     }
 
-    /// Makes a key and returns it with its record. The key itself is nowhere else: only its hash is stored.
+    /// Makes a key without limits and returns it with its record. The key itself is nowhere else: only its hash is
+    /// stored.
     pub async fn create(
         &self,
         caller: &Caller,
@@ -168,7 +173,24 @@ impl Keys<'_> {
         admin: bool,
         grants: Option<Vec<Grant>>,
     ) -> Result<(String, ApiKey)> {
+        self.create_limited(caller, name, admin, grants, KeyLimits::default())
+            .await
+    }
+
+    /// The same with limits on how much it may use.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming the limit that cannot be.
+    pub async fn create_limited(
+        &self,
+        caller: &Caller,
+        name: &str,
+        admin: bool,
+        grants: Option<Vec<Grant>>,
+        limits: KeyLimits,
+    ) -> Result<(String, ApiKey)> {
         caller.may(Act::ManageKeys)?;
+        check_limits(limits)?;
         if name.trim().is_empty() {
             return Err(Error::invalid(
                 "name",
@@ -188,6 +210,7 @@ impl Keys<'_> {
                 hash: hash(&key),
                 admin,
                 grants,
+                limits,
                 created_at: self.0.clock.now(),
             })
             .await;
@@ -201,11 +224,10 @@ impl Keys<'_> {
         self.0.store.list_keys().await
     }
 
-    /// Revokes a key, by id or by the prefix the list shows.
-    pub async fn revoke(&self, caller: &Caller, id: &str) -> Result<()> {
+    /// The key of an id or of the prefix the list shows.
+    pub async fn find(&self, caller: &Caller, id: &str) -> Result<ApiKey> {
         caller.may(Act::ManageKeys)?;
-        let found = self
-            .0
+        self.0
             .store
             .list_keys()
             .await?
@@ -215,66 +237,17 @@ impl Keys<'_> {
                 what: "key",
                 name: id.to_owned(),
                 hint: Some("`tidegate key list` shows ids and prefixes".to_owned()),
-            })?;
+            })
+    }
+
+    /// Revokes a key, by id or by the prefix the list shows.
+    pub async fn revoke(&self, caller: &Caller, id: &str) -> Result<()> {
+        caller.may(Act::ManageKeys)?;
+        let found = self.find(caller, id).await?;
         let revoked = self.0.store.revoke_key(&found.id, self.0.clock.now()).await;
         self.0.keyed.forget();
+        self.0.presented.forget(&found.hash);
         revoked.map(|_| ())
-    }
-
-    /// Whether any key is in force.
-    pub async fn in_use(&self) -> Result<bool> {
-        self.0.keyed.get(|| self.0.store.has_active_keys()).await
-    }
-
-    /// Who presents this bearer token, or nothing, over a listener that is on loopback or not.
-    ///
-    /// No key in force and loopback: everything is allowed; with `server.open`, all but changing rows. Else a good
-    /// key is needed.
-    pub async fn identify(
-        &self,
-        bearer: Option<&str>,
-        user: Option<&str>,
-        loopback: bool,
-    ) -> Result<Caller> {
-        let user = user.filter(|name| !name.trim().is_empty()).unwrap_or("001");
-        check_id("user-id", user)?;
-        if !self.in_use().await? {
-            if loopback {
-                return Ok(Caller::local(user));
-            }
-            if self.0.config.server.open {
-                return Ok(Caller::open(user));
-            }
-            return Err(Error::Unauthenticated {
-                reason: "no key is configured on this server; make one with `tidegate key create`"
-                    .to_owned(),
-            });
-        }
-        let Some(token) = bearer else {
-            return Err(Error::Unauthenticated {
-                reason: "an API key is needed: send it as `Authorization: Bearer <key>`".to_owned(),
-            });
-        };
-        let key = self
-            .0
-            .store
-            .find_key_by_hash(&hash(token))
-            .await?
-            .filter(|key| key.revoked_at.is_none())
-            .ok_or_else(|| Error::Unauthenticated {
-                reason: "this API key is unknown or revoked".to_owned(),
-            })?;
-        let mut acts = vec![Act::Ask];
-        if key.admin {
-            acts.extend([Act::ManageDatasources, Act::ManageKeys]);
-        }
-        Ok(Caller {
-            key: Some(key.id),
-            user: user.to_owned(),
-            acts,
-            grants: key.grants,
-            local: false,
-        })
     }
 }
 
@@ -286,6 +259,29 @@ fn spelled(catalogue: &Catalogue, wanted: &str) -> Option<String> {
         let first = alike.next()?;
         alike.next().is_none().then_some(first)
     })
+}
+
+/// Refuses limits that would refuse everything or limit nothing.
+fn check_limits(limits: KeyLimits) -> Result<()> {
+    let nought = [
+        ("requests_per_minute", limits.requests_per_minute == Some(0)),
+        ("tokens_per_minute", limits.tokens_per_minute == Some(0)),
+        ("token_budget", limits.token_budget == Some(0)),
+        ("budget_days", limits.budget_days == Some(0)),
+    ];
+    if let Some((field, _)) = nought.into_iter().find(|(_, nought)| *nought) {
+        return Err(Error::invalid(
+            field,
+            "must be at least 1; leave it out for no limit",
+        ));
+    }
+    if limits.budget_days.is_some() && limits.token_budget.is_none() {
+        return Err(Error::invalid(
+            "budget_days",
+            "says how long a budget is for, and there is none; give token_budget too",
+        ));
+    }
+    Ok(())
 }
 
 fn no_table(name: &str, known: &[String]) -> Error {
@@ -304,6 +300,29 @@ fn hash(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_is_at_least_one_and_days_are_of_a_budget() {
+        let of = |token_budget, budget_days| KeyLimits {
+            token_budget,
+            budget_days,
+            ..KeyLimits::default()
+        };
+        for good in [of(None, None), of(Some(1), None), of(Some(1), Some(1))] {
+            assert!(check_limits(good).is_ok(), "{good:?}");
+        }
+        for (bad, field) in [
+            (of(Some(0), None), "token_budget: "),
+            (of(Some(1), Some(0)), "budget_days: "),
+            (of(None, Some(1)), "budget_days: "),
+        ] {
+            let refused = check_limits(bad).map_err(|error| error.to_string());
+            assert!(
+                refused.is_err_and(|text| text.starts_with(field)),
+                "{bad:?}"
+            );
+        }
+    }
 
     #[test]
     fn a_table_is_found_in_any_case_as_long_as_one_alone_is_meant() {

@@ -2,24 +2,29 @@
 
 mod audit;
 pub mod chat;
+pub mod cluster;
 pub mod conversations;
 pub mod dashboards;
 pub mod databases;
 pub mod datasources;
+pub mod deployments;
 mod edits;
 mod encoder;
 pub mod examples;
 pub mod exports;
 pub mod feedback;
 pub mod keys;
+pub mod metering;
 pub mod models;
 pub mod quantising;
 pub mod questions;
 pub mod remembered;
+pub mod responses;
 pub mod rounds;
 pub mod running;
 pub mod sql;
 mod sweeping;
+pub mod tokens;
 pub mod uploads;
 
 use tidegate_schema::{Error, Result};

@@ -20,6 +20,7 @@ use crate::{
     scenes::{Attempt, Emitter, Ledger, Outcome, dashboard, data, excel, normal, structure},
     services::{
         audit::{self, Judged},
+        metering::Meter,
         running::Place,
     },
 };
@@ -40,6 +41,8 @@ pub(super) struct Turn {
     pub(super) begun: BegunTurn,
     pub(super) detail: MessageDetail,
     pub(super) place: Place,
+    /// Counts what it takes, until it has ended.
+    pub(super) meter: Option<Meter>,
 }
 
 /// How a scene ended.
@@ -59,7 +62,8 @@ enum End {
 impl Turn {
     /// Runs the scene and everything after it. Ends within the configured time and a few seconds, also where the
     /// listener stays but does not read.
-    pub(super) async fn run(self, prepared: Prepared, model: String, emitter: &Emitter) {
+    pub(super) async fn run(mut self, prepared: Prepared, model: String, emitter: &Emitter) {
+        let mut meter = self.meter.take();
         let limit = Duration::from_secs(self.app.config.limits.turn_seconds).min(LONGEST);
         let deadline = Instant::now() + limit;
         emitter
@@ -71,12 +75,21 @@ impl Turn {
             .await;
         let ledger = Ledger::default();
         let (end, said, mut last) = self
-            .pass_on(prepared, &ledger, emitter, deadline, limit)
+            .pass_on(prepared, &ledger, emitter, deadline, limit, meter.as_mut())
             .await;
         self.audit(ledger.take()).await;
         match end {
-            End::Answered(outcome) => last.push(self.complete(*outcome).await),
+            End::Answered(outcome) => {
+                if let Some(mut meter) = meter.take() {
+                    meter.usage(outcome.usage);
+                    meter.done();
+                }
+                last.push(self.complete(*outcome).await);
+            }
             End::Failed(error) => {
+                if let Some(meter) = meter.take() {
+                    meter.failed(&error);
+                }
                 if matches!(error, Error::Internal { .. }) {
                     tracing::error!(error = error.log_chain(), "a turn failed");
                 }
@@ -90,7 +103,9 @@ impl Turn {
             End::Stopped => last.push(self.stop(&said).await),
             End::Removed => last.push(ChatEvent::Error(removed(&self.conversation))),
         }
-        // Before the end is told: whoever heard it may ask the next question at once.
+        // Before the end is told: whoever heard it may ask the next question at once. A turn whose end was not counted
+        // so far was cancelled.
+        drop(meter);
         drop(self.place);
         let patience = deadline.max(Instant::now() + LAST_WORDS);
         let telling = async {
@@ -112,6 +127,7 @@ impl Turn {
         emitter: &Emitter,
         deadline: Instant,
         limit: Duration,
+        mut meter: Option<&mut Meter>,
     ) -> (End, String, Vec<ChatEvent>) {
         let (watched, mut told) = mpsc::channel(BACKLOG);
         let inner = Emitter::new(watched);
@@ -149,6 +165,12 @@ impl Turn {
                     () = self.place.stopped() => break End::Stopped,
                 };
                 note(&mut said, &event);
+                if let Some(meter) = &mut meter
+                    && matches!(event, ChatEvent::Text(_) | ChatEvent::Thinking(_))
+                {
+                    meter.first_token();
+                    meter.pieces(1);
+                }
                 tokio::select! {
                     passed = timeout_at(deadline, emitter.emit(event)) => {
                         if passed.is_err() {
