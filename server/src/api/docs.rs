@@ -49,7 +49,16 @@ pub(super) fn rest_document() -> OpenApi {
 pub(super) fn openai_document() -> OpenApi {
     document(
         "Tidegate, OpenAI surface",
-        "Chat completions and embeddings in OpenAI's dialect.",
+        "Chat completions, completions, responses, embeddings, scores of documents and tokens in OpenAI's dialect.",
+    )
+}
+
+/// The empty document of the routes between processes.
+pub(super) fn cluster_document() -> OpenApi {
+    document(
+        "Tidegate, cluster",
+        "Controllers and workers: which process offers which model, and its models for other processes, in DB-GPT's \
+         shapes.",
     )
 }
 

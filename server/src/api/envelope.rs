@@ -57,7 +57,9 @@ impl From<Error> for Problem {
             Error::Invalid { .. } => (StatusCode::BAD_REQUEST, "E0001"),
             Error::Unauthenticated { .. } => (StatusCode::UNAUTHORIZED, "401"),
             Error::Forbidden { .. } => (StatusCode::FORBIDDEN, "403"),
-            Error::Overloaded { .. } => (StatusCode::TOO_MANY_REQUESTS, "429"),
+            Error::Overloaded { .. } | Error::QuotaExceeded { .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "429")
+            }
             Error::Internal { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "500"),
             Error::NotFound { .. }
             | Error::AlreadyExists { .. }

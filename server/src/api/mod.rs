@@ -4,14 +4,19 @@
 //! below the version. Handlers unpack, call one service function, and shape the answer.
 
 mod bounds;
+pub mod controller;
 pub mod docs;
 pub mod envelope;
 pub mod extract;
 pub mod graphql;
 pub mod health;
+pub mod metrics;
+mod observe;
 pub mod openai;
 pub mod v1;
+pub mod v2;
 mod web;
+pub mod worker;
 
 use axum::Router;
 use tower_http::{
@@ -28,11 +33,19 @@ pub fn rest_routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(docs::rest_document())
         .merge(health::routes())
         .merge(v1::routes())
+        .merge(v2::routes())
 }
 
 /// Routes of the OpenAI listener that stand in `clients/specs/openai.json`.
 pub fn openai_routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(docs::openai_document()).merge(openai::routes())
+}
+
+/// Routes between processes, that stand in `clients/specs/cluster.json`.
+pub fn cluster_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(docs::cluster_document())
+        .merge(controller::routes())
+        .merge(worker::routes())
 }
 
 /// The web listener: REST, GraphQL, documentation, and the OpenAI surface at `/v1`.
@@ -42,6 +55,8 @@ pub fn web(app: App) -> Router {
         .merge(docs::routes(document))
         .merge(graphql::routes(&app))
         .merge(openai::alias_routes())
+        .merge(cluster_routes().split_for_parts().0)
+        .merge(metrics::routes())
         .route("/", axum::routing::get(web::home))
         .fallback(envelope::unknown_route)
         .method_not_allowed_fallback(envelope::wrong_method);
@@ -53,10 +68,38 @@ pub fn openai_listener(app: App) -> Router {
     let (router, _) = openai_routes().split_for_parts();
     let router = router
         .merge(openai::alias_routes())
+        .merge(openai::root_routes())
         .merge(health::plain_routes())
+        .merge(metrics::routes())
         .fallback(openai::error::unknown_route)
         .method_not_allowed_fallback(openai::error::wrong_method);
     layers(router, &app, true).with_state(app)
+}
+
+/// The listener of a controller.
+pub fn controller_listener(app: App) -> Router {
+    let (router, _) = controller::routes().split_for_parts();
+    between_processes(router, app)
+}
+
+/// The listener of a worker. One that has no controller is asked by its own list.
+pub fn worker_listener(app: App) -> Router {
+    let routes = if app.config.cluster.controllers.is_empty() {
+        worker::routes().merge(controller::routes())
+    } else {
+        worker::routes()
+    };
+    let (router, _) = routes.split_for_parts();
+    between_processes(router, app)
+}
+
+fn between_processes(router: Router<App>, app: App) -> Router {
+    let router = router
+        .merge(health::plain_routes())
+        .merge(metrics::routes())
+        .fallback(worker::refused::unknown_route)
+        .method_not_allowed_fallback(envelope::wrong_method);
+    layers(router, &app, false).with_state(app)
 }
 
 /// What every request passes: an id, a span, a size limit, CORS, and a net for panics.
@@ -89,6 +132,11 @@ fn layers(router: Router<App>, app: &App, openai: bool) -> Router<App> {
         // Inside CORS, so that a page may read why it was refused.
         .layer(axum::middleware::from_fn_with_state(bounds, bounds::keep))
         .layer(cors)
+        // Outside what may refuse a request, inside what names it.
+        .layer(axum::middleware::from_fn_with_state(
+            app.clone(),
+            observe::watch,
+        ))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(TraceLayer::new_for_http())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))

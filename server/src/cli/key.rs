@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::{Value, json};
-use tidegate_schema::model::{ApiKey, Grant};
+use tidegate_schema::model::{ApiKey, Grant, KeyLimits};
 
 use super::{app, caller, complain, print, print_json};
 use crate::{config::Config, services::keys::Wanted};
@@ -36,6 +36,18 @@ pub enum Key {
         /// Let it change rows of this datasource too, within the tables it may read; may be repeated.
         #[arg(long, value_name = "DATASOURCE")]
         write: Vec<String>,
+        /// Let it make so many calls of models a minute.
+        #[arg(long, value_name = "COUNT")]
+        requests_per_minute: Option<u32>,
+        /// Let it use so many tokens a minute, read and written.
+        #[arg(long, value_name = "COUNT")]
+        tokens_per_minute: Option<u32>,
+        /// Let it use so many tokens in all, or over the days of --budget-days.
+        #[arg(long, value_name = "COUNT")]
+        token_budget: Option<u64>,
+        /// Days that the budget is for, counted back from now.
+        #[arg(long, value_name = "DAYS")]
+        budget_days: Option<u32>,
     },
     /// List the keys.
     List {
@@ -61,14 +73,27 @@ impl Key {
                 datasource,
                 table,
                 write,
+                requests_per_minute,
+                tokens_per_minute,
+                token_budget,
+                budget_days,
             } => {
+                let limits = KeyLimits {
+                    requests_per_minute,
+                    tokens_per_minute,
+                    token_budget,
+                    budget_days,
+                };
                 let wanted = Wanted {
                     datasources: datasource,
                     tables: table,
                     writes: write,
                 };
                 let grants = app.keys().grants(&caller(), &wanted).await?;
-                let (key, record) = app.keys().create(&caller(), &name, admin, grants).await?;
+                let (key, record) = app
+                    .keys()
+                    .create_limited(&caller(), &name, admin, grants, limits)
+                    .await?;
                 // The key alone, so that a script can take it as it is.
                 print(&format!("{key}\n"))?;
                 complain(&format!(
@@ -89,9 +114,9 @@ impl Key {
             }
             Self::List { json: false } => {
                 let mut table = Table::new();
-                table
-                    .load_preset(UTF8_FULL_CONDENSED)
-                    .set_header(["id", "prefix", "name", "may", "grants", "made", "revoked"]);
+                table.load_preset(UTF8_FULL_CONDENSED).set_header([
+                    "id", "prefix", "name", "may", "grants", "limits", "made", "revoked",
+                ]);
                 for key in app.keys().list(&caller()).await? {
                     table.add_row([
                         key.id.to_string(),
@@ -101,6 +126,7 @@ impl Key {
                         key.grants.map_or("read everything".to_owned(), |grants| {
                             grants.iter().map(show).collect::<Vec<_>>().join("\n")
                         }),
+                        show_limits(key.limits),
                         key.created_at.format("%Y-%m-%d %H:%M").to_string(),
                         key.revoked_at
                             .map_or(String::new(), |at| at.format("%Y-%m-%d %H:%M").to_string()),
@@ -143,6 +169,25 @@ fn show(grant: &Grant) -> String {
     text
 }
 
+/// Limits for a person, a line for each; nothing where there are none.
+fn show_limits(limits: KeyLimits) -> String {
+    let mut lines = Vec::new();
+    if let Some(count) = limits.requests_per_minute {
+        lines.push(format!("{count} calls a minute"));
+    }
+    if let Some(count) = limits.tokens_per_minute {
+        lines.push(format!("{count} tokens a minute"));
+    }
+    if let Some(count) = limits.token_budget {
+        lines.push(match limits.budget_days {
+            Some(1) => format!("{count} tokens a day"),
+            Some(days) => format!("{count} tokens in {days} days"),
+            None => format!("{count} tokens in all"),
+        });
+    }
+    lines.join("\n")
+}
+
 /// A key as JSON, without its hash; `datasources` and `grants` are null for all of them, a grant's `tables` for
 /// every table.
 fn document(key: &ApiKey) -> Value {
@@ -172,6 +217,10 @@ fn document(key: &ApiKey) -> Value {
         "admin": key.admin,
         "datasources": names,
         "grants": grants,
+        "requests_per_minute": key.limits.requests_per_minute,
+        "tokens_per_minute": key.limits.tokens_per_minute,
+        "token_budget": key.limits.token_budget,
+        "budget_days": key.limits.budget_days,
         "created_at": key.created_at,
         "revoked_at": key.revoked_at,
     })
@@ -180,6 +229,21 @@ fn document(key: &ApiKey) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_are_shown_in_words() {
+        assert_eq!(show_limits(KeyLimits::default()), "");
+        let limits = KeyLimits {
+            requests_per_minute: Some(60),
+            token_budget: Some(1_000_000),
+            budget_days: Some(30),
+            ..KeyLimits::default()
+        };
+        assert_eq!(
+            show_limits(limits),
+            "60 calls a minute\n1000000 tokens in 30 days"
+        );
+    }
 
     #[test]
     fn a_grant_is_shown_with_its_tables_as_far_as_they_are_few() {

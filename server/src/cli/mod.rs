@@ -1,6 +1,8 @@
 //! The command line: one subcommand per role and act, each calling the same services as the other skins.
 
+pub mod apiserver;
 pub mod ask;
+pub mod controller;
 pub mod db;
 pub mod doctor;
 pub mod examples;
@@ -8,6 +10,9 @@ pub mod key;
 pub mod model;
 pub mod serve;
 pub mod spec;
+pub mod usage;
+pub mod webserver;
+pub mod worker;
 
 use std::{
     io::{ErrorKind, Write as _},
@@ -48,6 +53,14 @@ pub struct Common {
 enum Command {
     /// Run the server: web listener, OpenAI listener, models.
     Serve(serve::Serve),
+    /// Run a controller: which process of a cluster offers which model.
+    Controller(controller::Controller),
+    /// Run a worker: models that other processes of a cluster ask.
+    Worker(worker::Worker),
+    /// Run an API server: the OpenAI surface over the models of a cluster.
+    Apiserver(apiserver::Apiserver),
+    /// Run a web server: pages, REST and GraphQL over the models of a cluster.
+    Webserver(webserver::Webserver),
     /// Ask a datasource a question and print table, SQL and evidence.
     Ask(ask::Ask),
     /// Add, list, look into, query, export and remove datasources.
@@ -56,7 +69,9 @@ enum Command {
     /// Create, list and revoke API keys.
     #[command(subcommand)]
     Key(key::Key),
-    /// List models, and quantise local ones.
+    /// Show what calls of models used, by key, model or day.
+    Usage(usage::Usage),
+    /// List, start, stop and talk to models, and quantise local ones.
     #[command(subcommand)]
     Model(model::Model),
     /// Print a contract: the OpenAPI documents or the GraphQL schema.
@@ -125,9 +140,14 @@ fn with_config(common: &Common, command: Command) -> anyhow::Result<()> {
     let done = runtime.block_on(async {
         match command {
             Command::Serve(serve) => serve.run(config).await,
+            Command::Controller(controller) => controller.run(config).await,
+            Command::Worker(worker) => worker.run(config).await,
+            Command::Apiserver(apiserver) => apiserver.run(config).await,
+            Command::Webserver(webserver) => webserver.run(config).await,
             Command::Ask(ask) => ask.run(quiet(config)).await,
             Command::Db(db) => db.run(quiet(config)).await,
             Command::Key(key) => key.run(quiet(config)).await,
+            Command::Usage(usage) => usage.run(quiet(config)).await,
             Command::Model(model) => model.run(quiet(config)).await,
             Command::Doctor(doctor) => doctor.run(config).await,
             Command::Config(_) => print("The configuration is valid.\n"),
@@ -162,11 +182,17 @@ fn quiet(mut config: Config) -> Config {
 /// An application for a command: store open, sample there, no listener.
 async fn app(mut config: Config, with_models: bool) -> anyhow::Result<App> {
     telemetry::install(&config.log);
+    // A command answers no requests, and may be run by somebody who may not write the server's log.
+    config.observability.access_log.clear();
     if !with_models {
         config.builtin.enabled = false;
         config.models.clear();
     }
-    let app = App::start(config, Clock::system()).await?;
+    let app = App::open(config, Clock::system()).await?;
+    // Those that were started by requests are no part of the configuration.
+    if with_models {
+        app.load_models()?;
+    }
     app.ensure_sample().await?;
     Ok(app)
 }

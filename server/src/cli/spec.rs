@@ -18,6 +18,8 @@ enum Which {
     Rest,
     /// OpenAPI document of the OpenAI listener.
     Openai,
+    /// OpenAPI document of the routes between processes.
+    Cluster,
     /// GraphQL schema definition.
     Graphql,
 }
@@ -31,6 +33,9 @@ impl Spec {
             )?)?,
             Which::Openai => serde_json::to_string_pretty(&api::docs::finished(
                 api::openai_routes().into_openapi(),
+            )?)?,
+            Which::Cluster => serde_json::to_string_pretty(&api::docs::finished(
+                api::cluster_routes().into_openapi(),
             )?)?,
             Which::Graphql => api::graphql::sdl(),
         };

@@ -15,6 +15,7 @@ pub fn to_graphql(error: &Error) -> async_graphql::Error {
         | Error::Conflict { .. }
         | Error::Unsupported { .. }
         | Error::Overloaded { .. }
+        | Error::QuotaExceeded { .. }
         | Error::Upstream { .. }
         | Error::Timeout { .. } => {
             tracing::debug!(kind = error.kind(), %error, "operation refused");

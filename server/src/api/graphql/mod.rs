@@ -8,6 +8,7 @@ mod limits;
 pub mod models;
 mod page;
 pub mod turns;
+pub mod usage;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -47,6 +48,7 @@ pub struct Query(
     conversations::ConversationQueries,
     examples::ExampleQueries,
     models::ModelQueries,
+    usage::UsageQueries,
 );
 
 /// Everything that can be done.
@@ -56,11 +58,12 @@ pub struct Mutation(
     datasources::DatasourceMutations,
     conversations::ConversationMutations,
     examples::ExampleMutations,
+    models::ModelMutations,
 );
 
 /// Everything that can be watched.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(turns::TurnSubscriptions);
+pub struct Subscription(turns::TurnSubscriptions, models::ModelSubscriptions);
 
 /// The schema with everything in it.
 pub type TidegateSchema = Schema<Query, Mutation, Subscription>;

@@ -1,17 +1,17 @@
 //! `/api/v1/chat/completions` in OpenAI's dialect, over the `models` service, or over the `chat` service when a
 //! datasource is asked.
 
-mod pieces;
-mod request;
-mod written;
+pub(super) mod pieces;
+pub(super) mod request;
+pub(super) mod written;
 
 use axum::{
     Json,
-    body::Body,
+    body::{Body, Bytes},
     extract::{Request, State},
     response::{IntoResponse as _, Response},
 };
-use serde_json::Value;
+use serde::{Deserialize, de::IgnoredAny};
 use tidegate_schema::{
     Error, Result, model,
     wire::openai::{ChatIn, ChatOut, ErrorBody},
@@ -24,6 +24,8 @@ use self::{
 use super::{
     Caller,
     error::OpenAiError,
+    relay,
+    stream::fingerprint,
     target::{only_datasource, target},
 };
 use crate::{
@@ -32,10 +34,18 @@ use crate::{
         v1,
     },
     app::App,
+    workers::RelayPath,
 };
 
 /// Most answers to one question about a datasource: each is a turn, with a query of its own.
 const MOST_TURNS: u32 = 8;
+
+/// What tells DB-GPT's body from OpenAI's.
+#[derive(Deserialize)]
+struct Dialect {
+    messages: Option<IgnoredAny>,
+    user_input: Option<IgnoredAny>,
+}
 
 /// Answer a conversation, or a question about a datasource.
 ///
@@ -50,8 +60,12 @@ pub(super) async fn create_chat_completion(
     request: Request,
 ) -> Result<Response, OpenAiError> {
     let bytes = body_bytes(request, &app).await?;
-    let body: Value = parse(&bytes)?;
-    if body.get("messages").is_none() && body.get("user_input").is_some() {
+    if let Some(relayed) = relayed(&app, &caller, &bytes).await? {
+        return Ok(relayed);
+    }
+    // What is no JSON is told when it is read for good.
+    let dialect = serde_json::from_slice::<Dialect>(&bytes).ok();
+    if dialect.is_some_and(|body| body.messages.is_none() && body.user_input.is_some()) {
         let request = Request::new(Body::from(bytes));
         let answered = v1::chat::completions::create_turn_v1(
             State(app),
@@ -61,30 +75,34 @@ pub(super) async fn create_chat_completion(
         .await;
         return Ok(answered.unwrap_or_else(axum::response::IntoResponse::into_response));
     }
-    Ok(answer(&app, &caller, &bytes).await)
+    Ok(written_here(&app, &caller, &bytes).await?)
 }
 
 /// Answers a body in OpenAI's dialect, errors included.
-pub(crate) async fn answer(app: &App, caller: &model::Caller, bytes: &[u8]) -> Response {
-    match try_answer(app, caller, bytes).await {
-        Ok(response) => response,
-        Err(error) => OpenAiError::from(error).into_response(),
-    }
+pub(crate) async fn answer(app: &App, caller: &model::Caller, bytes: &Bytes) -> Response {
+    let answered = match relayed(app, caller, bytes).await {
+        Ok(Some(relayed)) => return relayed,
+        Ok(None) => written_here(app, caller, bytes).await,
+        Err(error) => Err(error),
+    };
+    answered.unwrap_or_else(|error| OpenAiError::from(error).into_response())
 }
 
-async fn try_answer(app: &App, caller: &model::Caller, bytes: &[u8]) -> Result<Response> {
+/// The answer of a model whose server speaks this dialect itself, as it comes.
+async fn relayed(app: &App, caller: &model::Caller, bytes: &Bytes) -> Result<Option<Response>> {
+    relay::try_relay(app, caller, RelayPath::ChatCompletions, bytes).await
+}
+
+async fn written_here(app: &App, caller: &model::Caller, bytes: &[u8]) -> Result<Response> {
     let wanted: ChatIn = parse(bytes)?;
     let (name, datasource) = target(app, &wanted);
-    let sql_only = app
-        .models()
-        .language(Some(&name))
-        .await?
-        .metadata()
-        .sql_only;
+    let metadata = app.models().language(Some(&name)).await?.metadata();
+    let older = wanted.is_older();
+    let wanted = wanted.modern()?;
     wanted.check()?;
     let turns = wanted.turns()?;
     let datasource = match datasource {
-        None if sql_only => Some(only_datasource(app, caller).await?),
+        None if metadata.sql_only => Some(only_datasource(app, caller).await?),
         other => other,
     };
     let count = wanted.n.map_or(1, |n| u32::try_from(n).unwrap_or(u32::MAX));
@@ -103,6 +121,8 @@ async fn try_answer(app: &App, caller: &model::Caller, bytes: &[u8]) -> Result<R
         created: app.clock.now().timestamp(),
         model: wanted.model.clone(),
         logprobs: wanted.logprobs.unwrap_or(false),
+        fingerprint: fingerprint(&metadata),
+        older,
     };
     if wanted.stream.unwrap_or(false) {
         let include_usage = wanted

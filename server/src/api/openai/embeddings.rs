@@ -3,13 +3,22 @@
 use axum::{
     Json,
     extract::{Request, State},
+    response::{IntoResponse as _, Response},
 };
-use tidegate_schema::wire::openai::{
-    EmbeddingIn, EmbeddingOut, EmbeddingRow, EmbeddingValue, ErrorBody, Inputs, UsageOut,
+use tidegate_schema::{
+    Result, model,
+    wire::openai::{
+        EmbeddingIn, EmbeddingOut, EmbeddingRow, EmbeddingValue, ErrorBody, Inputs, UsageOut,
+    },
 };
 
-use super::{Caller, body, error::OpenAiError};
-use crate::app::App;
+use super::{Caller, error::OpenAiError, relay};
+use crate::{
+    api::extract::{body_bytes, parse},
+    app::App,
+    services::metering::{Call, Operation},
+    workers::RelayPath,
+};
 
 /// Embed one text or several.
 #[utoipa::path(post, path = "/api/v1/embeddings", tag = "embeddings", request_body = EmbeddingIn,
@@ -18,19 +27,50 @@ pub(super) async fn create_embedding(
     State(app): State<App>,
     Caller(caller): Caller,
     request: Request,
-) -> Result<Json<EmbeddingOut>, OpenAiError> {
-    let wanted: EmbeddingIn = body(request, &app).await?;
+) -> Result<Response, OpenAiError> {
+    let bytes = body_bytes(request, &app).await?;
+    if let Some(relayed) = relay::try_relay(&app, &caller, RelayPath::Embeddings, &bytes).await? {
+        return Ok(relayed);
+    }
+    Ok(embedded(&app, &caller, &bytes).await?.into_response())
+}
+
+async fn embedded(app: &App, caller: &model::Caller, bytes: &[u8]) -> Result<Json<EmbeddingOut>> {
+    let wanted: EmbeddingIn = parse(bytes)?;
     let base64 = wanted.base64()?;
     let dimensions = wanted.width()?;
     let texts = match wanted.input {
         Inputs::One(text) => vec![text],
         Inputs::Many(texts) => texts,
     };
-    let vectors = app
+    let call = Call {
+        model: wanted.model.clone(),
+        operation: Operation::Embeddings,
+        streamed: false,
+    };
+    let mut meter = app.metering().admit(caller, call).await?;
+    meter.expect(texts.iter().map(String::len).sum(), None);
+    let embedded = match app
         .models()
-        .embed(&caller, &wanted.model, texts, dimensions)
-        .await?;
-    let data = vectors
+        .embed_counted(caller, &wanted.model, texts, dimensions)
+        .await
+    {
+        Ok(embedded) => embedded,
+        Err(error) => {
+            meter.failed(&error);
+            return Err(error);
+        }
+    };
+    let usage = model::Usage {
+        prompt_tokens: embedded.prompt_tokens.unwrap_or(0),
+        completion_tokens: 0,
+    };
+    if embedded.prompt_tokens.is_some() {
+        meter.usage(usage);
+    }
+    meter.done();
+    let data = embedded
+        .vectors
         .into_iter()
         .enumerate()
         .map(|(index, vector)| EmbeddingRow {
@@ -43,6 +83,6 @@ pub(super) async fn create_embedding(
         object: "list".to_owned(),
         data,
         model: wanted.model,
-        usage: UsageOut::default(),
+        usage: UsageOut::from(usage),
     }))
 }

@@ -35,6 +35,18 @@ fn shape(error: &Error) -> (StatusCode, &'static str, Option<&'static str>, u32)
             Some("not_found"),
             40001,
         ),
+        Error::Invalid { reason, .. } if is_too_long(reason) => (
+            StatusCode::BAD_REQUEST,
+            "invalid_request_error",
+            Some("context_length_exceeded"),
+            40302,
+        ),
+        Error::Invalid { field, .. } if field == "previous_response_id" => (
+            StatusCode::BAD_REQUEST,
+            "invalid_request_error",
+            Some("previous_response_not_found"),
+            40302,
+        ),
         Error::Invalid { field, .. } if field.starts_with("body") => (
             StatusCode::BAD_REQUEST,
             "invalid_request_error",
@@ -77,6 +89,12 @@ fn shape(error: &Error) -> (StatusCode, &'static str, Option<&'static str>, u32)
             Some("rate_limit_exceeded"),
             42901,
         ),
+        Error::QuotaExceeded { .. } => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "insufficient_quota",
+            Some("insufficient_quota"),
+            42901,
+        ),
         Error::Upstream { .. } => (
             StatusCode::BAD_GATEWAY,
             "api_error",
@@ -96,6 +114,23 @@ fn shape(error: &Error) -> (StatusCode, &'static str, Option<&'static str>, u32)
             50001,
         ),
     }
+}
+
+/// What local models and model servers say of a prompt that is too long for them: servers have no common code for it,
+/// and programs that shorten a conversation by themselves wait for OpenAI's.
+const TOO_LONG: [&str; 7] = [
+    "for prompt and answer together",
+    "maximum context length",
+    "context_length_exceeded",
+    "context window",
+    "available context size",
+    "prompt is too long",
+    "exceed context limit",
+];
+
+/// Whether a request was refused for its length.
+fn is_too_long(reason: &str) -> bool {
+    TOO_LONG.iter().any(|words| reason.contains(words))
 }
 
 /// The body of an error; also sent inside a stream.
@@ -165,4 +200,32 @@ fn detail(status: StatusCode, detail: &str, message: &str) -> Response {
         "error": {"message": message, "type": "invalid_request_error", "param": null, "code": null},
     });
     (status, Json(body)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_that_is_too_long_has_openais_code_whoever_says_so() {
+        for reason in [
+            "the prompt has 9 tokens, but 'local' takes 8 for prompt and answer together; shorten it",
+            "gpt: This model's maximum context length is 8192 tokens.",
+            "claude: prompt is too long: 200001 tokens > 200000 maximum",
+        ] {
+            let body = body_of(&Error::invalid("messages", reason));
+            assert_eq!(body.error.code.as_deref(), Some("context_length_exceeded"));
+            assert_eq!(body.error.param.as_deref(), Some("messages"));
+        }
+        let other = body_of(&Error::invalid(
+            "n",
+            "0 is less than the minimum of 1 - 'n'",
+        ));
+        assert_eq!(other.error.code.as_deref(), Some("invalid_value"));
+        let gone = body_of(&Error::invalid("previous_response_id", "is not kept"));
+        assert_eq!(
+            gone.error.code.as_deref(),
+            Some("previous_response_not_found")
+        );
+    }
 }

@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State},
 };
 use tidegate_schema::{
-    Error,
+    Result, model,
     wire::openai::{ErrorBody, ModelCard, ModelList},
 };
 
@@ -34,24 +34,30 @@ pub(super) async fn list_models(
 }
 
 /// Show one model.
-#[utoipa::path(get, path = "/api/v1/models/{model}", tag = "models", params(("model" = String, Path, description = "Name")),
+///
+/// A name may have slashes of its own, as they are or written `%2F`.
+#[utoipa::path(get, path = "/api/v1/models/{model}", tag = "models",
+    params(("model" = String, Path, description = "Name")),
     responses((status = 200, body = ModelCard), (status = "4XX", body = ErrorBody)))]
 pub(super) async fn get_model(
     State(app): State<App>,
     Caller(caller): Caller,
     Path(model): Path<String>,
 ) -> Result<Json<ModelCard>, OpenAiError> {
-    let known = app
-        .models()
-        .list(&caller)?
-        .into_iter()
-        .any(|found| found.name == model);
-    if !known {
-        return Err(Error::not_found("model", model).into());
-    }
-    Ok(Json(ModelCard::new(
-        &model,
-        &app.clock.new_id(),
-        app.clock.now().timestamp(),
-    )))
+    Ok(card(&app, &caller, &model)?)
+}
+
+/// The same where the name has slashes.
+pub(super) async fn get_owned_model(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Path((owner, name)): Path<(String, String)>,
+) -> Result<Json<ModelCard>, OpenAiError> {
+    Ok(card(&app, &caller, &format!("{owner}/{name}"))?)
+}
+
+fn card(app: &App, caller: &model::Caller, name: &str) -> Result<Json<ModelCard>> {
+    app.models().one(caller, name)?;
+    let (id, created) = (app.clock.new_id(), app.clock.now().timestamp());
+    Ok(Json(ModelCard::new(name, &id, created)))
 }

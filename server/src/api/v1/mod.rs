@@ -7,11 +7,13 @@ pub mod editor;
 pub mod examples;
 pub mod export;
 pub mod feedback;
+pub mod llm_strategy;
 pub mod model;
 pub mod permission;
 pub mod question;
 pub mod resource;
 pub mod sql;
+pub mod worker;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -27,9 +29,11 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(examples::routes())
         .merge(export::routes())
         .merge(feedback::routes())
+        .merge(llm_strategy::routes())
         .merge(model::routes())
         .merge(permission::routes())
         .merge(question::routes())
         .merge(resource::routes())
         .merge(sql::routes())
+        .merge(worker::routes())
 }

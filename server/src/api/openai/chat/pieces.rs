@@ -11,20 +11,23 @@ use tidegate_schema::{
 use super::request::request;
 use crate::{
     app::App,
-    services::chat::TurnRequest,
-    workers::{Chunk, TokenLogprob},
+    services::{
+        chat::TurnRequest,
+        metering::{Call, Operation},
+    },
+    workers::{Chunk, ChunkStream, GenerateRequest, Prompt, TokenLogprob},
 };
 
 /// A piece of one of several answers.
-pub(super) struct Piece {
+pub(in crate::api::openai) struct Piece {
     /// Which.
-    pub(super) choice: u32,
+    pub(in crate::api::openai) choice: u32,
     /// What.
-    pub(super) part: Part,
+    pub(in crate::api::openai) part: Part,
 }
 
 /// What a piece is.
-pub(super) enum Part {
+pub(in crate::api::openai) enum Part {
     Thinking(String),
     Text {
         text: String,
@@ -45,7 +48,7 @@ pub(super) enum Part {
 }
 
 /// Pieces of all answers, in the order they come.
-pub(super) type Pieces = BoxStream<'static, Result<Piece>>;
+pub(in crate::api::openai) type Pieces = BoxStream<'static, Result<Piece>>;
 
 /// Puts a conversation to a model.
 pub(super) async fn generate(
@@ -56,10 +59,63 @@ pub(super) async fn generate(
     turns: &[TurnIn],
 ) -> Result<Pieces> {
     let request = request(wanted, turns)?;
-    let (_, chunks) = app.models().generate(caller, name, request).await?;
-    Ok(chunks
+    let streamed = wanted.stream.unwrap_or(false);
+    generated(app, caller, name, request, Operation::Chat, streamed).await
+}
+
+/// Has a model write, and counts what it takes.
+pub(in crate::api::openai) async fn generated(
+    app: &App,
+    caller: &Caller,
+    name: &str,
+    request: GenerateRequest,
+    operation: Operation,
+    streamed: bool,
+) -> Result<Pieces> {
+    let call = Call {
+        model: name.to_owned(),
+        operation,
+        streamed,
+    };
+    let (prompt_bytes, most_tokens) = expected(std::slice::from_ref(&request));
+    let mut meter = app.metering().admit(caller, call).await?;
+    meter.expect(prompt_bytes, most_tokens);
+    match app.models().generate(caller, name, request).await {
+        Ok((metadata, chunks)) => {
+            meter.served_by(&metadata.name);
+            Ok(pieces(meter.around(chunks)))
+        }
+        Err(error) => {
+            meter.failed(&error);
+            Err(error)
+        }
+    }
+}
+
+/// What requests are going to take: bytes of their prompts, and the most tokens of all answers where that is said.
+pub(in crate::api::openai) fn expected(requests: &[GenerateRequest]) -> (usize, Option<u32>) {
+    let bytes = requests.iter().map(|request| match &request.prompt {
+        Prompt::Messages(messages) => messages
+            .iter()
+            .map(|message| message.text.len())
+            .sum::<usize>(),
+        Prompt::Text(text) => text.len(),
+        // As many bytes as are taken for a token.
+        Prompt::Tokens(tokens) => tokens.len().saturating_mul(size_of::<u32>()),
+    });
+    let most = requests.iter().try_fold(0_u32, |sum, request| {
+        let answers = request.best_of.unwrap_or(request.choices());
+        let most = request.max_tokens?.saturating_mul(answers);
+        Some(sum.saturating_add(most))
+    });
+    (bytes.sum(), most)
+}
+
+/// Chunks of a model as pieces of answers.
+pub(in crate::api::openai) fn pieces(chunks: ChunkStream) -> Pieces {
+    chunks
         .filter_map(|chunk| std::future::ready(chunk.map(piece).transpose()))
-        .boxed())
+        .boxed()
 }
 
 fn piece(chunk: Chunk) -> Option<Piece> {
@@ -105,7 +161,7 @@ fn piece(chunk: Chunk) -> Option<Piece> {
     Some(Piece { choice, part })
 }
 
-/// Asks a datasource, so many times; each is a turn of its own.
+/// Asks a datasource, so many times. Each is a turn of its own, counted as one.
 pub(super) async fn ask(
     app: &App,
     caller: &Caller,

@@ -13,7 +13,10 @@ use crate::workers::{
 ///
 /// # Errors
 /// [`tidegate_schema::Error::Invalid`] naming the parameter.
-pub(super) fn request(wanted: &ChatIn, turns: &[TurnIn]) -> Result<GenerateRequest> {
+pub(in crate::api::openai) fn request(
+    wanted: &ChatIn,
+    turns: &[TurnIn],
+) -> Result<GenerateRequest> {
     let tools = wanted.tools.iter().flatten().map(|tool| Tool {
         name: tool.function.name.clone(),
         description: tool.function.description.clone(),
@@ -55,7 +58,8 @@ pub(super) fn request(wanted: &ChatIn, turns: &[TurnIn]) -> Result<GenerateReque
     })
 }
 
-fn message(turn: &TurnIn) -> PromptMessage {
+/// A message, as a model takes it.
+pub(in crate::api::openai) fn message(turn: &TurnIn) -> PromptMessage {
     let calls = turn.calls.iter().map(|call| ToolCall {
         id: call.id.clone(),
         name: call.name.clone(),

@@ -3,30 +3,23 @@
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    convert::Infallible,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use axum::{
-    body::Body,
-    http::header,
-    response::{IntoResponse as _, Response},
-};
+use axum::response::Response;
 use futures::StreamExt as _;
 use serde_json::Value;
 use tidegate_schema::{
     Result,
     model::Usage,
     wire::openai::{
-        CallOut, CallPiece, ChatChunk, ChatOut, Choice, ChunkChoice, ChunkDelta, ErrorBody,
-        FunctionCall, FunctionPiece, LogprobOut, LogprobsOut, MessageOut, TopLogprobOut,
+        CallOut, CallPiece, ChatChunk, ChatOut, Choice, ChunkChoice, ChunkDelta, FunctionCall,
+        FunctionPiece, LogprobOut, LogprobsOut, MessageOut, TopLogprobOut,
     },
 };
 
 use super::pieces::{Part, Pieces};
 use crate::{
-    api::openai::error::body_of,
+    api::openai::stream::{DONE, broken, event_stream, frame},
     workers::{Likelihood, TokenLogprob},
 };
 
@@ -38,6 +31,10 @@ pub(super) struct Head {
     pub(super) model: String,
     /// Whether likelihoods were asked for: then they are there, if only as an empty list.
     pub(super) logprobs: bool,
+    /// What answers.
+    pub(super) fingerprint: String,
+    /// Whether calls are told in the older form, one at most.
+    pub(super) older: bool,
 }
 
 /// One answer, as far as it has come.
@@ -69,9 +66,14 @@ impl Whole {
         call.function.arguments.push_str(arguments);
     }
 
-    fn choice(self, index: u32, logprobs: bool) -> Choice {
-        let calls: Vec<CallOut> = self.calls.into_values().collect();
+    fn choice(self, index: u32, head: &Head) -> Choice {
+        let mut calls: Vec<CallOut> = self.calls.into_values().collect();
         let silent = self.content.is_empty() && !calls.is_empty();
+        let older = head.older && !calls.is_empty();
+        let function_call = older.then(|| calls.swap_remove(0).function);
+        if older {
+            calls.clear();
+        }
         Choice {
             index,
             message: MessageOut {
@@ -79,9 +81,10 @@ impl Whole {
                 content: (!silent).then_some(self.content),
                 reasoning_content: (!self.thinking.is_empty()).then_some(self.thinking),
                 tool_calls: (!calls.is_empty()).then_some(calls),
+                function_call,
             },
-            logprobs: logprobs.then(|| likelihoods(self.logprobs)),
-            finish_reason: self.finish.map(str::to_owned),
+            logprobs: head.logprobs.then(|| likelihoods(self.logprobs)),
+            finish_reason: self.finish.map(|reason| head.reason(reason)),
         }
     }
 }
@@ -118,15 +121,16 @@ pub(super) async fn gather(head: Head, mut pieces: Pieces) -> Result<ChatOut> {
         }
     }
     Ok(ChatOut {
+        choices: answers
+            .into_iter()
+            .map(|(index, answer)| answer.choice(index, &head))
+            .collect(),
         id: head.id,
         object: "chat.completion".to_owned(),
         created: head.created,
         model: head.model,
-        choices: answers
-            .into_iter()
-            .map(|(index, answer)| answer.choice(index, head.logprobs))
-            .collect(),
         usage: total.into(),
+        system_fingerprint: Some(head.fingerprint),
         tidegate,
     })
 }
@@ -142,9 +146,7 @@ pub(super) fn stream(head: Head, mut pieces: Pieces, include_usage: bool) -> Res
             let piece = match piece {
                 Ok(piece) => piece,
                 Err(error) => {
-                    tracing::debug!(%error, "a stream failed after its first byte");
-                    let body: ErrorBody = body_of(&error);
-                    yield format!("data: {}\n\ndata: [DONE]\n\n", serde_json::to_string(&body).unwrap_or_default());
+                    yield broken(&error);
                     return;
                 }
             };
@@ -159,11 +161,16 @@ pub(super) fn stream(head: Head, mut pieces: Pieces, include_usage: bool) -> Res
                     choice.delta.content = Some(text);
                     choice.logprobs = head.logprobs.then(|| likelihoods(logprobs));
                 }
+                // The older form has a place for one call.
+                Part::Call { index, .. } if head.older && index > 0 => continue,
+                Part::Call { name, arguments, .. } if head.older => {
+                    choice.delta.function_call = Some(FunctionPiece { name, arguments });
+                }
                 Part::Call { index, id, name, arguments } => {
                     choice.delta.tool_calls = Some(vec![call_piece(index, id, name, arguments)]);
                 }
                 Part::End { finish, usage, document: told } => {
-                    choice.finish_reason = Some(finish.to_owned());
+                    choice.finish_reason = Some(head.reason(finish));
                     (total, document) = (usage, told);
                 }
             }
@@ -172,16 +179,9 @@ pub(super) fn stream(head: Head, mut pieces: Pieces, include_usage: bool) -> Res
         if include_usage {
             yield head.chunk(None, Some(total), None);
         }
-        yield "data: [DONE]\n\n".to_owned();
+        yield DONE.to_owned();
     };
-    (
-        [
-            (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
-            (header::CACHE_CONTROL, "no-cache"),
-        ],
-        Body::from_stream(frames.map(Ok::<_, Infallible>)),
-    )
-        .into_response()
+    event_stream(frames)
 }
 
 fn of(index: u32, delta: ChunkDelta) -> ChunkChoice {
@@ -208,6 +208,14 @@ fn call_piece(
 }
 
 impl Head {
+    /// Why an answer ended, in the words of the form that is told.
+    fn reason(&self, finish: &str) -> String {
+        match finish {
+            "tool_calls" if self.older => "function_call".to_owned(),
+            other => other.to_owned(),
+        }
+    }
+
     /// The chunk that opens an answer.
     fn role(&self, choice: u32) -> String {
         let delta = ChunkDelta {
@@ -230,21 +238,23 @@ impl Head {
             model: self.model.clone(),
             choices: choice.into_iter().collect(),
             usage: usage.map(Into::into),
+            system_fingerprint: Some(self.fingerprint.clone()),
             tidegate,
         };
-        format!(
-            "data: {}\n\n",
-            serde_json::to_string(&chunk).unwrap_or_default()
-        )
+        frame(&chunk)
     }
 }
 
 fn likelihoods(told: Vec<TokenLogprob>) -> LogprobsOut {
-    let one = |one: Likelihood| TopLogprobOut::new(one.token, one.bytes, one.logprob);
     LogprobsOut {
-        content: told
-            .into_iter()
-            .map(|token| LogprobOut::new(one(token.told), token.top.into_iter().map(one).collect()))
-            .collect(),
+        content: likelihoods_of(told),
     }
+}
+
+/// Tokens with their likelihoods, as chats and responses tell them.
+pub(in crate::api::openai) fn likelihoods_of(told: Vec<TokenLogprob>) -> Vec<LogprobOut> {
+    let one = |one: Likelihood| TopLogprobOut::new(one.token, one.bytes, one.logprob);
+    told.into_iter()
+        .map(|token| LogprobOut::new(one(token.told), token.top.into_iter().map(one).collect()))
+        .collect()
 }

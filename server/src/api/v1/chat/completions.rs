@@ -75,7 +75,8 @@ pub(crate) async fn create_turn_v1(
         Err(
             error @ (Error::Unauthenticated { .. }
             | Error::Forbidden { .. }
-            | Error::Overloaded { .. }),
+            | Error::Overloaded { .. }
+            | Error::QuotaExceeded { .. }),
         ) => Err(error.into()),
         Err(error) => Ok(refused(&error, framing)),
     }

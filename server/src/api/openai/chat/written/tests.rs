@@ -11,6 +11,8 @@ fn head() -> Head {
         created: 1,
         model: "m".to_owned(),
         logprobs: true,
+        fingerprint: "fp_1".to_owned(),
+        older: false,
     }
 }
 
@@ -100,4 +102,32 @@ async fn a_stream_opens_each_answer_once_and_ends_with_the_usage() {
         Some(&json!([]))
     );
     assert_eq!(chunks[chunks.len() - 1]["usage"]["total_tokens"], 7);
+}
+
+#[tokio::test]
+async fn the_older_form_tells_one_call_in_its_own_words() {
+    let older = || Head {
+        older: true,
+        ..head()
+    };
+    let whole = gather(older(), pieces()).await.expect("no failure");
+    let whole = serde_json::to_value(&whole).expect("JSON");
+    let message = &whole["choices"][0]["message"];
+    assert_eq!(
+        message["function_call"],
+        json!({"name": "f", "arguments": "{\"a\":1}"})
+    );
+    assert!(message.get("tool_calls").is_none() && message["content"].is_null());
+    assert_eq!(whole["choices"][0]["finish_reason"], "function_call");
+    assert_eq!(whole["choices"][1]["finish_reason"], "stop");
+    let response = stream(older(), pieces(), false);
+    let bytes = axum::body::to_bytes(response.into_body(), 1 << 16)
+        .await
+        .expect("a body");
+    let text = String::from_utf8(bytes.to_vec()).expect("text");
+    assert!(
+        text.contains(r#""function_call":{"name":"f","arguments":"{\"a\":"}"#),
+        "{text}"
+    );
+    assert!(!text.contains("tool_calls"), "{text}");
 }
