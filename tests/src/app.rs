@@ -3,11 +3,11 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result};
-use axum::Router;
+use axum::{Router, serve::ListenerExt as _};
 use secrecy::SecretString;
 use tempfile::TempDir;
 use tidegate_schema::model::{Caller, Connection, Engine, Grant, NewDatasource};
-use tidegate_server::{api, app::App, clock::Clock, config::Config};
+use tidegate_server::{api, app::App, clock::Clock, config::Config, services::cluster::Duties};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{client::User, databases};
@@ -19,6 +19,7 @@ pub struct Builder {
     models: String,
     sample: bool,
     clock: Option<Clock>,
+    known_at: Option<u16>,
 }
 
 /// A running application. Its ports close and its files go when it is dropped.
@@ -80,6 +81,13 @@ impl Builder {
         self
     }
 
+    /// Known to the cluster at this port of loopback, wherever it listens.
+    #[must_use]
+    pub fn known_at(mut self, port: u16) -> Self {
+        self.known_at = Some(port);
+        self
+    }
+
     /// The configuration this comes to, over a data directory.
     pub fn configuration(&self, dir: &std::path::Path) -> Result<Config> {
         // A table may stand only once in TOML: the test's own text wins by being merged key by key.
@@ -123,6 +131,16 @@ impl Builder {
         app.ensure_sample().await?;
         let (web, web_task) = serve(api::web(app.clone())).await?;
         let (openai, openai_task) = serve(api::openai_listener(app.clone())).await?;
+        // Its models are listed as offered from here; no task of the cluster runs.
+        let duties = Duties {
+            counts: false,
+            follows: false,
+            offers: true,
+        };
+        let known_at = self
+            .known_at
+            .map_or(web, |port| SocketAddr::from(([127, 0, 0, 1], port)));
+        app.cluster().join(known_at, duties);
         Ok(TestApp {
             app,
             web,
@@ -151,6 +169,10 @@ fn merge(into: &mut toml::Table, from: toml::Table) {
 async fn serve(router: Router) -> Result<(SocketAddr, Cancel)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
+    // Each piece of a stream goes out when it is written, as the server itself has it.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
     let task = tokio::spawn(async move {
         axum::serve(listener, router)
             .await

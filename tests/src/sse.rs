@@ -33,6 +33,8 @@ pub fn frames(text: &str) -> Vec<Frame> {
         "the stream ends within an event: {text:?}"
     );
     text.split("\n\n")
+        // An empty line where no event has begun is none to any client.
+        .map(|block| block.trim_start_matches('\n'))
         .filter(|block| !block.is_empty() && !block.starts_with(':'))
         .map(frame)
         .collect()
@@ -63,7 +65,7 @@ mod tests {
 
     #[test]
     fn splits_events_and_knows_the_end() {
-        let found = frames("data: {\"a\":1}\n\ndata:plain\n\ndata: [DONE]\n\n");
+        let found = frames("data: {\"a\":1}\n\n\ndata:plain\n\ndata: [DONE]\n\n");
         assert_eq!(
             found,
             [

@@ -3,6 +3,8 @@
 //! A question with a script gets its answers turn by turn, so that repairs can be scripted; any other question
 //! gets the same 64 words, as the stand-in behind the recorded exchanges gave them.
 
+mod plain;
+
 use std::{
     collections::HashMap,
     convert::Infallible,
@@ -181,6 +183,7 @@ impl Upstream {
         };
         let router = Router::new()
             .route("/v1/chat/completions", post(chat))
+            .route("/v1/completions", post(plain::complete))
             .route("/v1/embeddings", post(embed))
             .with_state(shared);
         tokio::spawn(async move {
@@ -196,10 +199,11 @@ impl Upstream {
         format!("http://{}/v1", self.address)
     }
 
-    /// The `[[models]]` table of a language model behind this server.
+    /// The `[[models]]` table of a language model behind this server. It answers with streams alone, and what our own
+    /// surface makes of them is what its tests are about: nothing is passed on as bytes.
     pub fn model(&self, name: &str) -> String {
         format!(
-            "[[models]]\nname = \"{name}\"\nprovider = \"proxy\"\nbase_url = \"{}\"\n",
+            "[[models]]\nname = \"{name}\"\nprovider = \"proxy\"\nrelay = false\nretries = 0\nbase_url = \"{}\"\n",
             self.base_url()
         )
     }
@@ -265,6 +269,16 @@ async fn chat(State(shared): State<Shared>, Json(body): Json<Value>) -> Response
     let usage = json!({
         "prompt_tokens": prompt, "completion_tokens": pieces.len(), "total_tokens": prompt + pieces.len(),
     });
+    if body["stream"] != true {
+        return Json(json!({
+            "id": "chatcmpl-mock", "object": "chat.completion", "created": 1, "model": body["model"],
+            "choices": [{
+                "index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop",
+            }],
+            "usage": usage,
+        }))
+        .into_response();
+    }
     let chunk = |choices: Value, usage: Value| {
         let chunk = json!({
             "id": "chatcmpl-mock", "object": "chat.completion.chunk", "created": 1, "model": body["model"],
@@ -345,9 +359,11 @@ async fn embed(State(shared): State<Shared>, Json(body): Json<Value>) -> Respons
             json!({"object": "embedding", "index": index, "embedding": numbers})
         })
         .collect();
-    Json(
-        json!({"object": "list", "data": data, "model": body["model"], "usage": {"prompt_tokens": 1, "total_tokens": 1}}),
-    )
+    let tokens = usize::from(!data.is_empty());
+    Json(json!({
+        "object": "list", "data": data, "model": body["model"],
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+    }))
     .into_response()
 }
 

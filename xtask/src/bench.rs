@@ -1,8 +1,10 @@
 //! `cargo xtask bench`: measurements on an optimised build.
 
 use std::{
+    num::NonZero,
     path::{Path, PathBuf},
     process::Command,
+    thread,
 };
 
 use anyhow::Result;
@@ -10,7 +12,7 @@ use clap::Args;
 
 use crate::{
     process, progress,
-    provision::{self, peers},
+    provision::{self, gateways, gateways::Gateway, peers},
     run,
     test::{mariadb, postgres},
     workspace,
@@ -18,8 +20,8 @@ use crate::{
 
 /// Measure: `ask` prints the pass rate of the committed questions, `decode` how fast a local language model reads and
 /// writes beside transformers and llama.cpp, `embed` the encoder beside sentence-transformers, `http` what routes serve
-/// and take, `idle` the memory of an idle server, `sql` what databases cost through Tidegate beside their own client
-/// libraries.
+/// and take, `idle` the memory of an idle server, `relay` what it costs to stand between a caller and an upstream, beside
+/// other gateways, `sql` what databases cost through Tidegate beside their own client libraries.
 #[derive(Debug, Args)]
 pub struct Bench {
     /// What to measure, then its arguments; `help` lists what there is.
@@ -40,14 +42,24 @@ impl Bench {
             "embed" => python_with(&cache, &[peers::Part::SentenceTransformers])?,
             _ => None,
         };
+        let others = if act == "relay" && !asks_for_help && !self.asks("--alone") {
+            others(&cache)
+        } else {
+            Vec::new()
+        };
         let [server, program] = build(&provisioned)?;
-        let mut command = Command::new(program);
+        let mut command = if act == "relay" {
+            on_two_processors(&program)
+        } else {
+            Command::new(program)
+        };
         command
             .args(&self.arguments)
             .env("TIDEGATE_BUILTIN_ENCODER", &provisioned.encoder)
             .env("TIDEGATE_BENCH_SERVER", server)
             .env("TIDEGATE_BENCH_CACHE", cache.join("bench"))
-            .envs(python.map(|python| ("TIDEGATE_BENCH_PYTHON", python)));
+            .envs(python.map(|python| ("TIDEGATE_BENCH_PYTHON", python)))
+            .envs(others);
         run::libraries(&mut command, &provisioned);
         if act != "sql" {
             return process::run(&mut command);
@@ -83,6 +95,41 @@ fn python_with(cache: &Path, parts: &[peers::Part]) -> Result<Option<PathBuf>> {
             ));
             Ok(None)
         }
+    }
+}
+
+/// Other gateways' programs, by the variables that name them. One that cannot be had is said and left out.
+fn others(cache: &Path) -> Vec<(&'static str, PathBuf)> {
+    let wanted = [
+        ("TIDEGATE_BENCH_LITELLM", Gateway::LiteLlm),
+        ("TIDEGATE_BENCH_DBGPT", Gateway::DbGpt),
+    ];
+    let mut found = Vec::new();
+    for (variable, gateway) in wanted {
+        // One that is named is in the environment already.
+        if workspace::set(variable).is_some() {
+            continue;
+        }
+        match gateways::find_or_make(cache, gateway) {
+            Ok(program) => found.push((variable, program)),
+            Err(error) => progress::say(&format!(
+                "{gateway:?} cannot be installed and is left out: {error:#}"
+            )),
+        }
+    }
+    found
+}
+
+/// The measuring program, and everything that it starts, on two processors: that is what the budgets are for.
+fn on_two_processors(program: &Path) -> Command {
+    let more = thread::available_parallelism().map_or(1, NonZero::get) > 2;
+    match process::find("taskset") {
+        Some(taskset) if more => {
+            let mut command = Command::new(taskset);
+            command.args(["--cpu-list", "0,1"]).arg(program);
+            command
+        }
+        _ => Command::new(program),
     }
 }
 

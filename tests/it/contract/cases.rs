@@ -3,16 +3,23 @@
 //! answer binds to a placeholder, later requests may say.
 
 mod charts;
+mod cluster;
 mod datasources;
 mod dialogue;
 mod editor;
 mod feedback;
 mod files;
+mod models;
+mod openai;
 mod server;
 
 use serde_json::{Value, json};
 
-pub(super) use self::charts::{DASHBOARD, proposal};
+pub(super) use self::{
+    charts::{DASHBOARD, proposal},
+    cluster::MODELS as CLUSTER_MODELS,
+    openai::MODELS as OPENAI_MODELS,
+};
 
 /// One request and what comes back.
 #[derive(Debug, Clone, Copy)]
@@ -105,7 +112,7 @@ impl Case {
 }
 
 /// The groups by their names.
-pub(super) static GROUPS: [(&str, &[Case]); 7] = [
+pub(super) static GROUPS: [(&str, &[Case]); 10] = [
     ("server", server::CASES),
     ("dialogue", dialogue::CASES),
     ("datasources", datasources::CASES),
@@ -113,6 +120,9 @@ pub(super) static GROUPS: [(&str, &[Case]); 7] = [
     ("charts", charts::CASES),
     ("files", files::CASES),
     ("feedback", feedback::CASES),
+    ("models", models::CASES),
+    ("openai", openai::CASES),
+    ("cluster", cluster::CASES),
 ];
 
 /// A success without a payload.

@@ -47,6 +47,9 @@ fn every_kind() -> Vec<Error> {
         Error::Overloaded {
             retry_after: Duration::from_secs(7),
         },
+        Error::QuotaExceeded {
+            reason: "the token budget of this key is spent".to_owned(),
+        },
         Error::upstream("shop", "no such table: missing"),
         Error::Timeout {
             what: "the query".to_owned(),
@@ -66,12 +69,13 @@ fn every_kind() -> Vec<Error> {
             | Error::Conflict { .. }
             | Error::Unsupported { .. }
             | Error::Overloaded { .. }
+            | Error::QuotaExceeded { .. }
             | Error::Upstream { .. }
             | Error::Timeout { .. }
             | Error::Internal { .. } => {}
         }
     }
-    assert_eq!(kinds.len(), 11, "every kind has a row: {kinds:?}");
+    assert_eq!(kinds.len(), 12, "every kind has a row: {kinds:?}");
     all
 }
 

@@ -40,10 +40,14 @@ fn operations(document: &Value) -> Result<Vec<Operation>> {
     Ok(found)
 }
 
-fn documents() -> Result<[Value; 2]> {
+/// The documents by their names: of the web listener, of the OpenAI listener, and between processes.
+const NAMES: [&str; 3] = ["rest", "openai", "cluster"];
+
+fn documents() -> Result<[Value; 3]> {
     Ok([
         api::docs::finished(api::rest_routes().into_openapi())?,
         api::docs::finished(api::openai_routes().into_openapi())?,
+        api::docs::finished(api::cluster_routes().into_openapi())?,
     ])
 }
 
@@ -124,10 +128,11 @@ fn ours(case: &replay::Case, name: &str, differences: &[Difference]) -> Option<b
 
 #[test]
 fn every_operation_has_a_success_and_a_failure_or_stands_in_the_ledger() -> Result<()> {
-    let [rest, openai] = documents()?;
+    let [rest, openai, cluster] = documents()?;
     let known = known();
     let mut uncovered = BTreeSet::new();
-    for (is_openai, document) in [(false, &rest), (true, &openai)] {
+    // The web listener has the routes between processes too.
+    for (is_openai, document) in [(false, &rest), (true, &openai), (false, &cluster)] {
         for operation in operations(document)? {
             for (succeeds, kind) in [(true, "success"), (false, "failure")] {
                 let covered = known.iter().any(|known| {
@@ -162,7 +167,7 @@ fn every_operation_has_a_success_and_a_failure_or_stands_in_the_ledger() -> Resu
 
 #[test]
 fn every_operation_shows_an_example() -> Result<()> {
-    let [rest, _] = documents()?;
+    let [rest, ..] = documents()?;
     let schemas = &rest["components"]["schemas"];
     for operation in operations(&rest)? {
         let act = &rest["paths"][&operation.path][operation.method.to_lowercase()];
@@ -210,7 +215,7 @@ fn reached(node: &Value, schemas: &Value) -> BTreeSet<String> {
 
 #[test]
 fn every_operation_shows_an_example_of_the_body_it_takes() -> Result<()> {
-    let [rest, _] = documents()?;
+    let [rest, ..] = documents()?;
     let schemas = &rest["components"]["schemas"];
     for operation in operations(&rest)? {
         let act = &rest["paths"][&operation.path][operation.method.to_lowercase()];
@@ -262,7 +267,7 @@ fn operation_ids_are_unique_and_declare_their_failures() -> Result<()> {
 
 #[test]
 fn the_committed_documents_are_those_of_the_server() -> Result<()> {
-    for (name, document) in ["rest", "openai"].into_iter().zip(documents()?) {
+    for (name, document) in NAMES.into_iter().zip(documents()?) {
         let path = paths::file(&format!("../clients/specs/{name}.json"));
         let committed: Value = serde_json::from_str(
             &std::fs::read_to_string(&path).with_context(|| path.display().to_string())?,

@@ -5,6 +5,7 @@ mod differences;
 mod edges;
 mod errors;
 mod ledger;
+mod model_routes;
 mod own;
 mod play;
 mod replay;

@@ -12,11 +12,16 @@ use tidegate_tests::{
     upstream::{Script, Upstream},
 };
 
-use super::cases::{Answer, Case, DASHBOARD, GROUPS, Sent, proposal};
+use super::cases::{self, Answer, Case, DASHBOARD, GROUPS, Sent, proposal};
 use crate::support::{QUESTION, SQL, TOWNS};
 
 /// A server with the database `towns`, the model `scripted` and three conversations.
 pub(super) async fn world() -> Result<(TestApp, Upstream)> {
+    world_with("").await
+}
+
+/// The same with other models beside, as `[[models]]` tables.
+async fn world_with(models: &str) -> Result<(TestApp, Upstream)> {
     let script = Script::default()
         .answer("hi", &["hello"])
         .answer(DASHBOARD, &[&proposal()])
@@ -24,6 +29,7 @@ pub(super) async fn world() -> Result<(TestApp, Upstream)> {
     let upstream = Upstream::start(script).await?;
     let app = TestApp::builder()
         .model(&upstream.model("scripted"))
+        .model(models)
         .start()
         .await?;
     app.add_sqlite("towns", TOWNS).await?;
@@ -42,7 +48,12 @@ async fn play(group: &str) -> Result<()> {
         .iter()
         .find(|(name, _)| *name == group)
         .with_context(|| format!("no group '{group}'"))?;
-    let (app, _upstream) = world().await?;
+    let models = match group {
+        "openai" => cases::OPENAI_MODELS,
+        "cluster" => cases::CLUSTER_MODELS,
+        _ => "",
+    };
+    let (app, _upstream) = world_with(models).await?;
     let mut bindings = Bindings::default();
     for case in *cases {
         let reply = ask(&app.anonymous(), case, &bindings).await?;
@@ -166,8 +177,23 @@ async fn routes_of_charts_answer_as_promised() -> Result<()> {
 }
 
 #[tokio::test]
+async fn routes_of_models_answer_as_promised() -> Result<()> {
+    play("models").await
+}
+
+#[tokio::test]
+async fn routes_between_processes_answer_as_promised() -> Result<()> {
+    play("cluster").await
+}
+
+#[tokio::test]
 async fn routes_of_files_answer_as_promised() -> Result<()> {
     play("files").await
+}
+
+#[tokio::test]
+async fn routes_of_the_openai_surface_answer_as_promised() -> Result<()> {
+    play("openai").await
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! A difference needs an entry in `fixtures/differences.toml` that names a quirk of `docs/quirks.md`; an entry that
 //! no longer meets a difference has to go. `fixtures/upstream/README.md` says how the recordings were cut.
 
+mod processes;
 mod script;
 mod world;
 
@@ -76,7 +77,7 @@ pub(super) fn cases(file: &str) -> Vec<Case> {
 }
 
 /// The files there are.
-pub(super) const FILES: [&str; 4] = ["chat", "editor", "model", "openai"];
+pub(super) const FILES: [&str; 5] = ["chat", "editor", "model", "openai", "worker"];
 
 #[tokio::test]
 async fn chat_routes_answer_as_recorded() -> Result<()> {
@@ -96,6 +97,11 @@ async fn model_routes_answer_as_recorded() -> Result<()> {
 #[tokio::test]
 async fn openai_routes_answer_as_recorded() -> Result<()> {
     replay("openai").await
+}
+
+#[tokio::test]
+async fn worker_and_controller_routes_answer_as_recorded() -> Result<()> {
+    replay("worker").await
 }
 
 async fn replay(file: &str) -> Result<()> {

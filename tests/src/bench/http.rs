@@ -5,7 +5,7 @@
 //! the ratio holds on any machine and the processor time is theirs alone.
 
 mod bare;
-mod load;
+pub(super) mod load;
 mod place;
 
 use std::{

@@ -8,6 +8,7 @@ pub mod embed;
 pub mod http;
 pub mod idle;
 mod peer;
+pub mod relay;
 mod rounds;
 pub mod sql;
 

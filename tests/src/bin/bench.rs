@@ -78,12 +78,17 @@ enum Act {
     Decode(bench::decode::Decode),
     /// Print how fast the built-in encoder embeds, beside sentence-transformers.
     Embed(bench::embed::Embed),
+    /// Print what a relayed request costs beside the same request without anything between, and beside other gateways.
+    Relay(bench::relay::Relay),
     /// Answer every request with the bytes of a file: the bare server of `http`, which starts it.
     #[command(hide = true)]
     Bare {
         /// The file.
         answer: PathBuf,
     },
+    /// Answer chats at once: the upstream of `relay`, which starts it.
+    #[command(hide = true)]
+    Upstream,
 }
 
 fn main() -> ExitCode {
@@ -121,7 +126,9 @@ fn main() -> ExitCode {
             } => bench::http::run(&program, seconds, at_least).await,
             Act::Decode(options) => bench::decode::run(options).await,
             Act::Embed(options) => bench::embed::run(options).await,
+            Act::Relay(options) => bench::relay::run(options).await,
             Act::Bare { answer } => bench::http::serve(&answer).await,
+            Act::Upstream => bench::relay::serve().await,
         }
     });
     match outcome {

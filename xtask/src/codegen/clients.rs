@@ -14,6 +14,8 @@ pub fn generate(specs: &Specs) -> Result<Vec<Generated>> {
     specs
         .openapi
         .iter()
+        // Processes speak it among themselves; the client is for people's programs.
+        .filter(|(name, _)| *name != "cluster")
         .map(|(name, document)| {
             let text = client(document.clone())
                 .with_context(|| format!("generating the client of clients/specs/{name}.json"))?;

@@ -18,9 +18,13 @@ use crate::workspace;
 const SKINS: &str = "server/src/api";
 
 /// Listeners: document, heading.
-const LISTENERS: [(&str, &str); 2] = [
+const LISTENERS: [(&str, &str); 3] = [
     ("rest", "Web listener (port 5670)"),
     ("openai", "OpenAI listener (port 8100)"),
+    (
+        "cluster",
+        "Between processes (controller, port 8000; worker, port 8001; web listener)",
+    ),
 ];
 
 /// The page.

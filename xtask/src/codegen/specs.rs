@@ -54,7 +54,7 @@ pub fn print() -> Result<Specs> {
         process::output(&mut cargo).with_context(|| format!("printing the {which} contract"))
     };
     let mut openapi = Vec::new();
-    for name in ["rest", "openai"] {
+    for name in ["rest", "openai", "cluster"] {
         let mut document: Value =
             serde_json::from_str(&ask(name)?).with_context(|| format!("the {name} contract"))?;
         document.sort_all_objects();

@@ -6,6 +6,7 @@
 
 pub mod duckdb;
 pub mod encoder;
+pub mod gateways;
 mod graphiql;
 pub mod lazy;
 pub mod libtorch;

@@ -2,7 +2,9 @@
 
 mod clickhouse;
 mod doctests;
+pub mod environments;
 pub mod mariadb;
+mod node;
 pub mod postgres;
 mod private;
 pub mod python;
@@ -13,7 +15,11 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{process, progress, provision, run, workspace};
+use crate::{
+    process, progress,
+    provision::{self, gateways},
+    run, workspace,
+};
 
 /// Features beyond the defaults whose code has tests.
 const FEATURES: [&str; 2] = ["--features", "tidegate-sqlmodel/train"];
@@ -33,7 +39,18 @@ impl Test {
     pub fn run(self) -> Result<()> {
         // Kept until Python has taken its part from it.
         let provisioned = provision::provision(true)?;
-        let python = python::find_or_make(&workspace::cache()?)?;
+        let cache = workspace::cache()?;
+        let python = python::find_or_make(&cache)?;
+        let langchain = environments::LANGCHAIN.find_or_make(&cache)?;
+        let llama_index = environments::LLAMA_INDEX.find_or_make(&cache)?;
+        let node = node::find_or_make(&cache)?;
+        let dbgpt = gateways::find_or_make(&cache, gateways::Gateway::DbGpt)
+            .inspect_err(|error| {
+                progress::say(&format!(
+                    "DB-GPT cannot be installed; the tests that speak with it will say so: {error:#}"
+                ));
+            })
+            .ok();
         let postgres = postgres::Binaries::find_or_install()?;
         let mariadb = mariadb::Binaries::find_or_install()?;
         let clickhouse = clickhouse::Binary::find_or_install()?;
@@ -59,6 +76,11 @@ impl Test {
                 .env("TIDEGATE_TEST_MARIADB", &mariadb_url)
                 .env("TIDEGATE_TEST_CLICKHOUSE", &clickhouse_url)
                 .env("TIDEGATE_TEST_PYTHON", &python)
+                .env("TIDEGATE_TEST_LANGCHAIN", &langchain)
+                .env("TIDEGATE_TEST_LLAMA_INDEX", &llama_index)
+                .env("TIDEGATE_TEST_NODE", &node.program)
+                .env("TIDEGATE_TEST_NODE_MODULES", &node.modules)
+                .envs(dbgpt.iter().map(|program| ("TIDEGATE_TEST_DBGPT", program)))
                 .env("TIDEGATE_TEST_BINARY", &binary)
                 .env("TIDEGATE_ENCODER_DIR", &provisioned.encoder)
                 .env("TIDEGATE_ENCODER", &provisioned.encoder)

@@ -72,7 +72,7 @@ pub fn find_or_make(cache: &Path) -> Result<PathBuf> {
 }
 
 /// A Python that there is a PyTorch for, with the means to make an environment.
-fn host() -> Result<PathBuf> {
+pub(super) fn host() -> Result<PathBuf> {
     let python = provision::python()?;
     let can =
         || process::output(Command::new(&python).args(["-c", "import venv, ensurepip"])).is_ok();

@@ -55,6 +55,14 @@ pub mod types {
         ///-2 to 2: taken off the score of a token for each time it was written before.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub frequency_penalty: ::std::option::Option<f32>,
+        ///The older form of `tool_choice`: `auto`, `none`, or an object with the name of a function.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub function_call: ::std::option::Option<
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        >,
+        ///The older form of `tools`; what is called then stands in `function_call`, one call at most.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub functions: ::std::option::Option<::std::vec::Vec<FunctionIn>>,
         ///Write on behind the model's own end marks.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub ignore_eos: ::std::option::Option<bool>,
@@ -154,7 +162,7 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
         ///The speaker's own name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub name: ::std::option::Option<::std::string::String>,
-        ///`system`, `developer`, `user`, `assistant` or `tool`.
+        ///`system`, `developer`, `user`, `assistant` or `tool`; `function` in the older form.
         pub role: ::std::string::String,
         ///Of a tool: the call it answers.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -181,6 +189,9 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
         pub model: ::std::string::String,
         ///`chat.completion`.
         pub object: ::std::string::String,
+        ///What answered: the same for the same model of the same server.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub system_fingerprint: ::std::option::Option<::std::string::String>,
         ///SQL, rows and evidence, when a datasource was asked.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub tidegate: ::std::option::Option<
@@ -197,7 +208,7 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
     ///One answer.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct Choice {
-        ///`stop`, `length` or `tool_calls`.
+        ///`stop`, `length` or `tool_calls`; `function_call` in the older form.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub finish_reason: ::std::option::Option<::std::string::String>,
         ///Position.
@@ -209,6 +220,178 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
     }
     impl Choice {
         pub fn builder() -> builder::Choice {
+            Default::default()
+        }
+    }
+    ///An answer, or a piece of it.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct CompletionChoice {
+        ///`stop` or `length`; null until the end.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub finish_reason: ::std::option::Option<::std::string::String>,
+        ///Position, over prompts times `n`.
+        pub index: i32,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub logprobs: ::std::option::Option<CompletionLogprobs>,
+        ///Text.
+        pub text: ::std::string::String,
+    }
+    impl CompletionChoice {
+        pub fn builder() -> builder::CompletionChoice {
+            Default::default()
+        }
+    }
+    ///A request.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct CompletionIn {
+        ///Answers made to each prompt, of which the `n` likeliest are told; not in a stream.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub best_of: ::std::option::Option<i64>,
+        ///Tell the prompt first.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub echo: ::std::option::Option<bool>,
+        ///-2 to 2.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub frequency_penalty: ::std::option::Option<f32>,
+        ///Write on behind the model's own end marks.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub ignore_eos: ::std::option::Option<bool>,
+        ///Added to the scores of tokens, by their ids: -100 to 100.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub logit_bias: ::std::option::Option<
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        >,
+        ///Tell how likely each token was, and so many of the likeliest beside it, 0 to 20.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub logprobs: ::std::option::Option<i64>,
+        ///Most new tokens; 16 where unsaid.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub max_tokens: ::std::option::Option<i64>,
+        ///0 to 1: only tokens at least this share as likely as the likeliest.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub min_p: ::std::option::Option<f32>,
+        ///No end before so many new tokens.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub min_tokens: ::std::option::Option<i64>,
+        ///Model.
+        pub model: ::std::string::String,
+        ///Answers wanted to each prompt.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub n: ::std::option::Option<i64>,
+        ///-2 to 2.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub presence_penalty: ::std::option::Option<f32>,
+        ///What to go on with: a text, several texts, the tokens of one, or lists of tokens.
+        pub prompt: ::serde_json::Value,
+        ///Above 0; 1 does nothing.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub repetition_penalty: ::std::option::Option<f32>,
+        ///Held to this form, as in a chat.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub response_format: ::std::option::Option<
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        >,
+        ///Repeatable sampling.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub seed: ::std::option::Option<i64>,
+        ///Up to sixteen texts that end the answer.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub stop: ::std::option::Option<::serde_json::Value>,
+        ///Tokens that end the answer, by their ids.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub stop_token_ids: ::std::option::Option<::std::vec::Vec<i32>>,
+        ///Server-sent events.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub stream: ::std::option::Option<bool>,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub stream_options: ::std::option::Option<StreamOptions>,
+        ///What stands behind the gap; models here write forward alone and refuse it.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub suffix: ::std::option::Option<::std::string::String>,
+        ///0 to 2; 0 is greedy.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub temperature: ::std::option::Option<f32>,
+        ///-1 for all tokens, or at least 1.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub top_k: ::std::option::Option<i64>,
+        ///Above 0, at most 1.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub top_p: ::std::option::Option<f32>,
+        ///Above 0, at most 1.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub typical_p: ::std::option::Option<f32>,
+        ///Caller's own name for its user.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub user: ::std::option::Option<::std::string::String>,
+    }
+    impl CompletionIn {
+        pub fn builder() -> builder::CompletionIn {
+            Default::default()
+        }
+    }
+    ///The tokens of an answer, or of a piece of it.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct CompletionLogprobs {
+        ///Where each begins in the text, in characters.
+        pub text_offset: ::std::vec::Vec<u64>,
+        /**The natural logarithm of each one's likelihood; null for the first token of a prompt, before which nothing
+stands.*/
+        pub token_logprobs: ::std::vec::Vec<::std::option::Option<f32>>,
+        ///As text.
+        pub tokens: ::std::vec::Vec<::std::string::String>,
+        ///The likeliest tokens in each place with their likelihoods.
+        pub top_logprobs: ::std::vec::Vec<::serde_json::Value>,
+    }
+    impl CompletionLogprobs {
+        pub fn builder() -> builder::CompletionLogprobs {
+            Default::default()
+        }
+    }
+    ///The answers, whole, or a piece of one.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct CompletionOut {
+        ///Answers, numbered over prompts times `n`; none in a stream's chunk of usage.
+        pub choices: ::std::vec::Vec<CompletionChoice>,
+        ///Unix seconds.
+        pub created: i64,
+        ///`cmpl-…`; one value per stream.
+        pub id: ::std::string::String,
+        ///Model.
+        pub model: ::std::string::String,
+        ///`text_completion`.
+        pub object: ::std::string::String,
+        ///What answered: the same for the same model of the same server.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub system_fingerprint: ::std::option::Option<::std::string::String>,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub usage: ::std::option::Option<UsageOut>,
+    }
+    impl CompletionOut {
+        pub fn builder() -> builder::CompletionOut {
+            Default::default()
+        }
+    }
+    ///What to turn into text.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct DetokeniseIn {
+        ///Model.
+        pub model: ::std::string::String,
+        ///Tokens, in the model's own numbers.
+        pub tokens: ::std::vec::Vec<i32>,
+    }
+    impl DetokeniseIn {
+        pub fn builder() -> builder::DetokeniseIn {
+            Default::default()
+        }
+    }
+    ///The text.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct DetokeniseOut {
+        ///The text, marks left out.
+        pub prompt: ::std::string::String,
+    }
+    impl DetokeniseOut {
+        pub fn builder() -> builder::DetokeniseOut {
             Default::default()
         }
     }
@@ -350,6 +533,17 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
             Default::default()
         }
     }
+    ///Why a response is not whole.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct IncompleteDetails {
+        ///`max_output_tokens`.
+        pub reason: ::std::string::String,
+    }
+    impl IncompleteDetails {
+        pub fn builder() -> builder::IncompleteDetails {
+            Default::default()
+        }
+    }
     ///One text or several.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     #[serde(untagged)]
@@ -397,6 +591,8 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
         ///Text; null where the answer is calls alone.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub content: ::std::option::Option<::std::string::String>,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub function_call: ::std::option::Option<FunctionCall>,
         ///Reasoning, where the model shows it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub reasoning_content: ::std::option::Option<::std::string::String>,
@@ -482,6 +678,285 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
             Default::default()
         }
     }
+    ///What to score, as DB-GPT asks it.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct RelevanceIn {
+        ///The documents.
+        pub documents: ::std::vec::Vec<::std::string::String>,
+        ///Model.
+        pub model: ::std::string::String,
+        ///The query.
+        pub query: ::std::string::String,
+    }
+    impl RelevanceIn {
+        pub fn builder() -> builder::RelevanceIn {
+            Default::default()
+        }
+    }
+    ///Scores in the order of the documents.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct RelevanceOut {
+        ///One score per document; the higher, the better it fits.
+        pub data: ::std::vec::Vec<f32>,
+        ///Model.
+        pub model: ::std::string::String,
+        ///`list`.
+        pub object: ::std::string::String,
+        ///Tokens; nought, for nobody counts them.
+        pub usage: UsageOut,
+    }
+    impl RelevanceOut {
+        pub fn builder() -> builder::RelevanceOut {
+            Default::default()
+        }
+    }
+    ///A document.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct RerankDocument {
+        ///Its text.
+        pub text: ::std::string::String,
+    }
+    impl RerankDocument {
+        pub fn builder() -> builder::RerankDocument {
+            Default::default()
+        }
+    }
+    ///What to score, as everybody else asks it.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct RerankIn {
+        ///The documents: texts, or objects with a `text`.
+        pub documents: ::std::vec::Vec<::serde_json::Value>,
+        ///Model.
+        pub model: ::std::string::String,
+        ///The query.
+        pub query: ::std::string::String,
+        ///Whether the texts come back with their scores; true where unsaid.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub return_documents: ::std::option::Option<bool>,
+        ///So many of the best are told; all where unsaid.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub top_n: ::std::option::Option<i64>,
+    }
+    impl RerankIn {
+        pub fn builder() -> builder::RerankIn {
+            Default::default()
+        }
+    }
+    ///Scores, the best first.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct RerankOut {
+        ///`rerank-…`.
+        pub id: ::std::string::String,
+        ///Model.
+        pub model: ::std::string::String,
+        ///The documents told.
+        pub results: ::std::vec::Vec<RerankRow>,
+    }
+    impl RerankOut {
+        pub fn builder() -> builder::RerankOut {
+            Default::default()
+        }
+    }
+    ///A document with its score.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct RerankRow {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub document: ::std::option::Option<RerankDocument>,
+        ///Its position among those sent.
+        pub index: u64,
+        ///The higher, the better it fits.
+        pub relevance_score: f32,
+    }
+    impl RerankRow {
+        pub fn builder() -> builder::RerankRow {
+            Default::default()
+        }
+    }
+    ///A response that is gone.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ResponseDeleted {
+        ///Always true.
+        pub deleted: bool,
+        ///Which.
+        pub id: ::std::string::String,
+        ///`response`.
+        pub object: ::std::string::String,
+    }
+    impl ResponseDeleted {
+        pub fn builder() -> builder::ResponseDeleted {
+            Default::default()
+        }
+    }
+    ///Why a response failed.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ResponseError {
+        ///For a program.
+        pub code: ::std::string::String,
+        ///For a person.
+        pub message: ::std::string::String,
+    }
+    impl ResponseError {
+        pub fn builder() -> builder::ResponseError {
+            Default::default()
+        }
+    }
+    ///A request.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ResponseIn {
+        ///Whether the caller does not wait; that is not done here.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub background: ::std::option::Option<bool>,
+        ///A conversation kept elsewhere; there are none here.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub conversation: ::std::option::Option<::serde_json::Value>,
+        ///What else comes back; `message.output_text.logprobs` is understood.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub include: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        ///What is said: a text, or a list of messages, calls of functions and what those answered.
+        pub input: ::serde_json::Value,
+        ///Said by the system before everything else, in this response alone.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub instructions: ::std::option::Option<::std::string::String>,
+        ///Most new tokens.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub max_output_tokens: ::std::option::Option<i64>,
+        ///The caller's own notes, given back.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub metadata: ::std::option::Option<
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        >,
+        ///Model.
+        pub model: ::std::string::String,
+        ///Whether several functions may be called at once; true where unsaid.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub parallel_tool_calls: ::std::option::Option<bool>,
+        ///Goes on from this response, which must have been stored by the same caller not long ago.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub previous_response_id: ::std::option::Option<::std::string::String>,
+        ///A prompt kept elsewhere; there are none here.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub prompt: ::std::option::Option<::serde_json::Value>,
+        ///Whether the response is kept for a while; true where unsaid.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub store: ::std::option::Option<bool>,
+        ///Server-sent events.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub stream: ::std::option::Option<bool>,
+        ///0 to 2; 0 is greedy.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub temperature: ::std::option::Option<f32>,
+        ///The form of the text, in `format`: `text`, `json_object` or `json_schema`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub text: ::std::option::Option<
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        >,
+        ///`auto`, `none`, `required`, or an object with the name of a function.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub tool_choice: ::std::option::Option<::serde_json::Value>,
+        ///Functions the model may call.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub tools: ::std::option::Option<
+            ::std::vec::Vec<
+                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+            >,
+        >,
+        ///So many of the likeliest tokens beside each, 0 to 20.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub top_logprobs: ::std::option::Option<i64>,
+        ///Above 0, at most 1.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub top_p: ::std::option::Option<f32>,
+        ///Caller's own name for its user.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub user: ::std::option::Option<::std::string::String>,
+    }
+    impl ResponseIn {
+        pub fn builder() -> builder::ResponseIn {
+            Default::default()
+        }
+    }
+    ///A response.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ResponseOut {
+        ///Unix seconds.
+        pub created_at: i64,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub error: ::std::option::Option<ResponseError>,
+        ///`resp_…`.
+        pub id: ::std::string::String,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub incomplete_details: ::std::option::Option<IncompleteDetails>,
+        ///As they were sent.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub instructions: ::std::option::Option<::std::string::String>,
+        ///As it was sent.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub max_output_tokens: ::std::option::Option<i64>,
+        ///As it was sent.
+        pub metadata: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        ///Model.
+        pub model: ::std::string::String,
+        ///`response`.
+        pub object: ::std::string::String,
+        ///What the model thought, said and called, in order.
+        pub output: ::std::vec::Vec<
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        >,
+        ///Whether several functions might be called at once.
+        pub parallel_tool_calls: bool,
+        ///What it goes on from.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub previous_response_id: ::std::option::Option<::std::string::String>,
+        ///`in_progress`, `completed`, `incomplete` or `failed`.
+        pub status: ::std::string::String,
+        ///Whether it is kept.
+        pub store: bool,
+        ///As it was sent.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub temperature: ::std::option::Option<f32>,
+        ///The form of the text.
+        pub text: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        ///As it was sent.
+        pub tool_choice: ::serde_json::Value,
+        ///As they were sent.
+        pub tools: ::std::vec::Vec<
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        >,
+        ///As it was sent.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub top_p: ::std::option::Option<f32>,
+        ///`disabled`: nothing is left out of a conversation that is too long.
+        pub truncation: ::std::string::String,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub usage: ::std::option::Option<ResponseUsage>,
+        ///As it was sent.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub user: ::std::option::Option<::std::string::String>,
+    }
+    impl ResponseOut {
+        pub fn builder() -> builder::ResponseOut {
+            Default::default()
+        }
+    }
+    ///Tokens used.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ResponseUsage {
+        ///Read.
+        pub input_tokens: i32,
+        ///Of those read.
+        pub input_tokens_details: TokenDetails,
+        ///Written.
+        pub output_tokens: i32,
+        ///Of those written.
+        pub output_tokens_details: TokenDetails,
+        ///In all.
+        pub total_tokens: i32,
+    }
+    impl ResponseUsage {
+        pub fn builder() -> builder::ResponseUsage {
+            Default::default()
+        }
+    }
     ///What a stream carries beside the text.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
     pub struct StreamOptions {
@@ -491,6 +966,63 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
     }
     impl StreamOptions {
         pub fn builder() -> builder::StreamOptions {
+            Default::default()
+        }
+    }
+    ///Tokens by kind. Nobody counts these apart; OpenAI's SDKs want the fields.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct TokenDetails {
+        ///Read before, and kept.
+        pub cached_tokens: i32,
+        ///Thought.
+        pub reasoning_tokens: i32,
+    }
+    impl TokenDetails {
+        pub fn builder() -> builder::TokenDetails {
+            Default::default()
+        }
+    }
+    ///What to turn into tokens: a text, or a conversation.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct TokeniseIn {
+        ///Whether the model's marks stand around a text; true where unsaid. A chat template brings its own.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub add_special_tokens: ::std::option::Option<bool>,
+        ///Values for the chat template beside the conversation.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub chat_template_kwargs: ::std::option::Option<
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        >,
+        ///A conversation, written out by the model's chat template first.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub messages: ::std::option::Option<::serde_json::Value>,
+        ///Model.
+        pub model: ::std::string::String,
+        ///A text.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub prompt: ::std::option::Option<::std::string::String>,
+        ///Tools that the template writes out.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub tools: ::std::option::Option<::std::vec::Vec<ToolIn>>,
+    }
+    impl TokeniseIn {
+        pub fn builder() -> builder::TokeniseIn {
+            Default::default()
+        }
+    }
+    ///The tokens.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct TokeniseOut {
+        ///How many.
+        pub count: u64,
+        ///Tokens the model takes for prompt and answer together, if known.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub max_model_len: ::std::option::Option<i32>,
+        ///The tokens, in the model's own numbers.
+        pub tokens: ::std::vec::Vec<i32>,
+    }
+    impl TokeniseOut {
+        pub fn builder() -> builder::TokeniseOut {
             Default::default()
         }
     }
@@ -708,6 +1240,16 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
                 ::std::option::Option<f32>,
                 ::std::string::String,
             >,
+            function_call: ::std::result::Result<
+                ::std::option::Option<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                ::std::string::String,
+            >,
+            functions: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<super::FunctionIn>>,
+                ::std::string::String,
+            >,
             ignore_eos: ::std::result::Result<
                 ::std::option::Option<bool>,
                 ::std::string::String,
@@ -824,6 +1366,8 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
                     chat_template_kwargs: Ok(Default::default()),
                     datasource: Ok(Default::default()),
                     frequency_penalty: Ok(Default::default()),
+                    function_call: Ok(Default::default()),
+                    functions: Ok(Default::default()),
                     ignore_eos: Ok(Default::default()),
                     logit_bias: Ok(Default::default()),
                     logprobs: Ok(Default::default()),
@@ -908,6 +1452,36 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
                         format!(
                             "error converting supplied value for frequency_penalty: {e}"
                         )
+                    });
+                self
+            }
+            pub fn function_call<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<
+                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                    >,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.function_call = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for function_call: {e}")
+                    });
+                self
+            }
+            pub fn functions<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<::std::vec::Vec<super::FunctionIn>>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.functions = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for functions: {e}")
                     });
                 self
             }
@@ -1272,6 +1846,8 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
                     chat_template_kwargs: value.chat_template_kwargs?,
                     datasource: value.datasource?,
                     frequency_penalty: value.frequency_penalty?,
+                    function_call: value.function_call?,
+                    functions: value.functions?,
                     ignore_eos: value.ignore_eos?,
                     logit_bias: value.logit_bias?,
                     logprobs: value.logprobs?,
@@ -1309,6 +1885,8 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
                     chat_template_kwargs: Ok(value.chat_template_kwargs),
                     datasource: Ok(value.datasource),
                     frequency_penalty: Ok(value.frequency_penalty),
+                    function_call: Ok(value.function_call),
+                    functions: Ok(value.functions),
                     ignore_eos: Ok(value.ignore_eos),
                     logit_bias: Ok(value.logit_bias),
                     logprobs: Ok(value.logprobs),
@@ -1466,6 +2044,10 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
             id: ::std::result::Result<::std::string::String, ::std::string::String>,
             model: ::std::result::Result<::std::string::String, ::std::string::String>,
             object: ::std::result::Result<::std::string::String, ::std::string::String>,
+            system_fingerprint: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
             tidegate: ::std::result::Result<
                 ::std::option::Option<
                     ::serde_json::Map<::std::string::String, ::serde_json::Value>,
@@ -1482,6 +2064,7 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
                     id: Err("no value supplied for id".to_string()),
                     model: Err("no value supplied for model".to_string()),
                     object: Err("no value supplied for object".to_string()),
+                    system_fingerprint: Ok(Default::default()),
                     tidegate: Ok(Default::default()),
                     usage: Err("no value supplied for usage".to_string()),
                 }
@@ -1546,6 +2129,20 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
                     });
                 self
             }
+            pub fn system_fingerprint<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.system_fingerprint = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for system_fingerprint: {e}"
+                        )
+                    });
+                self
+            }
             pub fn tidegate<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<
@@ -1586,6 +2183,7 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
                     id: value.id?,
                     model: value.model?,
                     object: value.object?,
+                    system_fingerprint: value.system_fingerprint?,
                     tidegate: value.tidegate?,
                     usage: value.usage?,
                 })
@@ -1599,6 +2197,7 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
                     id: Ok(value.id),
                     model: Ok(value.model),
                     object: Ok(value.object),
+                    system_fingerprint: Ok(value.system_fingerprint),
                     tidegate: Ok(value.tidegate),
                     usage: Ok(value.usage),
                 }
@@ -1698,6 +2297,986 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
                     logprobs: Ok(value.logprobs),
                     message: Ok(value.message),
                 }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct CompletionChoice {
+            finish_reason: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            index: ::std::result::Result<i32, ::std::string::String>,
+            logprobs: ::std::result::Result<
+                ::std::option::Option<super::CompletionLogprobs>,
+                ::std::string::String,
+            >,
+            text: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for CompletionChoice {
+            fn default() -> Self {
+                Self {
+                    finish_reason: Ok(Default::default()),
+                    index: Err("no value supplied for index".to_string()),
+                    logprobs: Ok(Default::default()),
+                    text: Err("no value supplied for text".to_string()),
+                }
+            }
+        }
+        impl CompletionChoice {
+            pub fn finish_reason<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.finish_reason = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for finish_reason: {e}")
+                    });
+                self
+            }
+            pub fn index<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.index = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for index: {e}")
+                    });
+                self
+            }
+            pub fn logprobs<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<super::CompletionLogprobs>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.logprobs = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for logprobs: {e}")
+                    });
+                self
+            }
+            pub fn text<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.text = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for text: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<CompletionChoice> for super::CompletionChoice {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: CompletionChoice,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    finish_reason: value.finish_reason?,
+                    index: value.index?,
+                    logprobs: value.logprobs?,
+                    text: value.text?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::CompletionChoice> for CompletionChoice {
+            fn from(value: super::CompletionChoice) -> Self {
+                Self {
+                    finish_reason: Ok(value.finish_reason),
+                    index: Ok(value.index),
+                    logprobs: Ok(value.logprobs),
+                    text: Ok(value.text),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct CompletionIn {
+            best_of: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
+            echo: ::std::result::Result<
+                ::std::option::Option<bool>,
+                ::std::string::String,
+            >,
+            frequency_penalty: ::std::result::Result<
+                ::std::option::Option<f32>,
+                ::std::string::String,
+            >,
+            ignore_eos: ::std::result::Result<
+                ::std::option::Option<bool>,
+                ::std::string::String,
+            >,
+            logit_bias: ::std::result::Result<
+                ::std::option::Option<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                ::std::string::String,
+            >,
+            logprobs: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
+            max_tokens: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
+            min_p: ::std::result::Result<
+                ::std::option::Option<f32>,
+                ::std::string::String,
+            >,
+            min_tokens: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
+            model: ::std::result::Result<::std::string::String, ::std::string::String>,
+            n: ::std::result::Result<::std::option::Option<i64>, ::std::string::String>,
+            presence_penalty: ::std::result::Result<
+                ::std::option::Option<f32>,
+                ::std::string::String,
+            >,
+            prompt: ::std::result::Result<::serde_json::Value, ::std::string::String>,
+            repetition_penalty: ::std::result::Result<
+                ::std::option::Option<f32>,
+                ::std::string::String,
+            >,
+            response_format: ::std::result::Result<
+                ::std::option::Option<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                ::std::string::String,
+            >,
+            seed: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
+            stop: ::std::result::Result<
+                ::std::option::Option<::serde_json::Value>,
+                ::std::string::String,
+            >,
+            stop_token_ids: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<i32>>,
+                ::std::string::String,
+            >,
+            stream: ::std::result::Result<
+                ::std::option::Option<bool>,
+                ::std::string::String,
+            >,
+            stream_options: ::std::result::Result<
+                ::std::option::Option<super::StreamOptions>,
+                ::std::string::String,
+            >,
+            suffix: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            temperature: ::std::result::Result<
+                ::std::option::Option<f32>,
+                ::std::string::String,
+            >,
+            top_k: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
+            top_p: ::std::result::Result<
+                ::std::option::Option<f32>,
+                ::std::string::String,
+            >,
+            typical_p: ::std::result::Result<
+                ::std::option::Option<f32>,
+                ::std::string::String,
+            >,
+            user: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for CompletionIn {
+            fn default() -> Self {
+                Self {
+                    best_of: Ok(Default::default()),
+                    echo: Ok(Default::default()),
+                    frequency_penalty: Ok(Default::default()),
+                    ignore_eos: Ok(Default::default()),
+                    logit_bias: Ok(Default::default()),
+                    logprobs: Ok(Default::default()),
+                    max_tokens: Ok(Default::default()),
+                    min_p: Ok(Default::default()),
+                    min_tokens: Ok(Default::default()),
+                    model: Err("no value supplied for model".to_string()),
+                    n: Ok(Default::default()),
+                    presence_penalty: Ok(Default::default()),
+                    prompt: Err("no value supplied for prompt".to_string()),
+                    repetition_penalty: Ok(Default::default()),
+                    response_format: Ok(Default::default()),
+                    seed: Ok(Default::default()),
+                    stop: Ok(Default::default()),
+                    stop_token_ids: Ok(Default::default()),
+                    stream: Ok(Default::default()),
+                    stream_options: Ok(Default::default()),
+                    suffix: Ok(Default::default()),
+                    temperature: Ok(Default::default()),
+                    top_k: Ok(Default::default()),
+                    top_p: Ok(Default::default()),
+                    typical_p: Ok(Default::default()),
+                    user: Ok(Default::default()),
+                }
+            }
+        }
+        impl CompletionIn {
+            pub fn best_of<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.best_of = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for best_of: {e}")
+                    });
+                self
+            }
+            pub fn echo<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.echo = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for echo: {e}")
+                    });
+                self
+            }
+            pub fn frequency_penalty<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<f32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.frequency_penalty = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for frequency_penalty: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn ignore_eos<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.ignore_eos = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for ignore_eos: {e}")
+                    });
+                self
+            }
+            pub fn logit_bias<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<
+                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                    >,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.logit_bias = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for logit_bias: {e}")
+                    });
+                self
+            }
+            pub fn logprobs<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.logprobs = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for logprobs: {e}")
+                    });
+                self
+            }
+            pub fn max_tokens<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.max_tokens = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for max_tokens: {e}")
+                    });
+                self
+            }
+            pub fn min_p<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<f32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.min_p = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for min_p: {e}")
+                    });
+                self
+            }
+            pub fn min_tokens<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.min_tokens = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for min_tokens: {e}")
+                    });
+                self
+            }
+            pub fn model<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.model = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for model: {e}")
+                    });
+                self
+            }
+            pub fn n<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.n = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for n: {e}"));
+                self
+            }
+            pub fn presence_penalty<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<f32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.presence_penalty = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for presence_penalty: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn prompt<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::serde_json::Value>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.prompt = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for prompt: {e}")
+                    });
+                self
+            }
+            pub fn repetition_penalty<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<f32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.repetition_penalty = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for repetition_penalty: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn response_format<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<
+                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                    >,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.response_format = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for response_format: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn seed<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.seed = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for seed: {e}")
+                    });
+                self
+            }
+            pub fn stop<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::serde_json::Value>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.stop = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for stop: {e}")
+                    });
+                self
+            }
+            pub fn stop_token_ids<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::vec::Vec<i32>>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.stop_token_ids = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for stop_token_ids: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn stream<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.stream = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for stream: {e}")
+                    });
+                self
+            }
+            pub fn stream_options<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::StreamOptions>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.stream_options = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for stream_options: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn suffix<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.suffix = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for suffix: {e}")
+                    });
+                self
+            }
+            pub fn temperature<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<f32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.temperature = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for temperature: {e}")
+                    });
+                self
+            }
+            pub fn top_k<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.top_k = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for top_k: {e}")
+                    });
+                self
+            }
+            pub fn top_p<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<f32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.top_p = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for top_p: {e}")
+                    });
+                self
+            }
+            pub fn typical_p<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<f32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.typical_p = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for typical_p: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<CompletionIn> for super::CompletionIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: CompletionIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    best_of: value.best_of?,
+                    echo: value.echo?,
+                    frequency_penalty: value.frequency_penalty?,
+                    ignore_eos: value.ignore_eos?,
+                    logit_bias: value.logit_bias?,
+                    logprobs: value.logprobs?,
+                    max_tokens: value.max_tokens?,
+                    min_p: value.min_p?,
+                    min_tokens: value.min_tokens?,
+                    model: value.model?,
+                    n: value.n?,
+                    presence_penalty: value.presence_penalty?,
+                    prompt: value.prompt?,
+                    repetition_penalty: value.repetition_penalty?,
+                    response_format: value.response_format?,
+                    seed: value.seed?,
+                    stop: value.stop?,
+                    stop_token_ids: value.stop_token_ids?,
+                    stream: value.stream?,
+                    stream_options: value.stream_options?,
+                    suffix: value.suffix?,
+                    temperature: value.temperature?,
+                    top_k: value.top_k?,
+                    top_p: value.top_p?,
+                    typical_p: value.typical_p?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::CompletionIn> for CompletionIn {
+            fn from(value: super::CompletionIn) -> Self {
+                Self {
+                    best_of: Ok(value.best_of),
+                    echo: Ok(value.echo),
+                    frequency_penalty: Ok(value.frequency_penalty),
+                    ignore_eos: Ok(value.ignore_eos),
+                    logit_bias: Ok(value.logit_bias),
+                    logprobs: Ok(value.logprobs),
+                    max_tokens: Ok(value.max_tokens),
+                    min_p: Ok(value.min_p),
+                    min_tokens: Ok(value.min_tokens),
+                    model: Ok(value.model),
+                    n: Ok(value.n),
+                    presence_penalty: Ok(value.presence_penalty),
+                    prompt: Ok(value.prompt),
+                    repetition_penalty: Ok(value.repetition_penalty),
+                    response_format: Ok(value.response_format),
+                    seed: Ok(value.seed),
+                    stop: Ok(value.stop),
+                    stop_token_ids: Ok(value.stop_token_ids),
+                    stream: Ok(value.stream),
+                    stream_options: Ok(value.stream_options),
+                    suffix: Ok(value.suffix),
+                    temperature: Ok(value.temperature),
+                    top_k: Ok(value.top_k),
+                    top_p: Ok(value.top_p),
+                    typical_p: Ok(value.typical_p),
+                    user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct CompletionLogprobs {
+            text_offset: ::std::result::Result<
+                ::std::vec::Vec<u64>,
+                ::std::string::String,
+            >,
+            token_logprobs: ::std::result::Result<
+                ::std::vec::Vec<::std::option::Option<f32>>,
+                ::std::string::String,
+            >,
+            tokens: ::std::result::Result<
+                ::std::vec::Vec<::std::string::String>,
+                ::std::string::String,
+            >,
+            top_logprobs: ::std::result::Result<
+                ::std::vec::Vec<::serde_json::Value>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for CompletionLogprobs {
+            fn default() -> Self {
+                Self {
+                    text_offset: Err("no value supplied for text_offset".to_string()),
+                    token_logprobs: Err(
+                        "no value supplied for token_logprobs".to_string(),
+                    ),
+                    tokens: Err("no value supplied for tokens".to_string()),
+                    top_logprobs: Err("no value supplied for top_logprobs".to_string()),
+                }
+            }
+        }
+        impl CompletionLogprobs {
+            pub fn text_offset<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<u64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.text_offset = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for text_offset: {e}")
+                    });
+                self
+            }
+            pub fn token_logprobs<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<::std::option::Option<f32>>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.token_logprobs = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for token_logprobs: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn tokens<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tokens = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for tokens: {e}")
+                    });
+                self
+            }
+            pub fn top_logprobs<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<::serde_json::Value>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.top_logprobs = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for top_logprobs: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<CompletionLogprobs> for super::CompletionLogprobs {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: CompletionLogprobs,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    text_offset: value.text_offset?,
+                    token_logprobs: value.token_logprobs?,
+                    tokens: value.tokens?,
+                    top_logprobs: value.top_logprobs?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::CompletionLogprobs> for CompletionLogprobs {
+            fn from(value: super::CompletionLogprobs) -> Self {
+                Self {
+                    text_offset: Ok(value.text_offset),
+                    token_logprobs: Ok(value.token_logprobs),
+                    tokens: Ok(value.tokens),
+                    top_logprobs: Ok(value.top_logprobs),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct CompletionOut {
+            choices: ::std::result::Result<
+                ::std::vec::Vec<super::CompletionChoice>,
+                ::std::string::String,
+            >,
+            created: ::std::result::Result<i64, ::std::string::String>,
+            id: ::std::result::Result<::std::string::String, ::std::string::String>,
+            model: ::std::result::Result<::std::string::String, ::std::string::String>,
+            object: ::std::result::Result<::std::string::String, ::std::string::String>,
+            system_fingerprint: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            usage: ::std::result::Result<
+                ::std::option::Option<super::UsageOut>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for CompletionOut {
+            fn default() -> Self {
+                Self {
+                    choices: Err("no value supplied for choices".to_string()),
+                    created: Err("no value supplied for created".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    model: Err("no value supplied for model".to_string()),
+                    object: Err("no value supplied for object".to_string()),
+                    system_fingerprint: Ok(Default::default()),
+                    usage: Ok(Default::default()),
+                }
+            }
+        }
+        impl CompletionOut {
+            pub fn choices<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::CompletionChoice>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.choices = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for choices: {e}")
+                    });
+                self
+            }
+            pub fn created<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn model<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.model = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for model: {e}")
+                    });
+                self
+            }
+            pub fn object<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.object = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for object: {e}")
+                    });
+                self
+            }
+            pub fn system_fingerprint<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.system_fingerprint = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for system_fingerprint: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn usage<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::UsageOut>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.usage = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for usage: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<CompletionOut> for super::CompletionOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: CompletionOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    choices: value.choices?,
+                    created: value.created?,
+                    id: value.id?,
+                    model: value.model?,
+                    object: value.object?,
+                    system_fingerprint: value.system_fingerprint?,
+                    usage: value.usage?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::CompletionOut> for CompletionOut {
+            fn from(value: super::CompletionOut) -> Self {
+                Self {
+                    choices: Ok(value.choices),
+                    created: Ok(value.created),
+                    id: Ok(value.id),
+                    model: Ok(value.model),
+                    object: Ok(value.object),
+                    system_fingerprint: Ok(value.system_fingerprint),
+                    usage: Ok(value.usage),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct DetokeniseIn {
+            model: ::std::result::Result<::std::string::String, ::std::string::String>,
+            tokens: ::std::result::Result<::std::vec::Vec<i32>, ::std::string::String>,
+        }
+        impl ::std::default::Default for DetokeniseIn {
+            fn default() -> Self {
+                Self {
+                    model: Err("no value supplied for model".to_string()),
+                    tokens: Err("no value supplied for tokens".to_string()),
+                }
+            }
+        }
+        impl DetokeniseIn {
+            pub fn model<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.model = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for model: {e}")
+                    });
+                self
+            }
+            pub fn tokens<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<i32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tokens = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for tokens: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<DetokeniseIn> for super::DetokeniseIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: DetokeniseIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    model: value.model?,
+                    tokens: value.tokens?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::DetokeniseIn> for DetokeniseIn {
+            fn from(value: super::DetokeniseIn) -> Self {
+                Self {
+                    model: Ok(value.model),
+                    tokens: Ok(value.tokens),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct DetokeniseOut {
+            prompt: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for DetokeniseOut {
+            fn default() -> Self {
+                Self {
+                    prompt: Err("no value supplied for prompt".to_string()),
+                }
+            }
+        }
+        impl DetokeniseOut {
+            pub fn prompt<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.prompt = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for prompt: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<DetokeniseOut> for super::DetokeniseOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: DetokeniseOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self { prompt: value.prompt? })
+            }
+        }
+        impl ::std::convert::From<super::DetokeniseOut> for DetokeniseOut {
+            fn from(value: super::DetokeniseOut) -> Self {
+                Self { prompt: Ok(value.prompt) }
             }
         }
         #[derive(Clone, Debug)]
@@ -2340,6 +3919,44 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
             }
         }
         #[derive(Clone, Debug)]
+        pub struct IncompleteDetails {
+            reason: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for IncompleteDetails {
+            fn default() -> Self {
+                Self {
+                    reason: Err("no value supplied for reason".to_string()),
+                }
+            }
+        }
+        impl IncompleteDetails {
+            pub fn reason<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.reason = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for reason: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<IncompleteDetails> for super::IncompleteDetails {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: IncompleteDetails,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self { reason: value.reason? })
+            }
+        }
+        impl ::std::convert::From<super::IncompleteDetails> for IncompleteDetails {
+            fn from(value: super::IncompleteDetails) -> Self {
+                Self { reason: Ok(value.reason) }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct LogprobOut {
             bytes: ::std::result::Result<
                 ::std::option::Option<::std::vec::Vec<i32>>,
@@ -2482,6 +4099,10 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
                 ::std::option::Option<::std::string::String>,
                 ::std::string::String,
             >,
+            function_call: ::std::result::Result<
+                ::std::option::Option<super::FunctionCall>,
+                ::std::string::String,
+            >,
             reasoning_content: ::std::result::Result<
                 ::std::option::Option<::std::string::String>,
                 ::std::string::String,
@@ -2496,6 +4117,7 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
             fn default() -> Self {
                 Self {
                     content: Ok(Default::default()),
+                    function_call: Ok(Default::default()),
                     reasoning_content: Ok(Default::default()),
                     role: Err("no value supplied for role".to_string()),
                     tool_calls: Ok(Default::default()),
@@ -2512,6 +4134,18 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
                     .try_into()
                     .map_err(|e| {
                         format!("error converting supplied value for content: {e}")
+                    });
+                self
+            }
+            pub fn function_call<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::FunctionCall>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.function_call = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for function_call: {e}")
                     });
                 self
             }
@@ -2563,6 +4197,7 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
             ) -> ::std::result::Result<Self, super::error::ConversionError> {
                 Ok(Self {
                     content: value.content?,
+                    function_call: value.function_call?,
                     reasoning_content: value.reasoning_content?,
                     role: value.role?,
                     tool_calls: value.tool_calls?,
@@ -2573,6 +4208,7 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
             fn from(value: super::MessageOut) -> Self {
                 Self {
                     content: Ok(value.content),
+                    function_call: Ok(value.function_call),
                     reasoning_content: Ok(value.reasoning_content),
                     role: Ok(value.role),
                     tool_calls: Ok(value.tool_calls),
@@ -3028,6 +4664,1615 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
             }
         }
         #[derive(Clone, Debug)]
+        pub struct RelevanceIn {
+            documents: ::std::result::Result<
+                ::std::vec::Vec<::std::string::String>,
+                ::std::string::String,
+            >,
+            model: ::std::result::Result<::std::string::String, ::std::string::String>,
+            query: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for RelevanceIn {
+            fn default() -> Self {
+                Self {
+                    documents: Err("no value supplied for documents".to_string()),
+                    model: Err("no value supplied for model".to_string()),
+                    query: Err("no value supplied for query".to_string()),
+                }
+            }
+        }
+        impl RelevanceIn {
+            pub fn documents<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.documents = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for documents: {e}")
+                    });
+                self
+            }
+            pub fn model<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.model = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for model: {e}")
+                    });
+                self
+            }
+            pub fn query<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.query = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for query: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<RelevanceIn> for super::RelevanceIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: RelevanceIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    documents: value.documents?,
+                    model: value.model?,
+                    query: value.query?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::RelevanceIn> for RelevanceIn {
+            fn from(value: super::RelevanceIn) -> Self {
+                Self {
+                    documents: Ok(value.documents),
+                    model: Ok(value.model),
+                    query: Ok(value.query),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct RelevanceOut {
+            data: ::std::result::Result<::std::vec::Vec<f32>, ::std::string::String>,
+            model: ::std::result::Result<::std::string::String, ::std::string::String>,
+            object: ::std::result::Result<::std::string::String, ::std::string::String>,
+            usage: ::std::result::Result<super::UsageOut, ::std::string::String>,
+        }
+        impl ::std::default::Default for RelevanceOut {
+            fn default() -> Self {
+                Self {
+                    data: Err("no value supplied for data".to_string()),
+                    model: Err("no value supplied for model".to_string()),
+                    object: Err("no value supplied for object".to_string()),
+                    usage: Err("no value supplied for usage".to_string()),
+                }
+            }
+        }
+        impl RelevanceOut {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<f32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn model<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.model = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for model: {e}")
+                    });
+                self
+            }
+            pub fn object<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.object = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for object: {e}")
+                    });
+                self
+            }
+            pub fn usage<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::UsageOut>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.usage = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for usage: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<RelevanceOut> for super::RelevanceOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: RelevanceOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    model: value.model?,
+                    object: value.object?,
+                    usage: value.usage?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::RelevanceOut> for RelevanceOut {
+            fn from(value: super::RelevanceOut) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    model: Ok(value.model),
+                    object: Ok(value.object),
+                    usage: Ok(value.usage),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct RerankDocument {
+            text: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for RerankDocument {
+            fn default() -> Self {
+                Self {
+                    text: Err("no value supplied for text".to_string()),
+                }
+            }
+        }
+        impl RerankDocument {
+            pub fn text<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.text = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for text: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<RerankDocument> for super::RerankDocument {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: RerankDocument,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self { text: value.text? })
+            }
+        }
+        impl ::std::convert::From<super::RerankDocument> for RerankDocument {
+            fn from(value: super::RerankDocument) -> Self {
+                Self { text: Ok(value.text) }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct RerankIn {
+            documents: ::std::result::Result<
+                ::std::vec::Vec<::serde_json::Value>,
+                ::std::string::String,
+            >,
+            model: ::std::result::Result<::std::string::String, ::std::string::String>,
+            query: ::std::result::Result<::std::string::String, ::std::string::String>,
+            return_documents: ::std::result::Result<
+                ::std::option::Option<bool>,
+                ::std::string::String,
+            >,
+            top_n: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for RerankIn {
+            fn default() -> Self {
+                Self {
+                    documents: Err("no value supplied for documents".to_string()),
+                    model: Err("no value supplied for model".to_string()),
+                    query: Err("no value supplied for query".to_string()),
+                    return_documents: Ok(Default::default()),
+                    top_n: Ok(Default::default()),
+                }
+            }
+        }
+        impl RerankIn {
+            pub fn documents<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<::serde_json::Value>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.documents = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for documents: {e}")
+                    });
+                self
+            }
+            pub fn model<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.model = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for model: {e}")
+                    });
+                self
+            }
+            pub fn query<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.query = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for query: {e}")
+                    });
+                self
+            }
+            pub fn return_documents<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.return_documents = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for return_documents: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn top_n<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.top_n = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for top_n: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<RerankIn> for super::RerankIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: RerankIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    documents: value.documents?,
+                    model: value.model?,
+                    query: value.query?,
+                    return_documents: value.return_documents?,
+                    top_n: value.top_n?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::RerankIn> for RerankIn {
+            fn from(value: super::RerankIn) -> Self {
+                Self {
+                    documents: Ok(value.documents),
+                    model: Ok(value.model),
+                    query: Ok(value.query),
+                    return_documents: Ok(value.return_documents),
+                    top_n: Ok(value.top_n),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct RerankOut {
+            id: ::std::result::Result<::std::string::String, ::std::string::String>,
+            model: ::std::result::Result<::std::string::String, ::std::string::String>,
+            results: ::std::result::Result<
+                ::std::vec::Vec<super::RerankRow>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for RerankOut {
+            fn default() -> Self {
+                Self {
+                    id: Err("no value supplied for id".to_string()),
+                    model: Err("no value supplied for model".to_string()),
+                    results: Err("no value supplied for results".to_string()),
+                }
+            }
+        }
+        impl RerankOut {
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn model<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.model = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for model: {e}")
+                    });
+                self
+            }
+            pub fn results<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::RerankRow>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.results = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for results: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<RerankOut> for super::RerankOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: RerankOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    id: value.id?,
+                    model: value.model?,
+                    results: value.results?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::RerankOut> for RerankOut {
+            fn from(value: super::RerankOut) -> Self {
+                Self {
+                    id: Ok(value.id),
+                    model: Ok(value.model),
+                    results: Ok(value.results),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct RerankRow {
+            document: ::std::result::Result<
+                ::std::option::Option<super::RerankDocument>,
+                ::std::string::String,
+            >,
+            index: ::std::result::Result<u64, ::std::string::String>,
+            relevance_score: ::std::result::Result<f32, ::std::string::String>,
+        }
+        impl ::std::default::Default for RerankRow {
+            fn default() -> Self {
+                Self {
+                    document: Ok(Default::default()),
+                    index: Err("no value supplied for index".to_string()),
+                    relevance_score: Err(
+                        "no value supplied for relevance_score".to_string(),
+                    ),
+                }
+            }
+        }
+        impl RerankRow {
+            pub fn document<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::RerankDocument>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.document = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for document: {e}")
+                    });
+                self
+            }
+            pub fn index<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<u64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.index = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for index: {e}")
+                    });
+                self
+            }
+            pub fn relevance_score<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<f32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.relevance_score = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for relevance_score: {e}"
+                        )
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<RerankRow> for super::RerankRow {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: RerankRow,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    document: value.document?,
+                    index: value.index?,
+                    relevance_score: value.relevance_score?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::RerankRow> for RerankRow {
+            fn from(value: super::RerankRow) -> Self {
+                Self {
+                    document: Ok(value.document),
+                    index: Ok(value.index),
+                    relevance_score: Ok(value.relevance_score),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ResponseDeleted {
+            deleted: ::std::result::Result<bool, ::std::string::String>,
+            id: ::std::result::Result<::std::string::String, ::std::string::String>,
+            object: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for ResponseDeleted {
+            fn default() -> Self {
+                Self {
+                    deleted: Err("no value supplied for deleted".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    object: Err("no value supplied for object".to_string()),
+                }
+            }
+        }
+        impl ResponseDeleted {
+            pub fn deleted<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.deleted = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for deleted: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn object<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.object = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for object: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ResponseDeleted> for super::ResponseDeleted {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ResponseDeleted,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    deleted: value.deleted?,
+                    id: value.id?,
+                    object: value.object?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ResponseDeleted> for ResponseDeleted {
+            fn from(value: super::ResponseDeleted) -> Self {
+                Self {
+                    deleted: Ok(value.deleted),
+                    id: Ok(value.id),
+                    object: Ok(value.object),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ResponseError {
+            code: ::std::result::Result<::std::string::String, ::std::string::String>,
+            message: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for ResponseError {
+            fn default() -> Self {
+                Self {
+                    code: Err("no value supplied for code".to_string()),
+                    message: Err("no value supplied for message".to_string()),
+                }
+            }
+        }
+        impl ResponseError {
+            pub fn code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for code: {e}")
+                    });
+                self
+            }
+            pub fn message<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.message = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for message: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ResponseError> for super::ResponseError {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ResponseError,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    code: value.code?,
+                    message: value.message?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ResponseError> for ResponseError {
+            fn from(value: super::ResponseError) -> Self {
+                Self {
+                    code: Ok(value.code),
+                    message: Ok(value.message),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ResponseIn {
+            background: ::std::result::Result<
+                ::std::option::Option<bool>,
+                ::std::string::String,
+            >,
+            conversation: ::std::result::Result<
+                ::std::option::Option<::serde_json::Value>,
+                ::std::string::String,
+            >,
+            include: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+                ::std::string::String,
+            >,
+            input: ::std::result::Result<::serde_json::Value, ::std::string::String>,
+            instructions: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            max_output_tokens: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
+            metadata: ::std::result::Result<
+                ::std::option::Option<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                ::std::string::String,
+            >,
+            model: ::std::result::Result<::std::string::String, ::std::string::String>,
+            parallel_tool_calls: ::std::result::Result<
+                ::std::option::Option<bool>,
+                ::std::string::String,
+            >,
+            previous_response_id: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            prompt: ::std::result::Result<
+                ::std::option::Option<::serde_json::Value>,
+                ::std::string::String,
+            >,
+            store: ::std::result::Result<
+                ::std::option::Option<bool>,
+                ::std::string::String,
+            >,
+            stream: ::std::result::Result<
+                ::std::option::Option<bool>,
+                ::std::string::String,
+            >,
+            temperature: ::std::result::Result<
+                ::std::option::Option<f32>,
+                ::std::string::String,
+            >,
+            text: ::std::result::Result<
+                ::std::option::Option<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                ::std::string::String,
+            >,
+            tool_choice: ::std::result::Result<
+                ::std::option::Option<::serde_json::Value>,
+                ::std::string::String,
+            >,
+            tools: ::std::result::Result<
+                ::std::option::Option<
+                    ::std::vec::Vec<
+                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                    >,
+                >,
+                ::std::string::String,
+            >,
+            top_logprobs: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
+            top_p: ::std::result::Result<
+                ::std::option::Option<f32>,
+                ::std::string::String,
+            >,
+            user: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ResponseIn {
+            fn default() -> Self {
+                Self {
+                    background: Ok(Default::default()),
+                    conversation: Ok(Default::default()),
+                    include: Ok(Default::default()),
+                    input: Err("no value supplied for input".to_string()),
+                    instructions: Ok(Default::default()),
+                    max_output_tokens: Ok(Default::default()),
+                    metadata: Ok(Default::default()),
+                    model: Err("no value supplied for model".to_string()),
+                    parallel_tool_calls: Ok(Default::default()),
+                    previous_response_id: Ok(Default::default()),
+                    prompt: Ok(Default::default()),
+                    store: Ok(Default::default()),
+                    stream: Ok(Default::default()),
+                    temperature: Ok(Default::default()),
+                    text: Ok(Default::default()),
+                    tool_choice: Ok(Default::default()),
+                    tools: Ok(Default::default()),
+                    top_logprobs: Ok(Default::default()),
+                    top_p: Ok(Default::default()),
+                    user: Ok(Default::default()),
+                }
+            }
+        }
+        impl ResponseIn {
+            pub fn background<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.background = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for background: {e}")
+                    });
+                self
+            }
+            pub fn conversation<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::serde_json::Value>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.conversation = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for conversation: {e}")
+                    });
+                self
+            }
+            pub fn include<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.include = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for include: {e}")
+                    });
+                self
+            }
+            pub fn input<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::serde_json::Value>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.input = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for input: {e}")
+                    });
+                self
+            }
+            pub fn instructions<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.instructions = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for instructions: {e}")
+                    });
+                self
+            }
+            pub fn max_output_tokens<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.max_output_tokens = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for max_output_tokens: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn metadata<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<
+                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                    >,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.metadata = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for metadata: {e}")
+                    });
+                self
+            }
+            pub fn model<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.model = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for model: {e}")
+                    });
+                self
+            }
+            pub fn parallel_tool_calls<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.parallel_tool_calls = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for parallel_tool_calls: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn previous_response_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.previous_response_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for previous_response_id: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn prompt<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::serde_json::Value>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.prompt = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for prompt: {e}")
+                    });
+                self
+            }
+            pub fn store<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.store = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for store: {e}")
+                    });
+                self
+            }
+            pub fn stream<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.stream = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for stream: {e}")
+                    });
+                self
+            }
+            pub fn temperature<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<f32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.temperature = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for temperature: {e}")
+                    });
+                self
+            }
+            pub fn text<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<
+                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                    >,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.text = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for text: {e}")
+                    });
+                self
+            }
+            pub fn tool_choice<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::serde_json::Value>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tool_choice = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for tool_choice: {e}")
+                    });
+                self
+            }
+            pub fn tools<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<
+                        ::std::vec::Vec<
+                            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                        >,
+                    >,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tools = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for tools: {e}")
+                    });
+                self
+            }
+            pub fn top_logprobs<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.top_logprobs = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for top_logprobs: {e}")
+                    });
+                self
+            }
+            pub fn top_p<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<f32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.top_p = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for top_p: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ResponseIn> for super::ResponseIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ResponseIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    background: value.background?,
+                    conversation: value.conversation?,
+                    include: value.include?,
+                    input: value.input?,
+                    instructions: value.instructions?,
+                    max_output_tokens: value.max_output_tokens?,
+                    metadata: value.metadata?,
+                    model: value.model?,
+                    parallel_tool_calls: value.parallel_tool_calls?,
+                    previous_response_id: value.previous_response_id?,
+                    prompt: value.prompt?,
+                    store: value.store?,
+                    stream: value.stream?,
+                    temperature: value.temperature?,
+                    text: value.text?,
+                    tool_choice: value.tool_choice?,
+                    tools: value.tools?,
+                    top_logprobs: value.top_logprobs?,
+                    top_p: value.top_p?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ResponseIn> for ResponseIn {
+            fn from(value: super::ResponseIn) -> Self {
+                Self {
+                    background: Ok(value.background),
+                    conversation: Ok(value.conversation),
+                    include: Ok(value.include),
+                    input: Ok(value.input),
+                    instructions: Ok(value.instructions),
+                    max_output_tokens: Ok(value.max_output_tokens),
+                    metadata: Ok(value.metadata),
+                    model: Ok(value.model),
+                    parallel_tool_calls: Ok(value.parallel_tool_calls),
+                    previous_response_id: Ok(value.previous_response_id),
+                    prompt: Ok(value.prompt),
+                    store: Ok(value.store),
+                    stream: Ok(value.stream),
+                    temperature: Ok(value.temperature),
+                    text: Ok(value.text),
+                    tool_choice: Ok(value.tool_choice),
+                    tools: Ok(value.tools),
+                    top_logprobs: Ok(value.top_logprobs),
+                    top_p: Ok(value.top_p),
+                    user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ResponseOut {
+            created_at: ::std::result::Result<i64, ::std::string::String>,
+            error: ::std::result::Result<
+                ::std::option::Option<super::ResponseError>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<::std::string::String, ::std::string::String>,
+            incomplete_details: ::std::result::Result<
+                ::std::option::Option<super::IncompleteDetails>,
+                ::std::string::String,
+            >,
+            instructions: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            max_output_tokens: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
+            metadata: ::std::result::Result<
+                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                ::std::string::String,
+            >,
+            model: ::std::result::Result<::std::string::String, ::std::string::String>,
+            object: ::std::result::Result<::std::string::String, ::std::string::String>,
+            output: ::std::result::Result<
+                ::std::vec::Vec<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                ::std::string::String,
+            >,
+            parallel_tool_calls: ::std::result::Result<bool, ::std::string::String>,
+            previous_response_id: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            status: ::std::result::Result<::std::string::String, ::std::string::String>,
+            store: ::std::result::Result<bool, ::std::string::String>,
+            temperature: ::std::result::Result<
+                ::std::option::Option<f32>,
+                ::std::string::String,
+            >,
+            text: ::std::result::Result<
+                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                ::std::string::String,
+            >,
+            tool_choice: ::std::result::Result<
+                ::serde_json::Value,
+                ::std::string::String,
+            >,
+            tools: ::std::result::Result<
+                ::std::vec::Vec<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                ::std::string::String,
+            >,
+            top_p: ::std::result::Result<
+                ::std::option::Option<f32>,
+                ::std::string::String,
+            >,
+            truncation: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            usage: ::std::result::Result<
+                ::std::option::Option<super::ResponseUsage>,
+                ::std::string::String,
+            >,
+            user: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ResponseOut {
+            fn default() -> Self {
+                Self {
+                    created_at: Err("no value supplied for created_at".to_string()),
+                    error: Ok(Default::default()),
+                    id: Err("no value supplied for id".to_string()),
+                    incomplete_details: Ok(Default::default()),
+                    instructions: Ok(Default::default()),
+                    max_output_tokens: Ok(Default::default()),
+                    metadata: Err("no value supplied for metadata".to_string()),
+                    model: Err("no value supplied for model".to_string()),
+                    object: Err("no value supplied for object".to_string()),
+                    output: Err("no value supplied for output".to_string()),
+                    parallel_tool_calls: Err(
+                        "no value supplied for parallel_tool_calls".to_string(),
+                    ),
+                    previous_response_id: Ok(Default::default()),
+                    status: Err("no value supplied for status".to_string()),
+                    store: Err("no value supplied for store".to_string()),
+                    temperature: Ok(Default::default()),
+                    text: Err("no value supplied for text".to_string()),
+                    tool_choice: Err("no value supplied for tool_choice".to_string()),
+                    tools: Err("no value supplied for tools".to_string()),
+                    top_p: Ok(Default::default()),
+                    truncation: Err("no value supplied for truncation".to_string()),
+                    usage: Ok(Default::default()),
+                    user: Ok(Default::default()),
+                }
+            }
+        }
+        impl ResponseOut {
+            pub fn created_at<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_at = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_at: {e}")
+                    });
+                self
+            }
+            pub fn error<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::ResponseError>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.error = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for error: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn incomplete_details<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<super::IncompleteDetails>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.incomplete_details = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for incomplete_details: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn instructions<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.instructions = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for instructions: {e}")
+                    });
+                self
+            }
+            pub fn max_output_tokens<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.max_output_tokens = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for max_output_tokens: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn metadata<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.metadata = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for metadata: {e}")
+                    });
+                self
+            }
+            pub fn model<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.model = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for model: {e}")
+                    });
+                self
+            }
+            pub fn object<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.object = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for object: {e}")
+                    });
+                self
+            }
+            pub fn output<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::vec::Vec<
+                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                    >,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.output = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for output: {e}")
+                    });
+                self
+            }
+            pub fn parallel_tool_calls<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.parallel_tool_calls = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for parallel_tool_calls: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn previous_response_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.previous_response_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for previous_response_id: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn status<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.status = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for status: {e}")
+                    });
+                self
+            }
+            pub fn store<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.store = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for store: {e}")
+                    });
+                self
+            }
+            pub fn temperature<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<f32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.temperature = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for temperature: {e}")
+                    });
+                self
+            }
+            pub fn text<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.text = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for text: {e}")
+                    });
+                self
+            }
+            pub fn tool_choice<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::serde_json::Value>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tool_choice = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for tool_choice: {e}")
+                    });
+                self
+            }
+            pub fn tools<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::vec::Vec<
+                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                    >,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tools = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for tools: {e}")
+                    });
+                self
+            }
+            pub fn top_p<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<f32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.top_p = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for top_p: {e}")
+                    });
+                self
+            }
+            pub fn truncation<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.truncation = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for truncation: {e}")
+                    });
+                self
+            }
+            pub fn usage<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::ResponseUsage>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.usage = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for usage: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ResponseOut> for super::ResponseOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ResponseOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    created_at: value.created_at?,
+                    error: value.error?,
+                    id: value.id?,
+                    incomplete_details: value.incomplete_details?,
+                    instructions: value.instructions?,
+                    max_output_tokens: value.max_output_tokens?,
+                    metadata: value.metadata?,
+                    model: value.model?,
+                    object: value.object?,
+                    output: value.output?,
+                    parallel_tool_calls: value.parallel_tool_calls?,
+                    previous_response_id: value.previous_response_id?,
+                    status: value.status?,
+                    store: value.store?,
+                    temperature: value.temperature?,
+                    text: value.text?,
+                    tool_choice: value.tool_choice?,
+                    tools: value.tools?,
+                    top_p: value.top_p?,
+                    truncation: value.truncation?,
+                    usage: value.usage?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ResponseOut> for ResponseOut {
+            fn from(value: super::ResponseOut) -> Self {
+                Self {
+                    created_at: Ok(value.created_at),
+                    error: Ok(value.error),
+                    id: Ok(value.id),
+                    incomplete_details: Ok(value.incomplete_details),
+                    instructions: Ok(value.instructions),
+                    max_output_tokens: Ok(value.max_output_tokens),
+                    metadata: Ok(value.metadata),
+                    model: Ok(value.model),
+                    object: Ok(value.object),
+                    output: Ok(value.output),
+                    parallel_tool_calls: Ok(value.parallel_tool_calls),
+                    previous_response_id: Ok(value.previous_response_id),
+                    status: Ok(value.status),
+                    store: Ok(value.store),
+                    temperature: Ok(value.temperature),
+                    text: Ok(value.text),
+                    tool_choice: Ok(value.tool_choice),
+                    tools: Ok(value.tools),
+                    top_p: Ok(value.top_p),
+                    truncation: Ok(value.truncation),
+                    usage: Ok(value.usage),
+                    user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ResponseUsage {
+            input_tokens: ::std::result::Result<i32, ::std::string::String>,
+            input_tokens_details: ::std::result::Result<
+                super::TokenDetails,
+                ::std::string::String,
+            >,
+            output_tokens: ::std::result::Result<i32, ::std::string::String>,
+            output_tokens_details: ::std::result::Result<
+                super::TokenDetails,
+                ::std::string::String,
+            >,
+            total_tokens: ::std::result::Result<i32, ::std::string::String>,
+        }
+        impl ::std::default::Default for ResponseUsage {
+            fn default() -> Self {
+                Self {
+                    input_tokens: Err("no value supplied for input_tokens".to_string()),
+                    input_tokens_details: Err(
+                        "no value supplied for input_tokens_details".to_string(),
+                    ),
+                    output_tokens: Err(
+                        "no value supplied for output_tokens".to_string(),
+                    ),
+                    output_tokens_details: Err(
+                        "no value supplied for output_tokens_details".to_string(),
+                    ),
+                    total_tokens: Err("no value supplied for total_tokens".to_string()),
+                }
+            }
+        }
+        impl ResponseUsage {
+            pub fn input_tokens<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.input_tokens = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for input_tokens: {e}")
+                    });
+                self
+            }
+            pub fn input_tokens_details<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::TokenDetails>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.input_tokens_details = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for input_tokens_details: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn output_tokens<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.output_tokens = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for output_tokens: {e}")
+                    });
+                self
+            }
+            pub fn output_tokens_details<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::TokenDetails>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.output_tokens_details = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for output_tokens_details: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn total_tokens<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.total_tokens = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for total_tokens: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ResponseUsage> for super::ResponseUsage {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ResponseUsage,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    input_tokens: value.input_tokens?,
+                    input_tokens_details: value.input_tokens_details?,
+                    output_tokens: value.output_tokens?,
+                    output_tokens_details: value.output_tokens_details?,
+                    total_tokens: value.total_tokens?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ResponseUsage> for ResponseUsage {
+            fn from(value: super::ResponseUsage) -> Self {
+                Self {
+                    input_tokens: Ok(value.input_tokens),
+                    input_tokens_details: Ok(value.input_tokens_details),
+                    output_tokens: Ok(value.output_tokens),
+                    output_tokens_details: Ok(value.output_tokens_details),
+                    total_tokens: Ok(value.total_tokens),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct StreamOptions {
             include_usage: ::std::result::Result<
                 ::std::option::Option<bool>,
@@ -3069,6 +6314,296 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
             fn from(value: super::StreamOptions) -> Self {
                 Self {
                     include_usage: Ok(value.include_usage),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct TokenDetails {
+            cached_tokens: ::std::result::Result<i32, ::std::string::String>,
+            reasoning_tokens: ::std::result::Result<i32, ::std::string::String>,
+        }
+        impl ::std::default::Default for TokenDetails {
+            fn default() -> Self {
+                Self {
+                    cached_tokens: Err(
+                        "no value supplied for cached_tokens".to_string(),
+                    ),
+                    reasoning_tokens: Err(
+                        "no value supplied for reasoning_tokens".to_string(),
+                    ),
+                }
+            }
+        }
+        impl TokenDetails {
+            pub fn cached_tokens<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.cached_tokens = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for cached_tokens: {e}")
+                    });
+                self
+            }
+            pub fn reasoning_tokens<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.reasoning_tokens = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for reasoning_tokens: {e}"
+                        )
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<TokenDetails> for super::TokenDetails {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: TokenDetails,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    cached_tokens: value.cached_tokens?,
+                    reasoning_tokens: value.reasoning_tokens?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::TokenDetails> for TokenDetails {
+            fn from(value: super::TokenDetails) -> Self {
+                Self {
+                    cached_tokens: Ok(value.cached_tokens),
+                    reasoning_tokens: Ok(value.reasoning_tokens),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct TokeniseIn {
+            add_special_tokens: ::std::result::Result<
+                ::std::option::Option<bool>,
+                ::std::string::String,
+            >,
+            chat_template_kwargs: ::std::result::Result<
+                ::std::option::Option<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                ::std::string::String,
+            >,
+            messages: ::std::result::Result<
+                ::std::option::Option<::serde_json::Value>,
+                ::std::string::String,
+            >,
+            model: ::std::result::Result<::std::string::String, ::std::string::String>,
+            prompt: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            tools: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<super::ToolIn>>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for TokeniseIn {
+            fn default() -> Self {
+                Self {
+                    add_special_tokens: Ok(Default::default()),
+                    chat_template_kwargs: Ok(Default::default()),
+                    messages: Ok(Default::default()),
+                    model: Err("no value supplied for model".to_string()),
+                    prompt: Ok(Default::default()),
+                    tools: Ok(Default::default()),
+                }
+            }
+        }
+        impl TokeniseIn {
+            pub fn add_special_tokens<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.add_special_tokens = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for add_special_tokens: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn chat_template_kwargs<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<
+                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                    >,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.chat_template_kwargs = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for chat_template_kwargs: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn messages<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::serde_json::Value>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.messages = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for messages: {e}")
+                    });
+                self
+            }
+            pub fn model<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.model = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for model: {e}")
+                    });
+                self
+            }
+            pub fn prompt<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.prompt = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for prompt: {e}")
+                    });
+                self
+            }
+            pub fn tools<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<::std::vec::Vec<super::ToolIn>>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tools = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for tools: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<TokeniseIn> for super::TokeniseIn {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: TokeniseIn,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    add_special_tokens: value.add_special_tokens?,
+                    chat_template_kwargs: value.chat_template_kwargs?,
+                    messages: value.messages?,
+                    model: value.model?,
+                    prompt: value.prompt?,
+                    tools: value.tools?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::TokeniseIn> for TokeniseIn {
+            fn from(value: super::TokeniseIn) -> Self {
+                Self {
+                    add_special_tokens: Ok(value.add_special_tokens),
+                    chat_template_kwargs: Ok(value.chat_template_kwargs),
+                    messages: Ok(value.messages),
+                    model: Ok(value.model),
+                    prompt: Ok(value.prompt),
+                    tools: Ok(value.tools),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct TokeniseOut {
+            count: ::std::result::Result<u64, ::std::string::String>,
+            max_model_len: ::std::result::Result<
+                ::std::option::Option<i32>,
+                ::std::string::String,
+            >,
+            tokens: ::std::result::Result<::std::vec::Vec<i32>, ::std::string::String>,
+        }
+        impl ::std::default::Default for TokeniseOut {
+            fn default() -> Self {
+                Self {
+                    count: Err("no value supplied for count".to_string()),
+                    max_model_len: Ok(Default::default()),
+                    tokens: Err("no value supplied for tokens".to_string()),
+                }
+            }
+        }
+        impl TokeniseOut {
+            pub fn count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<u64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for count: {e}")
+                    });
+                self
+            }
+            pub fn max_model_len<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.max_model_len = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for max_model_len: {e}")
+                    });
+                self
+            }
+            pub fn tokens<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<i32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tokens = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for tokens: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<TokeniseOut> for super::TokeniseOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: TokeniseOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    count: value.count?,
+                    max_model_len: value.max_model_len?,
+                    tokens: value.tokens?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::TokeniseOut> for TokeniseOut {
+            fn from(value: super::TokeniseOut) -> Self {
+                Self {
+                    count: Ok(value.count),
+                    max_model_len: Ok(value.max_model_len),
+                    tokens: Ok(value.tokens),
                 }
             }
         }
@@ -3327,7 +6862,7 @@ local model is held to it, a proxy model's server gets it as it stands, other mo
 #[derive(Clone, Debug)]
 /**Client for Tidegate, OpenAI surface
 
-Chat completions and embeddings in OpenAI's dialect.
+Chat completions, completions, responses, embeddings, scores of documents and tokens in OpenAI's dialect.
 
 Version: 0.1.0*/
 pub struct Client {
@@ -3379,6 +6914,19 @@ impl ClientInfo<()> for Client {
 }
 impl ClientHooks<()> for &Client {}
 impl Client {
+    /**Score documents by how well they fit a query, in their order
+
+Sends a `POST` request to `/api/v1/beta/relevance`
+
+```ignore
+let response = client.create_relevance()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn create_relevance(&self) -> builder::CreateRelevance<'_> {
+        builder::CreateRelevance::new(self)
+    }
     /**Answer a conversation, or a question about a datasource
 
 With `datasource` (or a model `NAME:DATASOURCE`) the last user message is asked of that database: the text has
@@ -3395,6 +6943,37 @@ let response = client.create_chat_completion()
 ```*/
     pub fn create_chat_completion(&self) -> builder::CreateChatCompletion<'_> {
         builder::CreateChatCompletion::new(self)
+    }
+    /**Go on with a text, or with several
+
+A prompt is a text, or the tokens of one in the model's own numbers. Answers are numbered over all prompts: with
+`n` of 2 the second prompt's are 2 and 3.
+
+Sends a `POST` request to `/api/v1/completions`
+
+```ignore
+let response = client.create_completion()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn create_completion(&self) -> builder::CreateCompletion<'_> {
+        builder::CreateCompletion::new(self)
+    }
+    /**Turn tokens into text
+
+For models that run in the server. Also at `/v1/detokenize` and `/detokenize`.
+
+Sends a `POST` request to `/api/v1/detokenize`
+
+```ignore
+let response = client.create_text()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn create_text(&self) -> builder::CreateText<'_> {
+        builder::CreateText::new(self)
     }
     /**Embed one text or several
 
@@ -3423,6 +7002,8 @@ let response = client.list_models()
     }
     /**Show one model
 
+A name may have slashes of its own, as they are or written `%2F`.
+
 Sends a `GET` request to `/api/v1/models/{model}`
 
 Arguments:
@@ -3436,6 +7017,84 @@ let response = client.get_model()
     pub fn get_model(&self) -> builder::GetModel<'_> {
         builder::GetModel::new(self)
     }
+    /**Rank documents by how well they fit a query, the best first
+
+In the shape that Jina and Cohere share; also at `/v1/rerank` and `/rerank`.
+
+Sends a `POST` request to `/api/v1/rerank`
+
+```ignore
+let response = client.create_rerank()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn create_rerank(&self) -> builder::CreateRerank<'_> {
+        builder::CreateRerank::new(self)
+    }
+    /**Answer a conversation, and remember it for a while
+
+Functions may be called; tools that a provider runs itself are not there. With `previous_response_id` it goes on
+from a response of the same caller that this process made within the hour. A stream ends with `response.completed`,
+`response.incomplete` or `response.failed`.
+
+Sends a `POST` request to `/api/v1/responses`
+
+```ignore
+let response = client.create_response()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn create_response(&self) -> builder::CreateResponse<'_> {
+        builder::CreateResponse::new(self)
+    }
+    /**Show a response that is kept
+
+Sends a `GET` request to `/api/v1/responses/{response_id}`
+
+Arguments:
+- `response_id`: `resp_…`
+```ignore
+let response = client.get_response()
+    .response_id(response_id)
+    .send()
+    .await;
+```*/
+    pub fn get_response(&self) -> builder::GetResponse<'_> {
+        builder::GetResponse::new(self)
+    }
+    /**Forget a response that is kept
+
+Sends a `DELETE` request to `/api/v1/responses/{response_id}`
+
+Arguments:
+- `response_id`: `resp_…`
+```ignore
+let response = client.delete_response()
+    .response_id(response_id)
+    .send()
+    .await;
+```*/
+    pub fn delete_response(&self) -> builder::DeleteResponse<'_> {
+        builder::DeleteResponse::new(self)
+    }
+    /**Turn a text or a conversation into tokens
+
+For models that run in the server; a model server keeps its tokens to itself. Also at `/v1/tokenize` and
+`/tokenize`.
+
+Sends a `POST` request to `/api/v1/tokenize`
+
+```ignore
+let response = client.create_tokens()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn create_tokens(&self) -> builder::CreateTokens<'_> {
+        builder::CreateTokens::new(self)
+    }
 }
 /// Types for composing operation parameters.
 #[allow(clippy::all)]
@@ -3446,6 +7105,98 @@ pub mod builder {
         encode_path, ByteStream, ClientInfo, ClientHooks, Error, OperationInfo,
         RequestBuilderExt, ResponseValue,
     };
+    /**Builder for [`Client::create_relevance`]
+
+[`Client::create_relevance`]: super::Client::create_relevance*/
+    #[derive(Debug, Clone)]
+    pub struct CreateRelevance<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::RelevanceIn, String>,
+    }
+    impl<'a> CreateRelevance<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::RelevanceIn>,
+            <V as std::convert::TryInto<types::RelevanceIn>>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!("conversion to `RelevanceIn` for body failed: {}", s)
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::RelevanceIn,
+            ) -> types::builder::RelevanceIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/beta/relevance`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::RelevanceOut>, Error<types::ErrorBody>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| types::RelevanceIn::try_from(v).map_err(|e| e.to_string()))
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/beta/relevance", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "create_relevance",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
     /**Builder for [`Client::create_chat_completion`]
 
 [`Client::create_chat_completion`]: super::Client::create_chat_completion*/
@@ -3509,6 +7260,194 @@ pub mod builder {
                 .build()?;
             let info = OperationInfo {
                 operation_id: "create_chat_completion",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::create_completion`]
+
+[`Client::create_completion`]: super::Client::create_completion*/
+    #[derive(Debug, Clone)]
+    pub struct CreateCompletion<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::CompletionIn, String>,
+    }
+    impl<'a> CreateCompletion<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::CompletionIn>,
+            <V as std::convert::TryInto<types::CompletionIn>>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!("conversion to `CompletionIn` for body failed: {}", s)
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::CompletionIn,
+            ) -> types::builder::CompletionIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/completions`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::CompletionOut>, Error<types::ErrorBody>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| {
+                    types::CompletionIn::try_from(v).map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/completions", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "create_completion",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::create_text`]
+
+[`Client::create_text`]: super::Client::create_text*/
+    #[derive(Debug, Clone)]
+    pub struct CreateText<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::DetokeniseIn, String>,
+    }
+    impl<'a> CreateText<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::DetokeniseIn>,
+            <V as std::convert::TryInto<types::DetokeniseIn>>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!("conversion to `DetokeniseIn` for body failed: {}", s)
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::DetokeniseIn,
+            ) -> types::builder::DetokeniseIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/detokenize`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::DetokeniseOut>, Error<types::ErrorBody>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| {
+                    types::DetokeniseIn::try_from(v).map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/detokenize", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "create_text",
             };
             client.pre(&mut request, &info).await?;
             let result = client.exec(request, &info).await;
@@ -3744,6 +7683,442 @@ pub mod builder {
                 .build()?;
             let info = OperationInfo {
                 operation_id: "get_model",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::create_rerank`]
+
+[`Client::create_rerank`]: super::Client::create_rerank*/
+    #[derive(Debug, Clone)]
+    pub struct CreateRerank<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::RerankIn, String>,
+    }
+    impl<'a> CreateRerank<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::RerankIn>,
+            <V as std::convert::TryInto<types::RerankIn>>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| format!("conversion to `RerankIn` for body failed: {}", s));
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(types::builder::RerankIn) -> types::builder::RerankIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/rerank`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::RerankOut>, Error<types::ErrorBody>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| types::RerankIn::try_from(v).map_err(|e| e.to_string()))
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/rerank", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "create_rerank",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::create_response`]
+
+[`Client::create_response`]: super::Client::create_response*/
+    #[derive(Debug, Clone)]
+    pub struct CreateResponse<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::ResponseIn, String>,
+    }
+    impl<'a> CreateResponse<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::ResponseIn>,
+            <V as std::convert::TryInto<types::ResponseIn>>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!("conversion to `ResponseIn` for body failed: {}", s)
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::ResponseIn,
+            ) -> types::builder::ResponseIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/responses`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::ResponseOut>, Error<types::ErrorBody>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| types::ResponseIn::try_from(v).map_err(|e| e.to_string()))
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/responses", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "create_response",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::get_response`]
+
+[`Client::get_response`]: super::Client::get_response*/
+    #[derive(Debug, Clone)]
+    pub struct GetResponse<'a> {
+        client: &'a super::Client,
+        response_id: Result<::std::string::String, String>,
+    }
+    impl<'a> GetResponse<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                response_id: Err("response_id was not initialized".to_string()),
+            }
+        }
+        pub fn response_id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.response_id = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for response_id failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/api/v1/responses/{response_id}`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::ResponseOut>, Error<types::ErrorBody>> {
+            let Self { client, response_id } = self;
+            let response_id = response_id.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/api/v1/responses/{}", client.baseurl, encode_path(& response_id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "get_response",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::delete_response`]
+
+[`Client::delete_response`]: super::Client::delete_response*/
+    #[derive(Debug, Clone)]
+    pub struct DeleteResponse<'a> {
+        client: &'a super::Client,
+        response_id: Result<::std::string::String, String>,
+    }
+    impl<'a> DeleteResponse<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                response_id: Err("response_id was not initialized".to_string()),
+            }
+        }
+        pub fn response_id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.response_id = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for response_id failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `DELETE` request to `/api/v1/responses/{response_id}`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::ResponseDeleted>, Error<types::ErrorBody>> {
+            let Self { client, response_id } = self;
+            let response_id = response_id.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/api/v1/responses/{}", client.baseurl, encode_path(& response_id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .delete(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "delete_response",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::create_tokens`]
+
+[`Client::create_tokens`]: super::Client::create_tokens*/
+    #[derive(Debug, Clone)]
+    pub struct CreateTokens<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::TokeniseIn, String>,
+    }
+    impl<'a> CreateTokens<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::TokeniseIn>,
+            <V as std::convert::TryInto<types::TokeniseIn>>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!("conversion to `TokeniseIn` for body failed: {}", s)
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::TokeniseIn,
+            ) -> types::builder::TokeniseIn,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/tokenize`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::TokeniseOut>, Error<types::ErrorBody>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| types::TokeniseIn::try_from(v).map_err(|e| e.to_string()))
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/tokenize", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "create_tokens",
             };
             client.pre(&mut request, &info).await?;
             let result = client.exec(request, &info).await;

@@ -935,6 +935,44 @@ begins with PG.*/
     }
     ///The wrapper around every answer of the v1 and v2 routes.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeVecModelResponse {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<::std::vec::Vec<ModelResponse>>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeVecModelResponse {
+        pub fn builder() -> builder::EnvelopeVecModelResponse {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeVecModelResponseV1 {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<::std::vec::Vec<ModelResponseV1>>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeVecModelResponseV1 {
+        pub fn builder() -> builder::EnvelopeVecModelResponseV1 {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct EnvelopeVecParamOut {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub data: ::std::option::Option<::std::vec::Vec<ParamOut>>,
@@ -1025,6 +1063,44 @@ begins with PG.*/
     }
     impl EnvelopeVecSceneOut {
         pub fn builder() -> builder::EnvelopeVecSceneOut {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeVecStartableModel {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<::std::vec::Vec<StartableModel>>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeVecStartableModel {
+        pub fn builder() -> builder::EnvelopeVecStartableModel {
+            Default::default()
+        }
+    }
+    ///The wrapper around every answer of the v1 and v2 routes.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EnvelopeVecStrategyOut {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub data: ::std::option::Option<::std::vec::Vec<StrategyOut>>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_code: ::std::option::Option<::std::string::String>,
+        ///Null on success.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub err_msg: ::std::option::Option<::std::string::String>,
+        ///Whether it went well. A handled failure has HTTP status 200 all the same.
+        pub success: bool,
+    }
+    impl EnvelopeVecStrategyOut {
+        pub fn builder() -> builder::EnvelopeVecStrategyOut {
             Default::default()
         }
     }
@@ -1507,6 +1583,76 @@ same question is answered by it.*/
             Default::default()
         }
     }
+    ///A model of a server, running or stopped.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ModelResponse {
+        ///Always true.
+        pub check_healthy: bool,
+        ///Whether it can be asked.
+        pub healthy: bool,
+        ///Host of the server that runs it.
+        pub host: ::std::string::String,
+        ///When it was last heard of.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub last_heartbeat: ::std::option::Option<::std::string::String>,
+        ///Host of whatever starts and stops it there; empty if nothing is heard of it.
+        pub manager_host: ::std::string::String,
+        ///Its port; -1 if nothing is heard of it.
+        pub manager_port: i32,
+        ///Name that callers ask for.
+        pub model_name: ::std::string::String,
+        ///Its port.
+        pub port: i32,
+        ///The prompt template it was started with.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub prompt_template: ::std::option::Option<::std::string::String>,
+        ///`llm`, `text2vec` or `reranker`.
+        pub worker_type: ::std::string::String,
+    }
+    impl ModelResponse {
+        pub fn builder() -> builder::ModelResponse {
+            Default::default()
+        }
+    }
+    ///The same as up to 0.6.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ModelResponseV1 {
+        ///Always true.
+        pub check_healthy: bool,
+        ///Whether it can be asked.
+        pub healthy: bool,
+        ///Host of the server that runs it.
+        pub host: ::std::string::String,
+        ///When it was last heard of.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub last_heartbeat: ::std::option::Option<::std::string::String>,
+        ///Host of whatever starts and stops it there; null if nothing is heard of it.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub manager_host: ::std::option::Option<::std::string::String>,
+        ///Its port; null if nothing is heard of it.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub manager_port: ::std::option::Option<i32>,
+        ///Name that callers ask for.
+        pub model_name: ::std::string::String,
+        ///`llm` or `text2vec`.
+        pub model_type: ::std::string::String,
+        ///Always null.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub nostream_api: ::std::option::Option<::std::string::String>,
+        ///Its port.
+        pub port: i32,
+        ///The prompt template it was started with.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub prompt_template: ::std::option::Option<::std::string::String>,
+        ///Always null.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub stream_api: ::std::option::Option<::std::string::String>,
+    }
+    impl ModelResponseV1 {
+        pub fn builder() -> builder::ModelResponseV1 {
+            Default::default()
+        }
+    }
     ///No payload: `data` is null.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     #[serde(transparent)]
@@ -1575,6 +1721,46 @@ same question is answered by it.*/
     }
     impl ParamOut {
         pub fn builder() -> builder::ParamOut {
+            Default::default()
+        }
+    }
+    ///A parameter that a model can be started with.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ParameterDescription {
+        ///What holds where it is not said.
+        pub default_value: ::serde_json::Value,
+        ///What it does, and its unit.
+        pub description: ::std::string::String,
+        ///`tags` is `privacy` for secrets and `fixed` for what cannot be chosen; `order` where it stands in a form.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub ext_metadata: ::std::option::Option<
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        >,
+        ///Always false.
+        pub is_array: bool,
+        ///What a form shows for it.
+        pub label: ::std::string::String,
+        ///Always null.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub nested_fields: ::std::option::Option<
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        >,
+        ///The group of parameters it belongs to.
+        pub param_class: ::std::string::String,
+        ///Its name.
+        pub param_name: ::std::string::String,
+        ///Where it stands in a form; small numbers first.
+        pub param_order: i32,
+        ///`string`, `integer`, `number` or `boolean`.
+        pub param_type: ::std::string::String,
+        ///Whether a model is not started without it.
+        pub required: bool,
+        ///The values it can have, where they are few.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub valid_values: ::std::option::Option<::std::vec::Vec<::serde_json::Value>>,
+    }
+    impl ParameterDescription {
+        pub fn builder() -> builder::ParameterDescription {
             Default::default()
         }
     }
@@ -1894,6 +2080,61 @@ would run.*/
             Default::default()
         }
     }
+    ///A model that can be started, with the server that can.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct StartableModel {
+        ///For a person.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub description: ::std::option::Option<::std::string::String>,
+        ///Whether the server can start it.
+        pub enabled: bool,
+        ///Host of the server.
+        pub host: ::std::string::String,
+        ///A name for it.
+        pub model: ::std::string::String,
+        ///What it can be started with.
+        pub params: ::std::vec::Vec<ParameterDescription>,
+        ///Its directory on the server.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub path: ::std::option::Option<::std::string::String>,
+        ///Whether that is there.
+        pub path_exist: bool,
+        ///Its port.
+        pub port: i32,
+        ///What runs it: `hf`, `proxy/openai`, …
+        pub provider: ::std::string::String,
+        ///Whether it is asked over the network.
+        pub proxy: bool,
+        ///Always null.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub worker_name: ::std::option::Option<::std::string::String>,
+        ///`llm`, `text2vec` or `reranker`.
+        pub worker_type: ::std::string::String,
+    }
+    impl StartableModel {
+        pub fn builder() -> builder::StartableModel {
+            Default::default()
+        }
+    }
+    ///A way in which a model is chosen.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct StrategyOut {
+        ///Description in Chinese.
+        pub description: ::std::string::String,
+        ///Description.
+        pub description_en: ::std::string::String,
+        ///Name.
+        pub name: ::std::string::String,
+        ///Name in Chinese.
+        pub name_cn: ::std::string::String,
+        ///What it is chosen by.
+        pub value: ::std::string::String,
+    }
+    impl StrategyOut {
+        pub fn builder() -> builder::StrategyOut {
+            Default::default()
+        }
+    }
     ///An edited query to be stored as a round's answer.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct SubmitIn {
@@ -2025,6 +2266,44 @@ would run.*/
     }
     impl VerdictOut {
         pub fn builder() -> builder::VerdictOut {
+            Default::default()
+        }
+    }
+    ///A model to start or to stop.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    pub struct WorkerStartupRequest {
+        ///To stop: whether what it was started with is forgotten too.
+        #[serde(default)]
+        pub delete_after: bool,
+        ///Host of the server that is to run it; this one when empty.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub host: ::std::option::Option<::std::string::String>,
+        ///Name that callers ask for.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub model: ::std::option::Option<::std::string::String>,
+        ///What it is started with; `/api/v2/serve/model/model-types` lists the parameters of each provider.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub params: ::std::option::Option<
+            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        >,
+        ///Port of that server; this one's when 0.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub port: ::std::option::Option<i32>,
+        ///The system it is started for.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub sys_code: ::std::option::Option<::std::string::String>,
+        ///Who starts it.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub user_name: ::std::option::Option<::std::string::String>,
+        ///Not looked at.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub worker_name: ::std::option::Option<::std::string::String>,
+        ///`llm`, `text2vec` or `reranker`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub worker_type: ::std::option::Option<::std::string::String>,
+    }
+    impl WorkerStartupRequest {
+        pub fn builder() -> builder::WorkerStartupRequest {
             Default::default()
         }
     }
@@ -6844,6 +7123,212 @@ would run.*/
             }
         }
         #[derive(Clone, Debug)]
+        pub struct EnvelopeVecModelResponse {
+            data: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<super::ModelResponse>>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeVecModelResponse {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeVecModelResponse {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<::std::vec::Vec<super::ModelResponse>>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeVecModelResponse>
+        for super::EnvelopeVecModelResponse {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeVecModelResponse,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeVecModelResponse>
+        for EnvelopeVecModelResponse {
+            fn from(value: super::EnvelopeVecModelResponse) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct EnvelopeVecModelResponseV1 {
+            data: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<super::ModelResponseV1>>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeVecModelResponseV1 {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeVecModelResponseV1 {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<::std::vec::Vec<super::ModelResponseV1>>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeVecModelResponseV1>
+        for super::EnvelopeVecModelResponseV1 {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeVecModelResponseV1,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeVecModelResponseV1>
+        for EnvelopeVecModelResponseV1 {
+            fn from(value: super::EnvelopeVecModelResponseV1) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct EnvelopeVecParamOut {
             data: ::std::result::Result<
                 ::std::option::Option<::std::vec::Vec<super::ParamOut>>,
@@ -7346,6 +7831,212 @@ would run.*/
         }
         impl ::std::convert::From<super::EnvelopeVecSceneOut> for EnvelopeVecSceneOut {
             fn from(value: super::EnvelopeVecSceneOut) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct EnvelopeVecStartableModel {
+            data: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<super::StartableModel>>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeVecStartableModel {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeVecStartableModel {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<::std::vec::Vec<super::StartableModel>>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeVecStartableModel>
+        for super::EnvelopeVecStartableModel {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeVecStartableModel,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeVecStartableModel>
+        for EnvelopeVecStartableModel {
+            fn from(value: super::EnvelopeVecStartableModel) -> Self {
+                Self {
+                    data: Ok(value.data),
+                    err_code: Ok(value.err_code),
+                    err_msg: Ok(value.err_msg),
+                    success: Ok(value.success),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct EnvelopeVecStrategyOut {
+            data: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<super::StrategyOut>>,
+                ::std::string::String,
+            >,
+            err_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            err_msg: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            success: ::std::result::Result<bool, ::std::string::String>,
+        }
+        impl ::std::default::Default for EnvelopeVecStrategyOut {
+            fn default() -> Self {
+                Self {
+                    data: Ok(Default::default()),
+                    err_code: Ok(Default::default()),
+                    err_msg: Ok(Default::default()),
+                    success: Err("no value supplied for success".to_string()),
+                }
+            }
+        }
+        impl EnvelopeVecStrategyOut {
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<::std::vec::Vec<super::StrategyOut>>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn err_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_code: {e}")
+                    });
+                self
+            }
+            pub fn err_msg<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.err_msg = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for err_msg: {e}")
+                    });
+                self
+            }
+            pub fn success<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.success = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for success: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<EnvelopeVecStrategyOut>
+        for super::EnvelopeVecStrategyOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: EnvelopeVecStrategyOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    data: value.data?,
+                    err_code: value.err_code?,
+                    err_msg: value.err_msg?,
+                    success: value.success?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::EnvelopeVecStrategyOut>
+        for EnvelopeVecStrategyOut {
+            fn from(value: super::EnvelopeVecStrategyOut) -> Self {
                 Self {
                     data: Ok(value.data),
                     err_code: Ok(value.err_code),
@@ -10080,6 +10771,461 @@ would run.*/
             }
         }
         #[derive(Clone, Debug)]
+        pub struct ModelResponse {
+            check_healthy: ::std::result::Result<bool, ::std::string::String>,
+            healthy: ::std::result::Result<bool, ::std::string::String>,
+            host: ::std::result::Result<::std::string::String, ::std::string::String>,
+            last_heartbeat: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            manager_host: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            manager_port: ::std::result::Result<i32, ::std::string::String>,
+            model_name: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            port: ::std::result::Result<i32, ::std::string::String>,
+            prompt_template: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            worker_type: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ModelResponse {
+            fn default() -> Self {
+                Self {
+                    check_healthy: Err(
+                        "no value supplied for check_healthy".to_string(),
+                    ),
+                    healthy: Err("no value supplied for healthy".to_string()),
+                    host: Err("no value supplied for host".to_string()),
+                    last_heartbeat: Ok(Default::default()),
+                    manager_host: Err("no value supplied for manager_host".to_string()),
+                    manager_port: Err("no value supplied for manager_port".to_string()),
+                    model_name: Err("no value supplied for model_name".to_string()),
+                    port: Err("no value supplied for port".to_string()),
+                    prompt_template: Ok(Default::default()),
+                    worker_type: Err("no value supplied for worker_type".to_string()),
+                }
+            }
+        }
+        impl ModelResponse {
+            pub fn check_healthy<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.check_healthy = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for check_healthy: {e}")
+                    });
+                self
+            }
+            pub fn healthy<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.healthy = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for healthy: {e}")
+                    });
+                self
+            }
+            pub fn host<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.host = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for host: {e}")
+                    });
+                self
+            }
+            pub fn last_heartbeat<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.last_heartbeat = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for last_heartbeat: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn manager_host<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.manager_host = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for manager_host: {e}")
+                    });
+                self
+            }
+            pub fn manager_port<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.manager_port = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for manager_port: {e}")
+                    });
+                self
+            }
+            pub fn model_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.model_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for model_name: {e}")
+                    });
+                self
+            }
+            pub fn port<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.port = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for port: {e}")
+                    });
+                self
+            }
+            pub fn prompt_template<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.prompt_template = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for prompt_template: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn worker_type<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.worker_type = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for worker_type: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ModelResponse> for super::ModelResponse {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ModelResponse,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    check_healthy: value.check_healthy?,
+                    healthy: value.healthy?,
+                    host: value.host?,
+                    last_heartbeat: value.last_heartbeat?,
+                    manager_host: value.manager_host?,
+                    manager_port: value.manager_port?,
+                    model_name: value.model_name?,
+                    port: value.port?,
+                    prompt_template: value.prompt_template?,
+                    worker_type: value.worker_type?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ModelResponse> for ModelResponse {
+            fn from(value: super::ModelResponse) -> Self {
+                Self {
+                    check_healthy: Ok(value.check_healthy),
+                    healthy: Ok(value.healthy),
+                    host: Ok(value.host),
+                    last_heartbeat: Ok(value.last_heartbeat),
+                    manager_host: Ok(value.manager_host),
+                    manager_port: Ok(value.manager_port),
+                    model_name: Ok(value.model_name),
+                    port: Ok(value.port),
+                    prompt_template: Ok(value.prompt_template),
+                    worker_type: Ok(value.worker_type),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ModelResponseV1 {
+            check_healthy: ::std::result::Result<bool, ::std::string::String>,
+            healthy: ::std::result::Result<bool, ::std::string::String>,
+            host: ::std::result::Result<::std::string::String, ::std::string::String>,
+            last_heartbeat: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            manager_host: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            manager_port: ::std::result::Result<
+                ::std::option::Option<i32>,
+                ::std::string::String,
+            >,
+            model_name: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            model_type: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            nostream_api: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            port: ::std::result::Result<i32, ::std::string::String>,
+            prompt_template: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            stream_api: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ModelResponseV1 {
+            fn default() -> Self {
+                Self {
+                    check_healthy: Err(
+                        "no value supplied for check_healthy".to_string(),
+                    ),
+                    healthy: Err("no value supplied for healthy".to_string()),
+                    host: Err("no value supplied for host".to_string()),
+                    last_heartbeat: Ok(Default::default()),
+                    manager_host: Ok(Default::default()),
+                    manager_port: Ok(Default::default()),
+                    model_name: Err("no value supplied for model_name".to_string()),
+                    model_type: Err("no value supplied for model_type".to_string()),
+                    nostream_api: Ok(Default::default()),
+                    port: Err("no value supplied for port".to_string()),
+                    prompt_template: Ok(Default::default()),
+                    stream_api: Ok(Default::default()),
+                }
+            }
+        }
+        impl ModelResponseV1 {
+            pub fn check_healthy<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.check_healthy = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for check_healthy: {e}")
+                    });
+                self
+            }
+            pub fn healthy<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.healthy = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for healthy: {e}")
+                    });
+                self
+            }
+            pub fn host<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.host = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for host: {e}")
+                    });
+                self
+            }
+            pub fn last_heartbeat<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.last_heartbeat = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for last_heartbeat: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn manager_host<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.manager_host = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for manager_host: {e}")
+                    });
+                self
+            }
+            pub fn manager_port<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.manager_port = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for manager_port: {e}")
+                    });
+                self
+            }
+            pub fn model_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.model_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for model_name: {e}")
+                    });
+                self
+            }
+            pub fn model_type<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.model_type = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for model_type: {e}")
+                    });
+                self
+            }
+            pub fn nostream_api<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.nostream_api = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for nostream_api: {e}")
+                    });
+                self
+            }
+            pub fn port<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.port = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for port: {e}")
+                    });
+                self
+            }
+            pub fn prompt_template<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.prompt_template = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for prompt_template: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn stream_api<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.stream_api = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for stream_api: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ModelResponseV1> for super::ModelResponseV1 {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ModelResponseV1,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    check_healthy: value.check_healthy?,
+                    healthy: value.healthy?,
+                    host: value.host?,
+                    last_heartbeat: value.last_heartbeat?,
+                    manager_host: value.manager_host?,
+                    manager_port: value.manager_port?,
+                    model_name: value.model_name?,
+                    model_type: value.model_type?,
+                    nostream_api: value.nostream_api?,
+                    port: value.port?,
+                    prompt_template: value.prompt_template?,
+                    stream_api: value.stream_api?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ModelResponseV1> for ModelResponseV1 {
+            fn from(value: super::ModelResponseV1) -> Self {
+                Self {
+                    check_healthy: Ok(value.check_healthy),
+                    healthy: Ok(value.healthy),
+                    host: Ok(value.host),
+                    last_heartbeat: Ok(value.last_heartbeat),
+                    manager_host: Ok(value.manager_host),
+                    manager_port: Ok(value.manager_port),
+                    model_name: Ok(value.model_name),
+                    model_type: Ok(value.model_type),
+                    nostream_api: Ok(value.nostream_api),
+                    port: Ok(value.port),
+                    prompt_template: Ok(value.prompt_template),
+                    stream_api: Ok(value.stream_api),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct OpinionBody {
             conv_index: ::std::result::Result<i32, ::std::string::String>,
             conv_uid: ::std::result::Result<
@@ -10308,6 +11454,265 @@ would run.*/
                 Self {
                     param: Ok(value.param),
                     type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ParameterDescription {
+            default_value: ::std::result::Result<
+                ::serde_json::Value,
+                ::std::string::String,
+            >,
+            description: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            ext_metadata: ::std::result::Result<
+                ::std::option::Option<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                ::std::string::String,
+            >,
+            is_array: ::std::result::Result<bool, ::std::string::String>,
+            label: ::std::result::Result<::std::string::String, ::std::string::String>,
+            nested_fields: ::std::result::Result<
+                ::std::option::Option<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                ::std::string::String,
+            >,
+            param_class: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            param_name: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            param_order: ::std::result::Result<i32, ::std::string::String>,
+            param_type: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            required: ::std::result::Result<bool, ::std::string::String>,
+            valid_values: ::std::result::Result<
+                ::std::option::Option<::std::vec::Vec<::serde_json::Value>>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ParameterDescription {
+            fn default() -> Self {
+                Self {
+                    default_value: Err(
+                        "no value supplied for default_value".to_string(),
+                    ),
+                    description: Err("no value supplied for description".to_string()),
+                    ext_metadata: Ok(Default::default()),
+                    is_array: Err("no value supplied for is_array".to_string()),
+                    label: Err("no value supplied for label".to_string()),
+                    nested_fields: Ok(Default::default()),
+                    param_class: Err("no value supplied for param_class".to_string()),
+                    param_name: Err("no value supplied for param_name".to_string()),
+                    param_order: Err("no value supplied for param_order".to_string()),
+                    param_type: Err("no value supplied for param_type".to_string()),
+                    required: Err("no value supplied for required".to_string()),
+                    valid_values: Ok(Default::default()),
+                }
+            }
+        }
+        impl ParameterDescription {
+            pub fn default_value<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::serde_json::Value>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.default_value = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for default_value: {e}")
+                    });
+                self
+            }
+            pub fn description<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.description = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for description: {e}")
+                    });
+                self
+            }
+            pub fn ext_metadata<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<
+                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                    >,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.ext_metadata = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for ext_metadata: {e}")
+                    });
+                self
+            }
+            pub fn is_array<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.is_array = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for is_array: {e}")
+                    });
+                self
+            }
+            pub fn label<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.label = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for label: {e}")
+                    });
+                self
+            }
+            pub fn nested_fields<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<
+                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                    >,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.nested_fields = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for nested_fields: {e}")
+                    });
+                self
+            }
+            pub fn param_class<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.param_class = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for param_class: {e}")
+                    });
+                self
+            }
+            pub fn param_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.param_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for param_name: {e}")
+                    });
+                self
+            }
+            pub fn param_order<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.param_order = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for param_order: {e}")
+                    });
+                self
+            }
+            pub fn param_type<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.param_type = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for param_type: {e}")
+                    });
+                self
+            }
+            pub fn required<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.required = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for required: {e}")
+                    });
+                self
+            }
+            pub fn valid_values<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<::std::vec::Vec<::serde_json::Value>>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.valid_values = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for valid_values: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ParameterDescription>
+        for super::ParameterDescription {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ParameterDescription,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    default_value: value.default_value?,
+                    description: value.description?,
+                    ext_metadata: value.ext_metadata?,
+                    is_array: value.is_array?,
+                    label: value.label?,
+                    nested_fields: value.nested_fields?,
+                    param_class: value.param_class?,
+                    param_name: value.param_name?,
+                    param_order: value.param_order?,
+                    param_type: value.param_type?,
+                    required: value.required?,
+                    valid_values: value.valid_values?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ParameterDescription> for ParameterDescription {
+            fn from(value: super::ParameterDescription) -> Self {
+                Self {
+                    default_value: Ok(value.default_value),
+                    description: Ok(value.description),
+                    ext_metadata: Ok(value.ext_metadata),
+                    is_array: Ok(value.is_array),
+                    label: Ok(value.label),
+                    nested_fields: Ok(value.nested_fields),
+                    param_class: Ok(value.param_class),
+                    param_name: Ok(value.param_name),
+                    param_order: Ok(value.param_order),
+                    param_type: Ok(value.param_type),
+                    required: Ok(value.required),
+                    valid_values: Ok(value.valid_values),
                 }
             }
         }
@@ -11936,6 +13341,358 @@ would run.*/
             }
         }
         #[derive(Clone, Debug)]
+        pub struct StartableModel {
+            description: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            enabled: ::std::result::Result<bool, ::std::string::String>,
+            host: ::std::result::Result<::std::string::String, ::std::string::String>,
+            model: ::std::result::Result<::std::string::String, ::std::string::String>,
+            params: ::std::result::Result<
+                ::std::vec::Vec<super::ParameterDescription>,
+                ::std::string::String,
+            >,
+            path: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            path_exist: ::std::result::Result<bool, ::std::string::String>,
+            port: ::std::result::Result<i32, ::std::string::String>,
+            provider: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            proxy: ::std::result::Result<bool, ::std::string::String>,
+            worker_name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            worker_type: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for StartableModel {
+            fn default() -> Self {
+                Self {
+                    description: Ok(Default::default()),
+                    enabled: Err("no value supplied for enabled".to_string()),
+                    host: Err("no value supplied for host".to_string()),
+                    model: Err("no value supplied for model".to_string()),
+                    params: Err("no value supplied for params".to_string()),
+                    path: Ok(Default::default()),
+                    path_exist: Err("no value supplied for path_exist".to_string()),
+                    port: Err("no value supplied for port".to_string()),
+                    provider: Err("no value supplied for provider".to_string()),
+                    proxy: Err("no value supplied for proxy".to_string()),
+                    worker_name: Ok(Default::default()),
+                    worker_type: Err("no value supplied for worker_type".to_string()),
+                }
+            }
+        }
+        impl StartableModel {
+            pub fn description<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.description = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for description: {e}")
+                    });
+                self
+            }
+            pub fn enabled<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.enabled = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for enabled: {e}")
+                    });
+                self
+            }
+            pub fn host<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.host = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for host: {e}")
+                    });
+                self
+            }
+            pub fn model<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.model = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for model: {e}")
+                    });
+                self
+            }
+            pub fn params<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::ParameterDescription>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.params = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for params: {e}")
+                    });
+                self
+            }
+            pub fn path<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.path = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for path: {e}")
+                    });
+                self
+            }
+            pub fn path_exist<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.path_exist = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for path_exist: {e}")
+                    });
+                self
+            }
+            pub fn port<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.port = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for port: {e}")
+                    });
+                self
+            }
+            pub fn provider<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.provider = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for provider: {e}")
+                    });
+                self
+            }
+            pub fn proxy<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.proxy = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for proxy: {e}")
+                    });
+                self
+            }
+            pub fn worker_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.worker_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for worker_name: {e}")
+                    });
+                self
+            }
+            pub fn worker_type<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.worker_type = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for worker_type: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<StartableModel> for super::StartableModel {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: StartableModel,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    description: value.description?,
+                    enabled: value.enabled?,
+                    host: value.host?,
+                    model: value.model?,
+                    params: value.params?,
+                    path: value.path?,
+                    path_exist: value.path_exist?,
+                    port: value.port?,
+                    provider: value.provider?,
+                    proxy: value.proxy?,
+                    worker_name: value.worker_name?,
+                    worker_type: value.worker_type?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::StartableModel> for StartableModel {
+            fn from(value: super::StartableModel) -> Self {
+                Self {
+                    description: Ok(value.description),
+                    enabled: Ok(value.enabled),
+                    host: Ok(value.host),
+                    model: Ok(value.model),
+                    params: Ok(value.params),
+                    path: Ok(value.path),
+                    path_exist: Ok(value.path_exist),
+                    port: Ok(value.port),
+                    provider: Ok(value.provider),
+                    proxy: Ok(value.proxy),
+                    worker_name: Ok(value.worker_name),
+                    worker_type: Ok(value.worker_type),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct StrategyOut {
+            description: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            description_en: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            name: ::std::result::Result<::std::string::String, ::std::string::String>,
+            name_cn: ::std::result::Result<::std::string::String, ::std::string::String>,
+            value: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for StrategyOut {
+            fn default() -> Self {
+                Self {
+                    description: Err("no value supplied for description".to_string()),
+                    description_en: Err(
+                        "no value supplied for description_en".to_string(),
+                    ),
+                    name: Err("no value supplied for name".to_string()),
+                    name_cn: Err("no value supplied for name_cn".to_string()),
+                    value: Err("no value supplied for value".to_string()),
+                }
+            }
+        }
+        impl StrategyOut {
+            pub fn description<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.description = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for description: {e}")
+                    });
+                self
+            }
+            pub fn description_en<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.description_en = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for description_en: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for name: {e}")
+                    });
+                self
+            }
+            pub fn name_cn<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.name_cn = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for name_cn: {e}")
+                    });
+                self
+            }
+            pub fn value<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.value = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for value: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<StrategyOut> for super::StrategyOut {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: StrategyOut,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    description: value.description?,
+                    description_en: value.description_en?,
+                    name: value.name?,
+                    name_cn: value.name_cn?,
+                    value: value.value?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::StrategyOut> for StrategyOut {
+            fn from(value: super::StrategyOut) -> Self {
+                Self {
+                    description: Ok(value.description),
+                    description_en: Ok(value.description_en),
+                    name: Ok(value.name),
+                    name_cn: Ok(value.name_cn),
+                    value: Ok(value.value),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct SubmitIn {
             con_uid: ::std::result::Result<
                 ::std::option::Option<::std::string::String>,
@@ -12612,6 +14369,207 @@ would run.*/
                     statements: Ok(value.statements),
                     tables: Ok(value.tables),
                     writes: Ok(value.writes),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct WorkerStartupRequest {
+            delete_after: ::std::result::Result<bool, ::std::string::String>,
+            host: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            model: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            params: ::std::result::Result<
+                ::std::option::Option<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                ::std::string::String,
+            >,
+            port: ::std::result::Result<
+                ::std::option::Option<i32>,
+                ::std::string::String,
+            >,
+            sys_code: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            user_name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            worker_name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            worker_type: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for WorkerStartupRequest {
+            fn default() -> Self {
+                Self {
+                    delete_after: Ok(Default::default()),
+                    host: Ok(Default::default()),
+                    model: Ok(Default::default()),
+                    params: Ok(Default::default()),
+                    port: Ok(Default::default()),
+                    sys_code: Ok(Default::default()),
+                    user_name: Ok(Default::default()),
+                    worker_name: Ok(Default::default()),
+                    worker_type: Ok(Default::default()),
+                }
+            }
+        }
+        impl WorkerStartupRequest {
+            pub fn delete_after<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.delete_after = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for delete_after: {e}")
+                    });
+                self
+            }
+            pub fn host<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.host = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for host: {e}")
+                    });
+                self
+            }
+            pub fn model<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.model = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for model: {e}")
+                    });
+                self
+            }
+            pub fn params<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<
+                        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                    >,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.params = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for params: {e}")
+                    });
+                self
+            }
+            pub fn port<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i32>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.port = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for port: {e}")
+                    });
+                self
+            }
+            pub fn sys_code<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.sys_code = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for sys_code: {e}")
+                    });
+                self
+            }
+            pub fn user_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user_name: {e}")
+                    });
+                self
+            }
+            pub fn worker_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.worker_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for worker_name: {e}")
+                    });
+                self
+            }
+            pub fn worker_type<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.worker_type = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for worker_type: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<WorkerStartupRequest>
+        for super::WorkerStartupRequest {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: WorkerStartupRequest,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    delete_after: value.delete_after?,
+                    host: value.host?,
+                    model: value.model?,
+                    params: value.params?,
+                    port: value.port?,
+                    sys_code: value.sys_code?,
+                    user_name: value.user_name?,
+                    worker_name: value.worker_name?,
+                    worker_type: value.worker_type?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::WorkerStartupRequest> for WorkerStartupRequest {
+            fn from(value: super::WorkerStartupRequest) -> Self {
+                Self {
+                    delete_after: Ok(value.delete_after),
+                    host: Ok(value.host),
+                    model: Ok(value.model),
+                    params: Ok(value.params),
+                    port: Ok(value.port),
+                    sys_code: Ok(value.sys_code),
+                    user_name: Ok(value.user_name),
+                    worker_name: Ok(value.worker_name),
+                    worker_type: Ok(value.worker_type),
                 }
             }
         }
@@ -13589,6 +15547,42 @@ let response = client.list_topics_v1()
     pub fn list_topics_v1(&self) -> builder::ListTopicsV1<'_> {
         builder::ListTopicsV1::new(self)
     }
+    /**List the ways in which an app can choose a model
+
+Sends a `GET` request to `/api/v1/llm-strategy/list`
+
+```ignore
+let response = client.list_strategies_v1()
+    .send()
+    .await;
+```*/
+    pub fn list_strategies_v1(&self) -> builder::ListStrategiesV1<'_> {
+        builder::ListStrategiesV1::new(self)
+    }
+    /**List the models that an app can choose from: those that write and are ready. The way, in `type`, changes nothing
+
+Sends a `GET` request to `/api/v1/llm-strategy/value/list`
+
+```ignore
+let response = client.list_strategy_values_v1()
+    .send()
+    .await;
+```*/
+    pub fn list_strategy_values_v1(&self) -> builder::ListStrategyValuesV1<'_> {
+        builder::ListStrategyValuesV1::new(self)
+    }
+    /**List what can be started here, with the parameters of each provider
+
+Sends a `GET` request to `/api/v1/model/supports`
+
+```ignore
+let response = client.list_supported_models_v1()
+    .send()
+    .await;
+```*/
+    pub fn list_supported_models_v1(&self) -> builder::ListSupportedModelsV1<'_> {
+        builder::ListSupportedModelsV1::new(self)
+    }
     /**List the names of the language models that are ready
 
 Sends a `GET` request to `/api/v1/model/types`
@@ -13741,6 +15735,153 @@ let response = client.get_test_v1()
 ```*/
     pub fn get_test_v1(&self) -> builder::GetTestV1<'_> {
         builder::GetTestV1::new(self)
+    }
+    /**List the models that write and those that embed, running or stopped
+
+Sends a `GET` request to `/api/v1/worker/model/list`
+
+```ignore
+let response = client.list_models_v1()
+    .send()
+    .await;
+```*/
+    pub fn list_models_v1(&self) -> builder::ListModelsV1<'_> {
+        builder::ListModelsV1::new(self)
+    }
+    /**List what can be started here, with the parameters of each provider
+
+Sends a `GET` request to `/api/v1/worker/model/params`
+
+```ignore
+let response = client.list_startable_models_v1()
+    .send()
+    .await;
+```*/
+    pub fn list_startable_models_v1(&self) -> builder::ListStartableModelsV1<'_> {
+        builder::ListStartableModelsV1::new(self)
+    }
+    /**Start a model: a new one with `params`, or without them one that was stopped
+
+Sends a `POST` request to `/api/v1/worker/model/start`
+
+```ignore
+let response = client.start_model_v1()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn start_model_v1(&self) -> builder::StartModelV1<'_> {
+        builder::StartModelV1::new(self)
+    }
+    /**Stop a model and give its memory back
+
+Sends a `POST` request to `/api/v1/worker/model/stop`
+
+```ignore
+let response = client.stop_model_v1()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn stop_model_v1(&self) -> builder::StopModelV1<'_> {
+        builder::StopModelV1::new(self)
+    }
+    /**Tell whether the model routes live
+
+Sends a `GET` request to `/api/v2/serve/model/health`
+
+```ignore
+let response = client.get_models_health()
+    .send()
+    .await;
+```*/
+    pub fn get_models_health(&self) -> builder::GetModelsHealth<'_> {
+        builder::GetModelsHealth::new(self)
+    }
+    /**List what can be started here, with the parameters of each provider
+
+A model's name is an example where it is not a directory of the server.
+
+Sends a `GET` request to `/api/v2/serve/model/model-types`
+
+```ignore
+let response = client.list_startable_models()
+    .send()
+    .await;
+```*/
+    pub fn list_startable_models(&self) -> builder::ListStartableModels<'_> {
+        builder::ListStartableModels::new(self)
+    }
+    /**List the models of all processes of the cluster, running or stopped, healthy or not
+
+Sends a `GET` request to `/api/v2/serve/model/models`
+
+```ignore
+let response = client.list_models()
+    .send()
+    .await;
+```*/
+    pub fn list_models(&self) -> builder::ListModels<'_> {
+        builder::ListModels::new(self)
+    }
+    /**Start a model and keep it: it is started with the server from then on
+
+It answers once the model is loaded, and loading goes on when the caller leaves. A name that is taken, an unknown
+provider and a model that cannot be loaded are failures `model start failed …`; nothing is kept of them, and
+whatever has the name is left alone.
+
+Sends a `POST` request to `/api/v2/serve/model/models`
+
+```ignore
+let response = client.create_model()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn create_model(&self) -> builder::CreateModel<'_> {
+        builder::CreateModel::new(self)
+    }
+    /**Start a model again that was stopped, with what it was started with before; `params` is not looked at
+
+A model that nothing is known of is a failure `model not found`.
+
+Sends a `POST` request to `/api/v2/serve/model/models/start`
+
+```ignore
+let response = client.start_model()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn start_model(&self) -> builder::StartModel<'_> {
+        builder::StartModel::new(self)
+    }
+    /**Stop a model and give its memory back; with `delete_after` it is forgotten too
+
+A model that does not run is a failure `model stop failed …`.
+
+Sends a `POST` request to `/api/v2/serve/model/models/stop`
+
+```ignore
+let response = client.stop_model()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn stop_model(&self) -> builder::StopModel<'_> {
+        builder::StopModel::new(self)
+    }
+    /**Tell whether a key is let in
+
+Sends a `GET` request to `/api/v2/serve/model/test_auth`
+
+```ignore
+let response = client.test_models_auth()
+    .send()
+    .await;
+```*/
+    pub fn test_models_auth(&self) -> builder::TestModelsAuth<'_> {
+        builder::TestModelsAuth::new(self)
     }
     /**Tell whether questions can be answered; 503 until then
 
@@ -18842,6 +20983,198 @@ pub mod builder {
             }
         }
     }
+    /**Builder for [`Client::list_strategies_v1`]
+
+[`Client::list_strategies_v1`]: super::Client::list_strategies_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ListStrategiesV1<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> ListStrategiesV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self { client: client }
+        }
+        ///Sends a `GET` request to `/api/v1/llm-strategy/list`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::EnvelopeVecStrategyOut>,
+            Error<types::Failure>,
+        > {
+            let Self { client } = self;
+            let url = format!("{}/api/v1/llm-strategy/list", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_strategies_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_strategy_values_v1`]
+
+[`Client::list_strategy_values_v1`]: super::Client::list_strategy_values_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ListStrategyValuesV1<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> ListStrategyValuesV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self { client: client }
+        }
+        ///Sends a `GET` request to `/api/v1/llm-strategy/value/list`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeVecString>, Error<types::Failure>> {
+            let Self { client } = self;
+            let url = format!("{}/api/v1/llm-strategy/value/list", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_strategy_values_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_supported_models_v1`]
+
+[`Client::list_supported_models_v1`]: super::Client::list_supported_models_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ListSupportedModelsV1<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> ListSupportedModelsV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self { client: client }
+        }
+        ///Sends a `GET` request to `/api/v1/model/supports`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::EnvelopeVecStartableModel>,
+            Error<types::Failure>,
+        > {
+            let Self { client } = self;
+            let url = format!("{}/api/v1/model/supports", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_supported_models_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
     /**Builder for [`Client::list_model_types_v1`]
 
 [`Client::list_model_types_v1`]: super::Client::list_model_types_v1*/
@@ -19676,6 +22009,880 @@ pub mod builder {
             let response = result?;
             match response.status().as_u16() {
                 200u16 => Ok(ResponseValue::stream(response)),
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_models_v1`]
+
+[`Client::list_models_v1`]: super::Client::list_models_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ListModelsV1<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> ListModelsV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self { client: client }
+        }
+        ///Sends a `GET` request to `/api/v1/worker/model/list`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::EnvelopeVecModelResponseV1>,
+            Error<types::Failure>,
+        > {
+            let Self { client } = self;
+            let url = format!("{}/api/v1/worker/model/list", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_models_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_startable_models_v1`]
+
+[`Client::list_startable_models_v1`]: super::Client::list_startable_models_v1*/
+    #[derive(Debug, Clone)]
+    pub struct ListStartableModelsV1<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> ListStartableModelsV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self { client: client }
+        }
+        ///Sends a `GET` request to `/api/v1/worker/model/params`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::EnvelopeVecStartableModel>,
+            Error<types::Failure>,
+        > {
+            let Self { client } = self;
+            let url = format!("{}/api/v1/worker/model/params", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_startable_models_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::start_model_v1`]
+
+[`Client::start_model_v1`]: super::Client::start_model_v1*/
+    #[derive(Debug, Clone)]
+    pub struct StartModelV1<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::WorkerStartupRequest, String>,
+    }
+    impl<'a> StartModelV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::WorkerStartupRequest>,
+            <V as std::convert::TryInto<
+                types::WorkerStartupRequest,
+            >>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!(
+                        "conversion to `WorkerStartupRequest` for body failed: {}", s
+                    )
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::WorkerStartupRequest,
+            ) -> types::builder::WorkerStartupRequest,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/worker/model/start`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeNothing>, Error<types::Failure>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| {
+                    types::WorkerStartupRequest::try_from(v).map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/worker/model/start", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "start_model_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::stop_model_v1`]
+
+[`Client::stop_model_v1`]: super::Client::stop_model_v1*/
+    #[derive(Debug, Clone)]
+    pub struct StopModelV1<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::WorkerStartupRequest, String>,
+    }
+    impl<'a> StopModelV1<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::WorkerStartupRequest>,
+            <V as std::convert::TryInto<
+                types::WorkerStartupRequest,
+            >>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!(
+                        "conversion to `WorkerStartupRequest` for body failed: {}", s
+                    )
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::WorkerStartupRequest,
+            ) -> types::builder::WorkerStartupRequest,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v1/worker/model/stop`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeNothing>, Error<types::Failure>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| {
+                    types::WorkerStartupRequest::try_from(v).map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v1/worker/model/stop", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "stop_model_v1",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::get_models_health`]
+
+[`Client::get_models_health`]: super::Client::get_models_health*/
+    #[derive(Debug, Clone)]
+    pub struct GetModelsHealth<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> GetModelsHealth<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self { client: client }
+        }
+        ///Sends a `GET` request to `/api/v2/serve/model/health`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::Health>, Error<types::Failure>> {
+            let Self { client } = self;
+            let url = format!("{}/api/v2/serve/model/health", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "get_models_health",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_startable_models`]
+
+[`Client::list_startable_models`]: super::Client::list_startable_models*/
+    #[derive(Debug, Clone)]
+    pub struct ListStartableModels<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> ListStartableModels<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self { client: client }
+        }
+        ///Sends a `GET` request to `/api/v2/serve/model/model-types`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::EnvelopeVecStartableModel>,
+            Error<types::Failure>,
+        > {
+            let Self { client } = self;
+            let url = format!("{}/api/v2/serve/model/model-types", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_startable_models",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_models`]
+
+[`Client::list_models`]: super::Client::list_models*/
+    #[derive(Debug, Clone)]
+    pub struct ListModels<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> ListModels<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self { client: client }
+        }
+        ///Sends a `GET` request to `/api/v2/serve/model/models`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::EnvelopeVecModelResponse>,
+            Error<types::Failure>,
+        > {
+            let Self { client } = self;
+            let url = format!("{}/api/v2/serve/model/models", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_models",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::create_model`]
+
+[`Client::create_model`]: super::Client::create_model*/
+    #[derive(Debug, Clone)]
+    pub struct CreateModel<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::WorkerStartupRequest, String>,
+    }
+    impl<'a> CreateModel<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::WorkerStartupRequest>,
+            <V as std::convert::TryInto<
+                types::WorkerStartupRequest,
+            >>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!(
+                        "conversion to `WorkerStartupRequest` for body failed: {}", s
+                    )
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::WorkerStartupRequest,
+            ) -> types::builder::WorkerStartupRequest,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v2/serve/model/models`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeBool>, Error<types::Failure>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| {
+                    types::WorkerStartupRequest::try_from(v).map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v2/serve/model/models", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "create_model",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::start_model`]
+
+[`Client::start_model`]: super::Client::start_model*/
+    #[derive(Debug, Clone)]
+    pub struct StartModel<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::WorkerStartupRequest, String>,
+    }
+    impl<'a> StartModel<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::WorkerStartupRequest>,
+            <V as std::convert::TryInto<
+                types::WorkerStartupRequest,
+            >>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!(
+                        "conversion to `WorkerStartupRequest` for body failed: {}", s
+                    )
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::WorkerStartupRequest,
+            ) -> types::builder::WorkerStartupRequest,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v2/serve/model/models/start`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeBool>, Error<types::Failure>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| {
+                    types::WorkerStartupRequest::try_from(v).map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v2/serve/model/models/start", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "start_model",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::stop_model`]
+
+[`Client::stop_model`]: super::Client::stop_model*/
+    #[derive(Debug, Clone)]
+    pub struct StopModel<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::WorkerStartupRequest, String>,
+    }
+    impl<'a> StopModel<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::WorkerStartupRequest>,
+            <V as std::convert::TryInto<
+                types::WorkerStartupRequest,
+            >>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!(
+                        "conversion to `WorkerStartupRequest` for body failed: {}", s
+                    )
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::WorkerStartupRequest,
+            ) -> types::builder::WorkerStartupRequest,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/api/v2/serve/model/models/stop`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::EnvelopeBool>, Error<types::Failure>> {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| {
+                    types::WorkerStartupRequest::try_from(v).map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/api/v2/serve/model/models/stop", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "stop_model",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::test_models_auth`]
+
+[`Client::test_models_auth`]: super::Client::test_models_auth*/
+    #[derive(Debug, Clone)]
+    pub struct TestModelsAuth<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> TestModelsAuth<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self { client: client }
+        }
+        ///Sends a `GET` request to `/api/v2/serve/model/test_auth`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::Health>, Error<types::Failure>> {
+            let Self { client } = self;
+            let url = format!("{}/api/v2/serve/model/test_auth", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "test_models_auth",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
                 400u16..=499u16 => {
                     Err(
                         Error::ErrorResponse(

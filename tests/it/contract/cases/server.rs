@@ -41,10 +41,10 @@ pub(super) const CASES: &[Case] = &[
         Answer::Body(404, || {
             json!({
                 "error": {
-                    "message": "no model named 'nope'", "type": "invalid_request_error",
+                    "message": "no model named 'nope'; there is: scripted", "type": "invalid_request_error",
                     "param": "model", "code": "model_not_found",
                 },
-                "object": "error", "message": "no model named 'nope'", "code": 40301,
+                "object": "error", "message": "no model named 'nope'; there is: scripted", "code": 40301,
             })
         }),
     )

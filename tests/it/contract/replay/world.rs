@@ -11,12 +11,18 @@ use tidegate_tests::{
     Reply, TestApp, User, databases, json::Bindings, paths, sse::Frame, upstream::Upstream,
 };
 
-use super::{Case, script::script};
+use super::{
+    Case,
+    processes::{Processes, WEB},
+    script::script,
+};
 
 /// The servers of one file, and what their placeholders stand for.
 pub(super) struct World {
     open: TestApp,
     keyed: TestApp,
+    /// Those of a cluster, where they were recorded.
+    processes: Option<Processes>,
     pub(super) bindings: Bindings,
     _upstream: Upstream,
 }
@@ -30,12 +36,14 @@ impl World {
                 .model(&upstream.model("mock-gpt"))
                 .model(&upstream.embedder("text-embedding-3-small"))
         };
-        let (open, keyed) = (app().start().await?, app().start().await?);
+        let open = app().known_at(WEB).start().await?;
+        let keyed = app().start().await?;
         let mut bindings = Bindings::default();
         for name in ["GOOD_KEY", "OTHER_KEY"] {
             let user = keyed.keyed(name, false, None).await?;
             bindings.set(name, user.key().context("a key")?);
         }
+        bindings.set("UPSTREAM", upstream.base_url());
         let dir = open.dir();
         bindings.set("DATA_DIR", dir.join("data").display().to_string());
         bindings.set("WORKSPACE", dir.display().to_string());
@@ -64,9 +72,15 @@ impl World {
             open.register("shop", tidegate_tests::app::sqlite(&shop))
                 .await?;
         }
+        let processes = if file == "worker" {
+            Some(Processes::start(&upstream).await?)
+        } else {
+            None
+        };
         Ok(Self {
             open,
             keyed,
+            processes,
             bindings,
             _upstream: upstream,
         })
@@ -77,7 +91,12 @@ impl World {
             "webserver" => (self.open.anonymous(), self.open.anonymous().web()),
             "apiserver" => (self.open.anonymous(), self.open.anonymous().openai()),
             "apiserver-with-keys" => (self.keyed.anonymous(), self.keyed.anonymous().openai()),
-            other => panic!("no server '{other}' was recorded"),
+            other => {
+                let process = self.processes.as_ref().and_then(|all| all.named(other));
+                let user = process.unwrap_or_else(|| panic!("no server '{other}' was recorded"));
+                let base = user.web();
+                (user, base)
+            }
         }
     }
 
@@ -110,7 +129,10 @@ impl World {
         let reply = user.send(call).await?;
         let mut expected =
             json!({"status": case.response.status, "content_type": case.response.content_type});
-        let mut got = json!({"status": reply.status, "content_type": reply.header("content-type")});
+        let kind = reply.header("content-type");
+        let mut got = json!({
+            "status": reply.status, "content_type": (!kind.is_empty()).then_some(kind),
+        });
         if let Some(stream) = &case.response.stream {
             expected["stream"] = json!({
                 "bare": stream.bare, "first": stream.first, "last": stream.last, "done": stream.done,
@@ -126,6 +148,9 @@ impl World {
 
 /// A stream as the recordings keep it.
 fn stream_of(reply: &Reply) -> Value {
+    if let Some((first, _)) = reply.text.split_once('\0') {
+        return frames_of(first, &reply.text);
+    }
     if !reply
         .header("content-type")
         .starts_with("text/event-stream")
@@ -145,6 +170,15 @@ fn stream_of(reply: &Reply) -> Value {
         "first": plain(told.first()),
         "last": plain(told.last()),
         "done": done,
+    })
+}
+
+/// A worker's stream, whose frames end with a NUL, likewise.
+fn frames_of(first: &str, all: &str) -> Value {
+    let read = |frame: &str| serde_json::from_str(frame).unwrap_or_else(|_| json!(frame));
+    let last = all.split('\0').rfind(|frame| !frame.is_empty());
+    json!({
+        "bare": false, "first": read(first), "last": last.map_or(Value::Null, read), "done": false,
     })
 }
 

@@ -25,33 +25,33 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A server to be asked, and whose processor time is read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Process {
-    pub(super) id: u32,
-    pub(super) address: SocketAddr,
+pub(in crate::bench) struct Process {
+    pub(in crate::bench) id: u32,
+    pub(in crate::bench) address: SocketAddr,
 }
 
 /// What is asked again and again.
 #[derive(Debug, Clone)]
-pub(super) struct Request {
+pub(in crate::bench) struct Request {
     /// Path and query.
-    pub(super) path: String,
+    pub(in crate::bench) path: String,
     /// JSON to post; without it the request is a GET.
-    pub(super) body: Option<Value>,
+    pub(in crate::bench) body: Option<Value>,
 }
 
 /// What was measured.
 #[derive(Debug)]
-pub(super) struct Figures {
-    pub(super) per_second: f64,
-    pub(super) p50_ms: f64,
-    pub(super) p99_ms: f64,
+pub(in crate::bench) struct Figures {
+    pub(in crate::bench) per_second: f64,
+    pub(in crate::bench) p50_ms: f64,
+    pub(in crate::bench) p99_ms: f64,
     /// Processor time of the server for each request, all its threads together.
-    pub(super) cpu_us: f64,
+    pub(in crate::bench) cpu_us: f64,
 }
 
 impl Request {
     /// As it goes over the wire.
-    fn bytes(&self, host: SocketAddr) -> Vec<u8> {
+    pub(in crate::bench) fn bytes(&self, host: SocketAddr) -> Vec<u8> {
         let path = &self.path;
         match &self.body {
             None => format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n").into_bytes(),
@@ -69,7 +69,7 @@ impl Request {
 }
 
 /// Asks for this long over so many connections, each of which waits for its answer before it asks again.
-pub(super) async fn measure(
+pub(in crate::bench) async fn measure(
     process: Process,
     request: &Request,
     at_once: usize,
@@ -157,7 +157,7 @@ impl Connection {
 
 /// Where an answer ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
+pub(in crate::bench) enum Shape {
     /// After so many bytes, the head among them.
     Length(usize),
     /// Behind its last chunk.
@@ -166,7 +166,7 @@ enum Shape {
 
 impl Shape {
     /// The shape that the head tells; nothing before the head is there. Anything but 200 is an error.
-    fn of(answer: &[u8]) -> Result<Option<Self>> {
+    pub(in crate::bench) fn of(answer: &[u8]) -> Result<Option<Self>> {
         let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
             return Ok(None);
         };
@@ -187,7 +187,7 @@ impl Shape {
         anyhow::bail!("an answer that does not say where it ends: {head}")
     }
 
-    fn is_whole(self, answer: &[u8]) -> bool {
+    pub(in crate::bench) fn is_whole(self, answer: &[u8]) -> bool {
         match self {
             Self::Length(length) => answer.len() >= length,
             Self::Chunked => answer.ends_with(b"\r\n0\r\n\r\n"),

@@ -97,6 +97,19 @@ pub(super) const RULES: &[Rule] = &[
         why: ENGINES,
     },
     Rule {
+        room: "server/src/cluster/",
+        never: ABOVE_ENGINES,
+        // As a client of controllers it speaks their dialect.
+        but: &["tidegate_schema::wire::cluster"],
+        why: ENGINES,
+    },
+    Rule {
+        room: "server/src/gateway/",
+        never: ABOVE_ENGINES,
+        but: &[],
+        why: ENGINES,
+    },
+    Rule {
         room: "server/src/workers/",
         never: ABOVE_ENGINES,
         // As clients of other servers they speak these dialects.
@@ -127,6 +140,8 @@ pub(super) const RULES: &[Rule] = &[
             "crate::export",
             "crate::drivers",
             "crate::guard",
+            "crate::gateway",
+            "crate::cluster",
             "crate::scenes",
             "crate::workers",
             "crate::sample",
@@ -140,15 +155,22 @@ pub(super) const RULES: &[Rule] = &[
         // Plain data of the seam, which services hand through as it is.
         but: &[
             "crate::workers::Chunk",
+            "crate::workers::ChunkStream",
             "crate::workers::FinishReason",
             "crate::workers::GenerateRequest",
             "crate::workers::Likelihood",
             "crate::workers::ModelKind",
+            "crate::workers::ModelMetadata",
             "crate::workers::TokenLogprob",
             "crate::workers::Tool",
             "crate::workers::ToolCall",
             "crate::workers::ToolChoice",
+            "crate::workers::Prompt",
             "crate::workers::PromptMessage",
+            "crate::workers::Relay",
+            "crate::workers::RelayPath",
+            "crate::workers::RelayRequest",
+            "crate::workers::RelayResponse",
             "crate::workers::ResponseFormat",
             "crate::workers::Speaker",
             "crate::workers::registry::State",
