@@ -163,6 +163,19 @@ fn is_aggregate(name: &str) -> bool {
 
 /// Why a function was refused.
 pub(super) fn refusal(name: &str) -> String {
+    let why = harm(name).unwrap_or("is not among the functions known to be harmless");
+    format!("the function {name} may not be called: it {why}; write the query without it")
+}
+
+/// Whether a function of this name is known to do harm on some engine, and is none that this one may call.
+pub(super) fn is_notorious(name: &str, dialect: Dialect) -> bool {
+    (harm(name).is_some() || is_dangerous_field(name))
+        && !is_allowed(name, dialect, Place::Value)
+        && !is_allowed(name, dialect, Place::Table)
+}
+
+/// What harm a function does that is known for it.
+fn harm(name: &str) -> Option<&'static str> {
     let why = match name {
         "pg_sleep" | "pg_sleep_for" | "pg_sleep_until" | "sleep" | "sleepeachrow" | "benchmark" => {
             "keeps the database waiting"
@@ -194,9 +207,11 @@ pub(super) fn refusal(name: &str) -> String {
         "query_to_xml" | "query_to_json" | "table_to_xml" | "cursor_to_xml" | "database_to_xml"
         | "schema_to_xml" => "runs SQL of its own",
         name if name.starts_with("dblink") => "reaches other databases",
-        _ => "is not among the functions known to be harmless",
+        "zeroblob" | "randomblob" => "takes as much memory as it is told to",
+        "fts3_tokenizer" | "xp_cmdshell" => "runs code of the server's machine",
+        _ => return None,
     };
-    format!("the function {name} may not be called: it {why}; write the query without it")
+    Some(why)
 }
 
 /// Whether PostgreSQL, which reads `x.f` as `f(x)` where x has no column f, would call something harmful.

@@ -17,6 +17,7 @@ use sqlparser::{
 };
 use tidegate_schema::model::{Dialect, Verdict};
 
+mod calls;
 mod execute;
 mod functions;
 mod kinds;
@@ -259,6 +260,7 @@ fn held_against_words(
     let limited = options.allowed_tables.is_some();
     let found = words::refused(tokens, dialect, verdict.writes)
         .or_else(|| words::hidden(tokens, dialect))
+        .or_else(|| calls::refused(tokens, dialect))
         .or_else(|| words::tell_of_others(tokens, dialect).filter(|_| limited));
     if let Some(reason) = found {
         verdict.allowed = false;

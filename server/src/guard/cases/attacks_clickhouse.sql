@@ -303,3 +303,7 @@ SELECT pg::_catalog.set_config()
 SELECT CAST(1 AS Array(a.url()))
 ---
 SELECT CAST(1 AS Array(url()))
+---
+SELECT CAST(1 AS Array(url(customers)))
+---
+SELECT pg::_catalog.set_config(,)

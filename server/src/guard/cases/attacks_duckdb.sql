@@ -285,3 +285,5 @@ SELECT sum(id) OVER (ORDER BY id ROWS getenv('HOME') PRECEDING) FROM customers
 SELECT pg::_catalog.set_config('transaction_read_only', 'off', true)
 ---
 SELECT * FROM customers. LATERAL read_csv(send,name)
+---
+SELECT list_filter([1, 2, 3], lambda FROM getenv('x') : x > 1)

@@ -166,7 +166,8 @@ SELECT $$ ' $$ , dbo.wipe() --'
 ---
 SELECT 1 /* a /* b */ ' */ , dbo.wipe() --'
 ---
-SELECT 1 -- a, dbo.wipe()
+SELECT 1 -- a
+, dbo.wipe()
 ---
 SELECT geometry::Parse('POINT(1 1)')
 ---
@@ -294,3 +295,5 @@ ENABLE TRIGGER t ON customers
 ADD SIGNATURE TO p BY CERTIFICATE c
 ---
 SELECT * FROM (SELECT city, segment FROM customers) s PIVOT (COUNT(segment) FOR segment IN ([a], [b]))  BY (SELECT pg_sleep(5))
+---
+SELECT j.id FROM documents d CROSS APPLY OPENJSON(d.data) WITH (SELECT load_extension('x'))

@@ -191,3 +191,5 @@ WITH RECURSIVE t(n) AS (VALUES (1) UNION SELECT n + 1 FROM t WHERE n < 10) SELEC
 SELECT id::pg_catalog.varchar(10), total_amount::pg_catalog.numeric(10, 2) FROM orders AS o(id, customer)
 ---
 SELECT name FROM customers c(id, name)
+---
+WITH query (a) AS (SELECT 1) SELECT a FROM query

@@ -262,9 +262,23 @@ fn forbidden_call(lexemes: &[Lexeme], at: usize) -> Option<&str> {
         Some(Lexeme::Word(word)) => BEFORE_CALLS.contains(&word.as_str()),
         // An alias with columns, or the type of a cast.
         Some(Lexeme::Name(_) | Lexeme::Text | Lexeme::Sign(')' | ':')) => false,
+        // A table with its schema, and the columns that are filled.
+        Some(Lexeme::Sign('.')) => !is_inserted_into(lexemes, at),
         Some(Lexeme::Sign(_)) | None => true,
     };
     (calls && !defines_columns(lexemes, at + 1)).then_some(name)
+}
+
+/// Whether INTO stands before a name and what qualifies it.
+fn is_inserted_into(lexemes: &[Lexeme], name: usize) -> bool {
+    let mut first = name;
+    while let Some(qualifier) = first.checked_sub(2)
+        && lexemes[first - 1] == Lexeme::Sign('.')
+        && matches!(lexemes[qualifier], Lexeme::Word(_) | Lexeme::Name(_))
+    {
+        first = qualifier;
+    }
+    matches!(before(lexemes, first), Some(Lexeme::Word(word)) if word == "into")
 }
 
 /// Whether what stands in these parentheses are the columns of a name that WITH defines: `name (a, b) AS (`.

@@ -70,7 +70,15 @@ fn is_word(sign: char, dialect: Dialect) -> bool {
         Dialect::TransactSql => "$@#",
         _ => "",
     };
-    sign.is_alphanumeric() || sign == '_' || more.contains(sign)
+    // To most, every sign beyond ASCII may be part of a name, quotation marks too.
+    let any_other = matches!(
+        dialect,
+        Dialect::Sqlite | Dialect::Postgres | Dialect::MySql | Dialect::DuckDb
+    );
+    sign.is_alphanumeric()
+        || sign == '_'
+        || more.contains(sign)
+        || (any_other && !sign.is_ascii() && !sign.is_whitespace())
 }
 
 fn begins_line_comment(rest: &str, dialect: Dialect) -> bool {
