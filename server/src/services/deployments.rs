@@ -47,12 +47,13 @@ use crate::{app::App, workers::registry::State};
 pub struct Deployments<'a>(pub(crate) &'a App);
 
 impl Deployments<'_> {
-    /// Starts a model that there is not, and keeps it. Answers once it is loaded.
+    /// Starts a model that there is not, and keeps it. Answers once it is loaded. One that was started by a request and
+    /// is stopped is started anew with these parameters: DB-GPT forgets what it stops, and its pages start it so.
     ///
     /// # Errors
     /// [`Error::AlreadyExists`] where its name is taken, and whatever has it is left alone; [`Error::Invalid`] and
     /// [`Error::Unsupported`] with the parameter that is wrong; [`Error::NotFound`] where the place is another server;
-    /// [`Error::Upstream`] with the reason when it cannot be loaded, and then nothing is kept of it.
+    /// [`Error::Upstream`] with the reason when it cannot be loaded, and then nothing is kept of it, or what was.
     pub async fn start(&self, caller: &Caller, wanted: Wanted) -> Result<()> {
         caller.may(Act::ManageDatasources)?;
         let Wanted {
@@ -65,7 +66,10 @@ impl Deployments<'_> {
         if !self.is_here(&target) {
             return self.order(&target, Order::Start(&params)).await;
         }
-        self.check_free(&target.model)?;
+        let renewed = self.is_stopped(&target);
+        if !renewed {
+            self.check_free(&target.model)?;
+        }
         let now = self.0.clock.now();
         let deployment = Deployment {
             id: self.id_of(&target),
@@ -80,7 +84,11 @@ impl Deployments<'_> {
         self.work(Work::Load {
             model: Box::new(model),
             origin: Origin::Requested(Box::new(deployment)),
-            failing: Failing::LeavesNothing,
+            failing: if renewed {
+                Failing::LeavesStopped
+            } else {
+                Failing::LeavesNothing
+            },
         })
         .await
     }
@@ -245,6 +253,15 @@ impl Deployments<'_> {
             return Ok(());
         }
         Err(self.unknown(target))
+    }
+
+    /// Whether a model was started by a request, and is stopped.
+    fn is_stopped(&self, target: &Target) -> bool {
+        self.0.deployed.find(&target.model).is_some_and(|known| {
+            !known.running
+                && known.kind == target.kind
+                && matches!(known.origin, Origin::Requested(_))
+        })
     }
 
     /// Refuses names that a model, a route or an alias has.

@@ -104,6 +104,29 @@ async fn a_refused_duplicate_leaves_the_running_model_alone() {
 }
 
 #[tokio::test]
+async fn a_stopped_model_is_started_anew_with_other_parameters() {
+    const OTHER: &str = "http://127.0.0.1:2/v1";
+    let dir = TempDir::new().expect("a directory");
+    let app = app_in(&dir, "").await;
+    let (all, caller) = (app.deployments(), me());
+    all.start(&caller, upstream("a")).await.expect("starts");
+    all.stop(&caller, &target("a"), false).await.expect("stops");
+    let wrong = wanted("a", &json!({"provider": "proxy/openai", "nonsense": 1}));
+    let error = all.start(&caller, wrong).await.expect_err("refused");
+    assert_eq!(error.kind(), "invalid");
+    assert_eq!(listed(&app), named(&[("a", false)]));
+    let mut other = upstream("a");
+    other.params.0.insert("api_base".to_owned(), json!(OTHER));
+    all.start(&caller, other).await.expect("starts anew");
+    assert_eq!(listed(&app), named(&[("a", true)]));
+    let kept = app.store.list_deployments(all.place()).await.expect("read");
+    assert_eq!(
+        (kept.len(), &kept[0].params.0["api_base"]),
+        (1, &json!(OTHER))
+    );
+}
+
+#[tokio::test]
 async fn what_cannot_be_loaded_leaves_nothing_behind_and_says_why() {
     let dir = TempDir::new().expect("a directory");
     let app = app_in(&dir, "").await;
