@@ -57,8 +57,9 @@ impl Test {
 
         progress::say("building");
         let mut cargo = workspace::cargo();
+        // The tests with it: without them cargo joins fewer features, and everything would be built once more for them.
         cargo
-            .args(["build", "--workspace", "--bins"])
+            .args(["build", "--workspace", "--lib", "--bins", "--tests"])
             .args(FEATURES);
         let [binary] = run::build(provisioned.for_build(&mut cargo), ["tidegate"])?;
 
