@@ -42,6 +42,7 @@ impl Part {
                 "scikit-learn>=1.5",
                 "scipy>=1.11",
                 "joblib>=1.4",
+                "cloudpickle>=3",
                 "threadpoolctl>=3.5",
                 "narwhals>=2",
             ],
