@@ -23,6 +23,7 @@ pub struct Level {
     isa: Isa,
     bf16: bool,
     vnni: bool,
+    tiles: bool,
 }
 
 thread_local! {
@@ -38,6 +39,7 @@ impl Level {
             isa,
             bf16: false,
             vnni: false,
+            tiles: false,
         }
     }
 
@@ -62,8 +64,14 @@ impl Level {
                 .filter(|isa| *isa == best.isa || (best.isa == Isa::Avx512 && *isa == Isa::Avx2))
                 .map(Self::plain),
         );
-        if !levels.contains(&best) {
-            levels.push(best);
+        let without = Self {
+            tiles: false,
+            ..best
+        };
+        for level in [without, best] {
+            if !levels.contains(&level) {
+                levels.push(level);
+            }
         }
         levels
     }
@@ -104,6 +112,11 @@ impl Level {
     pub const fn vnni(self) -> bool {
         self.vnni
     }
+
+    /// Whether `avx512bf16` and tiles of `bf16` (`amx-bf16`) are there too.
+    pub const fn tiles(self) -> bool {
+        self.tiles
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -121,11 +134,40 @@ fn detect() -> Level {
     {
         return Level::plain(Isa::Avx2);
     }
+    let bf16 = is_x86_feature_detected!("avx512bf16");
     Level {
         isa: Isa::Avx512,
-        bf16: is_x86_feature_detected!("avx512bf16"),
+        bf16,
         vnni: is_x86_feature_detected!("avx512vnni"),
+        tiles: bf16 && has_tiles() && may_use_tiles(),
     }
+}
+
+/// Whether the processor multiplies tiles of `bf16`. The standard library's test for it is not stable yet; the bits are
+/// those of Intel's manual, volume 2, under `CPUID`.
+#[cfg(target_arch = "x86_64")]
+fn has_tiles() -> bool {
+    use std::arch::x86_64::{__cpuid, __cpuid_count};
+    const BF16: u32 = 1 << 22;
+    const TILE: u32 = 1 << 24;
+    let features = __cpuid_count(7, 0).edx;
+    __cpuid(0).eax >= 7 && features & BF16 != 0 && features & TILE != 0
+}
+
+/// Asks the system to let this process use tiles, whose registers it does not keep for who has not asked (Linux,
+/// `Documentation/arch/x86/xstate.rst`).
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[expect(unsafe_code, reason = "a call of the system that only numbers go into")]
+fn may_use_tiles() -> bool {
+    const REQUEST_PERMISSION: libc::c_long = 0x1023;
+    const TILE_DATA: libc::c_long = 18;
+    // SAFETY: the call takes two numbers and touches no memory of ours.
+    unsafe { libc::syscall(libc::SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0 }
+}
+
+#[cfg(all(target_arch = "x86_64", not(target_os = "linux")))]
+fn may_use_tiles() -> bool {
+    false
 }
 
 #[cfg(target_arch = "aarch64")]

@@ -34,6 +34,8 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]
+mod tiles;
+#[cfg(target_arch = "x86_64")]
 mod x86;
 
 use std::{
@@ -52,9 +54,6 @@ use crate::{
     matrix::{Matrix, PANEL_ROWS as PANEL},
     team::Team,
 };
-
-/// Bytes of packed rows that some panels are taken through at a time: half of a small second cache.
-const ROWS_CACHE: usize = 256 << 10;
 
 /// The most rows that are packed at a time, which bounds what a team keeps.
 const ROWS_BLOCK: usize = 288;
@@ -145,7 +144,7 @@ fn few(
     } else {
         evenly(
             groups,
-            (ROWS_CACHE / (rows * kernels.packing.group_bytes())).max(8),
+            (kernels.rows_cache / (rows * kernels.packing.group_bytes())).max(8),
         )
     };
     // Panels a thread takes at a time: many at first, few at the end. Where their sums have to wait for the next groups,
@@ -198,6 +197,7 @@ fn few(
             // SAFETY: nobody else has these panels and this part, so nobody else writes their outputs and its sums.
             unsafe { work.sweep(&panels, part) };
         }
+        (kernels.rest)();
     };
     if alone {
         sweep(0, 1);
@@ -208,6 +208,8 @@ fn few(
 
 fn kernels(format: Format, level: Level) -> Kernels {
     match format {
+        #[cfg(target_arch = "x86_64")]
+        Format::Bf16 if level.tiles() => tiles::kernels(),
         #[cfg(target_arch = "x86_64")]
         Format::Bf16 if level.bf16() => brain::kernels(),
         Format::F32 | Format::Bf16 | Format::F16 => float::kernels(format, level),

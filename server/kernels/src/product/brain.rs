@@ -12,7 +12,7 @@ use std::arch::x86_64::*;
 
 use super::{
     float::{AHEAD, begin, end, instance, prefetch},
-    piece::{Kernel, Kernels, Packing, Piece},
+    piece::{Kernel, Kernels, Packing, Piece, ROWS_CACHE},
     x86::Avx512,
 };
 
@@ -78,5 +78,7 @@ pub(super) fn kernels() -> Kernels {
         kernel: select,
         panels: |_| 3,
         block: 16,
+        rows_cache: ROWS_CACHE,
+        rest: || {},
     }
 }

@@ -10,7 +10,7 @@
 
 use super::{
     lanes::{Lanes, Portable},
-    piece::{Kernel, Kernels, Packing, Piece, Select},
+    piece::{Kernel, Kernels, Packing, Piece, ROWS_CACHE, Select},
 };
 use crate::{
     format::Format,
@@ -118,7 +118,7 @@ pub(super) unsafe fn end<L: Lanes, const R: usize, const P: usize>(
     let mut edge = [[[0.0_f32; 16]; P]; R];
     // SAFETY: a piece's outputs and bias reach `valid` numbers in each of its rows.
     unsafe {
-        if !piece.bias.is_null() {
+        if piece.last && !piece.bias.is_null() {
             let mut bias = piece.bias;
             if !whole {
                 let numbers = edge[0].as_flattened_mut();
@@ -246,6 +246,8 @@ macro_rules! family {
                     kernel,
                     panels: $panels,
                     block,
+                    rows_cache: ROWS_CACHE,
+                    rest: || {},
                 }
             }
         }

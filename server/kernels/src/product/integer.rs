@@ -19,7 +19,7 @@ use half::f16;
 use super::{
     float::{begin, end, instance},
     lanes::{Portable, fused},
-    piece::{Kernel, Kernels, Packing, Piece},
+    piece::{Kernel, Kernels, Packing, Piece, ROWS_CACHE},
 };
 use crate::{
     format::Format,
@@ -89,6 +89,8 @@ fn portable_kernels<const FOUR: bool>() -> Kernels {
         kernel: select::<FOUR>,
         panels: |_| 1,
         block: 32,
+        rows_cache: ROWS_CACHE,
+        rest: || {},
     }
 }
 
@@ -106,6 +108,8 @@ fn avx2_kernels(four: bool) -> Kernels {
         kernel: if four { fours } else { eights },
         panels: |_| 1,
         block: if four { 64 } else { 32 },
+        rows_cache: ROWS_CACHE,
+        rest: || {},
     }
 }
 
@@ -122,6 +126,8 @@ fn vnni_kernels<const FOUR: bool>() -> Kernels {
         kernel: select::<FOUR>,
         panels: |_| 2,
         block: if FOUR { 64 } else { 32 },
+        rows_cache: ROWS_CACHE,
+        rest: || {},
     }
 }
 

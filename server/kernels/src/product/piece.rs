@@ -2,6 +2,8 @@
 
 /// A strip of rows times some panels, over some groups of columns.
 pub(super) struct Piece {
+    /// Rows of the strip.
+    pub(super) rows: usize,
     /// The strip, packed, from the first group on.
     pub(super) x: *const u8,
     /// Scales of the strip's groups, for the integer formats.
@@ -31,15 +33,19 @@ pub(super) struct Piece {
     pub(super) from: *const f32,
     /// Numbers from a row of it to the next.
     pub(super) from_stride: usize,
-    /// What is added when the sums end here, or null.
+    /// What is added to the sums once, at their beginning or at their end; or null. It has `outputs` numbers.
     pub(super) bias: *const f32,
+    /// Outputs of the matrix from the first panel on.
+    pub(super) outputs: usize,
+    /// Whether the sums end here.
+    pub(super) last: bool,
     /// What to bring nearer meanwhile.
     pub(super) ahead: *const u8,
     /// How many lines of it for each group.
     pub(super) ahead_lines: usize,
 }
 
-/// Does a piece. The number of rows and panels is the kernel's own.
+/// Does a piece. The number of panels is the kernel's own, and of rows the one it was chosen for.
 ///
 /// # Safety
 ///
@@ -56,6 +62,8 @@ pub(super) enum Packing {
     Floats,
     /// The same in `bf16`.
     Halves,
+    /// `bf16` by groups: `[depth / 32, rows, 32]`.
+    Lines,
     /// Bytes by groups: `[depth / 32, rows, 32]`, with scales and offsets `[depth / 32, rows]`.
     Bytes,
     /// The same in words of 16 bits; of each four columns the first and third, then the second and fourth.
@@ -67,7 +75,7 @@ impl Packing {
     pub(super) const fn group_bytes(self) -> usize {
         match self {
             Self::Floats => 128,
-            Self::Halves | Self::Words => 64,
+            Self::Halves | Self::Lines | Self::Words => 64,
             Self::Bytes => 32,
         }
     }
@@ -84,4 +92,11 @@ pub(super) struct Kernels {
     pub(super) panels: fn(usize) -> usize,
     /// Groups of a panel that stay in the first cache while the strips go over them.
     pub(super) block: usize,
+    /// Bytes of packed rows that some panels are taken through at a time: half of a small second cache for most.
+    pub(super) rows_cache: usize,
+    /// What a thread does when it has done its share.
+    pub(super) rest: fn(),
 }
+
+/// Half of a small second cache.
+pub(super) const ROWS_CACHE: usize = 256 << 10;

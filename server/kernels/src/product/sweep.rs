@@ -128,6 +128,7 @@ impl Work<'_> {
                     // SAFETY: panels, groups and strips are within the matrix, the packed rows and the output.
                     unsafe {
                         let piece = Piece {
+                            rows: rows.len(),
                             x: self.packed.x.add(at * self.kernels.packing.group_bytes()),
                             x_scales: self.packed.scales.wrapping_add(at),
                             x_offsets: self.packed.offsets.wrapping_add(at),
@@ -155,9 +156,11 @@ impl Work<'_> {
                                 count * PANEL
                             },
                             bias: match self.bias {
-                                Some(bias) if last => bias.as_ptr().add(panel * PANEL),
-                                _ => ptr::null(),
+                                Some(bias) => bias.as_ptr().add(panel * PANEL),
+                                None => ptr::null(),
                             },
+                            outputs: self.outputs - panel * PANEL,
+                            last,
                             ahead: self.weights.as_ptr().wrapping_add(ahead),
                             ahead_lines: if helps { ahead_lines } else { 0 },
                         };

@@ -271,7 +271,7 @@ fn the_tables_have_a_kernel_for_every_strip() {
     let mut tables = integer::every();
     tables.extend(Format::ALL.into_iter().flat_map(float::every));
     #[cfg(target_arch = "x86_64")]
-    tables.push(brain::kernels());
+    tables.extend([brain::kernels(), tiles::kernels()]);
     for table in tables {
         for rows in 1..=300 {
             let strips = Strips::new(rows, table.rows);
