@@ -3,7 +3,7 @@
 use std::{num::NonZero, path::Path};
 
 use tch::{Device, Kind};
-use tidegate_kernels::{Format, Team};
+use tidegate_kernels::{Format, Level, Team};
 
 use super::{
     dense::Dense,
@@ -24,8 +24,15 @@ use crate::workers::{
     },
 };
 
-/// What weights are held as on the CPU where the configuration does not say.
-pub(in crate::workers::torch) const CPU_FORMAT: Format = Format::F32;
+/// What weights are held as on the CPU where the configuration does not say: `bf16` where the processor multiplies tiles of
+/// it, which is two to three times as quick as `f32` and leaves vectors at a cosine of 0.9999 to it.
+pub(in crate::workers::torch) fn cpu_format() -> Format {
+    if Level::detected().tiles() {
+        Format::Bf16
+    } else {
+        Format::F32
+    }
+}
 
 /// What is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +124,7 @@ fn is_native(options: &Options) -> bool {
 }
 
 fn format(options: &Options, is_native: bool) -> Result<Format> {
-    let default = if is_native { CPU_FORMAT } else { Format::F32 };
+    let default = if is_native { cpu_format() } else { Format::F32 };
     let refused = |reason: &str| Err(ModelError::Device(reason.to_owned()));
     match options.format.unwrap_or(default) {
         Format::Int4 => refused(

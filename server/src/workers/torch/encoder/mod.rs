@@ -24,7 +24,7 @@ pub(in crate::workers) use self::embedder::TorchEmbedder;
 pub(in crate::workers::torch) use self::reranker::TorchReranker;
 #[cfg(test)]
 pub(in crate::workers::torch) use self::{
-    load::{CPU_FORMAT, Loaded},
+    load::{Loaded, cpu_format},
     network::Network,
     turns::Ask,
 };

@@ -8,7 +8,7 @@ use super::{least, options, vectors_of};
 use crate::workers::{
     builtin,
     torch::{
-        encoder::{CPU_FORMAT, Loaded, Network},
+        encoder::{Loaded, Network, cpu_format},
         llm::Executor,
         parity::{floats, python, run, script},
     },
@@ -104,7 +104,7 @@ fn minilm_embeds_as_its_python_twin_in_every_format() {
     let formats = [
         (Executor::Native, Format::F32, 0.99999),
         (Executor::Torch, Format::F32, 0.99999),
-        (Executor::Native, CPU_FORMAT, 0.999),
+        (Executor::Native, cpu_format(), 0.999),
         (Executor::Native, Format::Bf16, 0.999),
         (Executor::Native, Format::Int8, 0.995),
     ];
