@@ -10,20 +10,18 @@ use sqlparser::{
 };
 use tidegate_schema::model::Dialect;
 
-use super::functions;
+use super::{functions, words::is_keyword};
 
 /// Why the name of a harmful function with a list behind it is refused, wherever it stands but where a table, its alias
 /// or what WITH defines has its columns listed.
 pub(super) fn refused(tokens: &[Token], dialect: Dialect) -> Option<String> {
-    tokens.iter().enumerate().find_map(|(at, token)| {
-        let Token::Word(word) = token else {
+    tokens.windows(2).enumerate().find_map(|(at, pair)| {
+        let [Token::Word(word), Token::LParen] = pair else {
             return None;
         };
         let name = word.value.to_lowercase();
-        let reads_like_a_call = tokens.get(at + 1) == Some(&Token::LParen)
-            && functions::is_notorious(&name, dialect)
-            && !lists_columns(tokens, at);
-        reads_like_a_call.then(|| functions::refusal(&name))
+        let is_refused = functions::is_notorious(&name, dialect) && !lists_columns(tokens, at);
+        is_refused.then(|| functions::refusal(&name))
     })
 }
 
@@ -64,11 +62,12 @@ fn is_defined(tokens: &[Token]) -> bool {
         }
         depth == 0
     });
-    let is = |token: &Token, wanted: &[Keyword]| matches!(token, Token::Word(word) if word.quote_style.is_none() && wanted.contains(&word.keyword));
     match close.and_then(|close| tokens.get(close + 1..)) {
         Some([first, second, ..]) => {
-            is(first, &[Keyword::AS])
-                && (*second == Token::LParen || is(second, &[Keyword::MATERIALIZED, Keyword::NOT]))
+            is_keyword(first, Keyword::AS)
+                && (*second == Token::LParen
+                    || is_keyword(second, Keyword::MATERIALIZED)
+                    || is_keyword(second, Keyword::NOT))
         }
         _ => false,
     }

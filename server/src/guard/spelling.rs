@@ -7,6 +7,8 @@ use sqlparser::{
 };
 use tidegate_schema::model::Dialect;
 
+use super::words::is_keyword;
+
 /// Signs that operators are made of.
 const OPERATOR: &str = "+-*/<>=~!@#%^&|`?";
 
@@ -87,7 +89,6 @@ fn pair(
     token: &Token,
     dialect: Dialect,
 ) -> Option<&'static str> {
-    let is_keyword = |token: Option<&Token>, wanted: Keyword| matches!(token, Some(Token::Word(word)) if word.keyword == wanted && word.quote_style.is_none());
     match (last, token) {
         // PostgreSQL goes on with the escapes of E'...' in a string on the next line.
         (Some(Token::EscapedStringLiteral(_)), Token::SingleQuotedString(_)) => {
@@ -106,7 +107,8 @@ fn pair(
             Some("write the name without U&")
         }
         (last, token)
-            if is_keyword(last, Keyword::USING) && is_keyword(Some(token), Keyword::OPERATOR) =>
+            if last.is_some_and(|last| is_keyword(last, Keyword::USING))
+                && is_keyword(token, Keyword::OPERATOR) =>
         {
             Some("ORDER BY ... USING OPERATOR may call any function; use ASC or DESC")
         }

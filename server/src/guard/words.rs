@@ -171,7 +171,8 @@ fn is_a_name_at_most(rest: &[Token]) -> bool {
     }
 }
 
-fn is_keyword(token: &Token, keyword: Keyword) -> bool {
+/// Whether a token is this keyword, and no quoted name.
+pub(super) fn is_keyword(token: &Token, keyword: Keyword) -> bool {
     matches!(token, Token::Word(word) if word.keyword == keyword && word.quote_style.is_none())
 }
 

@@ -42,11 +42,7 @@ impl Models<'_> {
         let ready = self.list(caller)?;
         let names = ready.iter().map(|model| model.name.clone()).collect();
         let found = ready.into_iter().find(|model| model.name == name);
-        found.ok_or_else(|| Error::NotFound {
-            what: "model",
-            name: name.to_owned(),
-            hint: Some(those_there_are(names, name)),
-        })
+        found.ok_or_else(|| unknown(names, name))
     }
 
     /// Every model and route with its state: ready, loading, or failed and why.
@@ -219,11 +215,16 @@ impl Models<'_> {
             .filter(|(metadata, _)| metadata.kind == kind)
             .map(|(metadata, _)| metadata.name)
             .collect();
-        Error::NotFound {
-            what: "model",
-            name: name.to_owned(),
-            hint: Some(those_there_are(known, name)),
-        }
+        unknown(known, name)
+    }
+}
+
+/// That no model has the name, with those that could be meant.
+fn unknown(known: Vec<String>, name: &str) -> Error {
+    Error::NotFound {
+        what: "model",
+        name: name.to_owned(),
+        hint: Some(those_there_are(known, name)),
     }
 }
 
