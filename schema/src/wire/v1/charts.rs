@@ -4,9 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::editor::{RoundChart, SqlRunOut};
+use super::{
+    all_missing,
+    editor::{RoundChart, SqlRunOut},
+};
 use crate::{
-    Error, Result,
+    Result,
     ids::ConversationId,
     model::{Cell, ChartPatch, ProposedChart, RowSet},
     wire::{
@@ -226,7 +229,7 @@ impl ChartSubmitIn {
             ("conv_uid", self.conv_uid.as_deref()),
             ("con_uid", self.con_uid.as_deref()),
         )?;
-        let missing: Vec<&str> = [
+        let is_there = [
             ("conv_uid", id.is_some()),
             ("chart_title", self.chart_title.is_some()),
             ("db_name", self.db_name.is_some()),
@@ -235,10 +238,7 @@ impl ChartSubmitIn {
             ("new_sql", self.new_sql.is_some()),
             ("new_comment", self.new_comment.is_some()),
             ("gmt_create", self.gmt_create.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(name, there)| (!there).then_some(name))
-        .collect();
+        ];
         match (id, self.chart_title, self.db_name, self.new_sql) {
             (Some(id), Some(title), Some(datasource), Some(sql)) => Ok((
                 id,
@@ -250,21 +250,8 @@ impl ChartSubmitIn {
                     thoughts: self.new_comment.unwrap_or_default(),
                 },
             )),
-            _ => Err(all_missing(&missing)),
+            _ => Err(all_missing(&is_there)),
         }
-    }
-}
-
-/// One error for several missing fields, in upstream's form.
-fn all_missing(names: &[&str]) -> Error {
-    let text = names
-        .iter()
-        .map(|name| format!("body.{name}:Field required"))
-        .collect::<Vec<String>>()
-        .join(";");
-    match text.split_once(':') {
-        Some((field, reason)) => Error::invalid(field, reason),
-        None => Error::invalid("body", "Field required"),
     }
 }
 

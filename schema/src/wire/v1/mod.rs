@@ -15,11 +15,27 @@ pub mod questions;
 pub mod scenes;
 pub mod transfer;
 
+use crate::Error;
+
 /// DB-GPT's time format, which has no zone and means the server's own.
 pub(crate) fn timestamp(at: chrono::DateTime<chrono::Utc>) -> String {
     at.with_timezone(&chrono::Local)
         .format("%Y-%m-%d %H:%M:%S")
         .to_string()
+}
+
+/// One error for all fields that are not there, in upstream's form.
+fn all_missing(is_there: &[(&str, bool)]) -> Error {
+    let text = is_there
+        .iter()
+        .filter(|(_, is_there)| !is_there)
+        .map(|(name, _)| format!("body.{name}:Field required"))
+        .collect::<Vec<String>>()
+        .join(";");
+    match text.split_once(':') {
+        Some((field, reason)) => Error::invalid(field, reason),
+        None => Error::invalid("body", "Field required"),
+    }
 }
 
 #[cfg(test)]

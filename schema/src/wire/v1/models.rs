@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 pub use self::startable::{ParameterOut, StartableOut, SupportedOut};
-use super::timestamp;
+use super::{all_missing, timestamp};
 use crate::{
     Error, Result,
     model::{DeployParams, DeployedKind, ModelPlace},
@@ -82,16 +82,13 @@ impl StartupIn {
     /// # Errors
     /// [`Error::Invalid`] naming every field that is missing, as upstream does, or the type that is none.
     pub fn parts(self) -> Result<Startup> {
-        let missing: Vec<&str> = [
+        let is_there = [
             ("host", self.host.is_some()),
             ("port", self.port.is_some()),
             ("model", self.model.is_some()),
             ("worker_type", self.worker_type.is_some()),
             ("params", self.params.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(name, there)| (!there).then_some(name))
-        .collect();
+        ];
         let (Some(host), Some(port), Some(model), Some(kind), Some(params)) = (
             self.host,
             self.port,
@@ -99,7 +96,7 @@ impl StartupIn {
             self.worker_type,
             self.params,
         ) else {
-            return Err(all_missing(&missing));
+            return Err(all_missing(&is_there));
         };
         let kind = DeployedKind::from_name(&kind).ok_or_else(|| {
             Error::invalid(
@@ -118,19 +115,6 @@ impl StartupIn {
             user: self.user_name.filter(|name| !name.is_empty()),
             sys_code: self.sys_code.filter(|code| !code.is_empty()),
         })
-    }
-}
-
-/// One error for several missing fields, in upstream's form.
-fn all_missing(names: &[&str]) -> Error {
-    let text = names
-        .iter()
-        .map(|name| format!("body.{name}:Field required"))
-        .collect::<Vec<String>>()
-        .join(";");
-    match text.split_once(':') {
-        Some((field, reason)) => Error::invalid(field, reason),
-        None => Error::invalid("body", "Field required"),
     }
 }
 

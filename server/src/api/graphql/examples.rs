@@ -1,9 +1,6 @@
 //! Examples: questions with the queries that answer them.
 
-use async_graphql::{
-    Context, Enum, ID, Object, Result, Union,
-    connection::{Connection, Edge, EmptyFields, OpaqueCursor, query},
-};
+use async_graphql::{Context, Enum, ID, Object, Result, Union};
 use chrono::{DateTime, Utc};
 use tidegate_schema::{
     Error,
@@ -13,13 +10,11 @@ use tidegate_schema::{
 
 use super::{
     error::to_graphql,
-    limits::{MOST, PAGE, page_cost},
+    limits::page_cost,
+    paging::{Page, page},
     turns::Problem,
 };
 use crate::app::App;
-
-/// Where a page of examples starts: an example's number.
-type Cursor = OpaqueCursor<i64>;
 
 /// How an example came in.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,33 +112,18 @@ impl ExampleQueries {
         datasource: String,
         first: Option<i32>,
         after: Option<String>,
-    ) -> Result<Connection<Cursor, Example, EmptyFields, EmptyFields>> {
+    ) -> Result<Page<Example>> {
         let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
-        query(
-            after,
-            None,
-            first,
-            None,
-            |after: Option<Cursor>, _: Option<Cursor>, first, _| async move {
-                let from = after.is_some();
-                let wanted = first.unwrap_or(PAGE).min(MOST);
-                let after = after.map(|cursor| ExampleId(cursor.0));
-                let mut found = app
-                    .examples()
-                    .list(caller, &datasource, after, wanted + 1)
-                    .await
-                    .map_err(|e| to_graphql(&e))?;
-                let more = found.len() > wanted;
-                found.truncate(wanted);
-                let mut connection = Connection::new(from, more);
-                connection.edges.extend(
-                    found
-                        .into_iter()
-                        .map(|example| Edge::new(OpaqueCursor(example.id.0), Example(example))),
-                );
-                Ok::<_, async_graphql::Error>(connection)
-            },
-        )
+        page(first, after, |after, count| async move {
+            let found = app
+                .examples()
+                .list(caller, &datasource, after.map(ExampleId), count)
+                .await?;
+            Ok(found
+                .into_iter()
+                .map(|example| (example.id.0, Example(example)))
+                .collect())
+        })
         .await
     }
 }

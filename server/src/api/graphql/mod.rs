@@ -7,6 +7,7 @@ pub mod examples;
 mod limits;
 pub mod models;
 mod page;
+mod paging;
 pub mod turns;
 pub mod usage;
 

@@ -1,9 +1,6 @@
 //! What calls of models used.
 
-use async_graphql::{
-    Context, Enum, ID, Object, Result, SimpleObject,
-    connection::{Connection, Edge, EmptyFields, OpaqueCursor, query},
-};
+use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use tidegate_schema::{
     ids::KeyId,
@@ -12,12 +9,10 @@ use tidegate_schema::{
 
 use super::{
     error::to_graphql,
-    limits::{MOST, PAGE, page_cost},
+    limits::page_cost,
+    paging::{Page, page},
 };
 use crate::app::App;
-
-/// Where a page of calls starts: a call's number.
-type Cursor = OpaqueCursor<i64>;
 
 /// What was asked of a model.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,34 +153,19 @@ impl UsageQueries {
         #[graphql(desc = "Those that began then or later.")] since: Option<DateTime<Utc>>,
         first: Option<i32>,
         after: Option<String>,
-    ) -> Result<Connection<Cursor, UsageEntry, EmptyFields, EmptyFields>> {
+    ) -> Result<Page<UsageEntry>> {
         let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
         let filter = filter(key, since);
-        query(
-            after,
-            None,
-            first,
-            None,
-            |after: Option<Cursor>, _: Option<Cursor>, first, _| async move {
-                let from = after.is_some();
-                let wanted = first.unwrap_or(PAGE).min(MOST);
-                let after = after.map(|cursor| UsageId(cursor.0));
-                let mut found = app
-                    .metering()
-                    .list(caller, filter, after, wanted + 1)
-                    .await
-                    .map_err(|e| to_graphql(&e))?;
-                let more = found.len() > wanted;
-                found.truncate(wanted);
-                let mut connection = Connection::new(from, more);
-                connection.edges.extend(
-                    found
-                        .into_iter()
-                        .map(|(id, entry)| Edge::new(OpaqueCursor(id.0), entry.into())),
-                );
-                Ok::<_, async_graphql::Error>(connection)
-            },
-        )
+        page(first, after, |after, count| async move {
+            let found = app
+                .metering()
+                .list(caller, filter, after.map(UsageId), count)
+                .await?;
+            Ok(found
+                .into_iter()
+                .map(|(id, entry)| (id.0, UsageEntry::from(entry)))
+                .collect())
+        })
         .await
     }
 
