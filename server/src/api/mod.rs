@@ -19,6 +19,7 @@ mod web;
 pub mod worker;
 
 use axum::Router;
+use tower::ServiceBuilder;
 use tower_http::{
     cors::{AllowHeaders, AllowOrigin, CorsLayer},
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
@@ -123,23 +124,25 @@ fn layers(router: Router<App>, app: &App, openai: bool) -> Router<App> {
             // A star would not cover `Authorization`.
             .allow_headers(AllowHeaders::mirror_request())
     };
-    router
-        .layer(axum::extract::DefaultBodyLimit::disable())
-        .layer(axum::middleware::from_fn_with_state(
-            app.clone(),
-            web::keep_foreign_pages_out,
-        ))
-        // Inside CORS, so that a page may read why it was refused.
-        .layer(axum::middleware::from_fn_with_state(bounds, bounds::keep))
-        .layer(cors)
+    // As one layer: each that is put on a router by itself is a further box around every route, copied for every request.
+    let layers = ServiceBuilder::new()
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(TraceLayer::new_for_http())
+        .layer(PropagateRequestIdLayer::x_request_id())
         // Outside what may refuse a request, inside what names it.
         .layer(axum::middleware::from_fn_with_state(
             app.clone(),
             observe::watch,
         ))
-        .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(TraceLayer::new_for_http())
-        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(cors)
+        // Inside CORS, so that a page may read why it was refused.
+        .layer(axum::middleware::from_fn_with_state(bounds, bounds::keep))
+        .layer(axum::middleware::from_fn_with_state(
+            app.clone(),
+            web::keep_foreign_pages_out,
+        ))
+        .layer(axum::extract::DefaultBodyLimit::disable());
+    router.layer(layers)
 }
 
 /// Bytes of a form with the largest file that is taken: what stands around it is small.

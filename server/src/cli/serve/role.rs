@@ -189,7 +189,8 @@ async fn serve(app: &App, doors: Vec<Door>) -> anyhow::Result<()> {
             let _ = stream.set_nodelay(true);
         });
         async move {
-            axum::serve(listener, router)
+            // A bare router would be copied with all its routes for every connection.
+            axum::serve(listener, router.into_make_service())
                 .with_graceful_shutdown(async move { stop.cancelled().await })
                 .await
                 .with_context(|| format!("the listener at {} failed", door.address))
