@@ -9,9 +9,9 @@ use diesel::{
 use diesel_async::{AsyncConnection as _, RunQueryDsl};
 
 use super::{
-    Store,
+    Pools, Store,
     columns::{clean, stored},
-    with_read, with_tx, with_write,
+    with_read, with_write,
 };
 use crate::{
     Error, Result,
@@ -23,10 +23,14 @@ use crate::{
 /// Most sums that are told at once.
 const MOST_TOTALS: i64 = 1000;
 
+/// Rows of one statement, whose parameters PostgreSQL counts by 16 bits.
+const AT_ONCE: usize = 1000;
+
 const TOKENS: &str = "CAST(COALESCE(SUM(prompt_tokens + completion_tokens), 0) AS BIGINT)";
 
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = usage_entries, check_for_backend(diesel::sqlite::Sqlite, diesel::pg::Pg))]
+#[diesel(table_name = usage_entries, treat_none_as_default_value = false)]
+#[diesel(check_for_backend(diesel::sqlite::Sqlite, diesel::pg::Pg))]
 struct Row {
     at: NaiveDateTime,
     key_id: String,
@@ -144,15 +148,32 @@ impl Store {
     /// Adds rows, all of them or none.
     pub async fn insert_usage(&self, new: &[UsageEntry]) -> Result<()> {
         let rows: Vec<Row> = new.iter().map(Row::of).collect();
-        with_tx!(self, |conn| {
-            for row in &rows {
-                diesel::insert_into(usage_entries::table)
-                    .values(row)
-                    .execute(conn)
-                    .await?;
+        match &self.pools {
+            // In one go on the connection's thread: each statement by itself would be a way there and back.
+            Pools::Sqlite { write, .. } => {
+                let insert = move |conn: &mut SqliteConnection| {
+                    conn.immediate_transaction(|conn| {
+                        let insert = diesel::insert_into(usage_entries::table).values(rows);
+                        diesel::RunQueryDsl::execute(insert, conn)
+                    })
+                };
+                write.get().await?.spawn_blocking(insert).await?;
             }
-            Ok(())
-        })
+            Pools::Postgres(pool) => {
+                let mut conn = pool.get().await?;
+                conn.transaction(async |conn| {
+                    for some in rows.chunks(AT_ONCE) {
+                        diesel::insert_into(usage_entries::table)
+                            .values(some)
+                            .execute(conn)
+                            .await?;
+                    }
+                    Ok::<_, Error>(())
+                })
+                .await?;
+            }
+        }
+        Ok(())
     }
 
     /// Rows of a filter, the latest first: at most `limit` of those behind `after`.

@@ -3,7 +3,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::model::{CellKind, ResultColumn};
+use crate::{
+    Error,
+    model::{CellKind, ResultColumn},
+};
 
 fn submitted(body: Value) -> Result<(ConversationId, ChartPatch)> {
     let body: ChartSubmitIn = serde_json::from_value(body).expect("a body");
