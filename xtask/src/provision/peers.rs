@@ -168,6 +168,8 @@ fn install(cache: &Path, interpreter: &Path, part: Part, processor: &str) -> Res
             ));
             process::run(
                 pip("wheel")
+                    // Its cache does not ask what a package was built with.
+                    .arg("--no-cache-dir")
                     .arg(format!("--no-binary={name}"))
                     .arg("--wheel-dir")
                     .arg(&wheels)
