@@ -21,11 +21,14 @@ use self::search::FoundConversation;
 use super::{
     error::to_graphql,
     limits::{MOST, PAGE, page_cost},
+    paging::Page,
 };
 use crate::{app::App, services::conversations::Key};
 
-/// Where a page of conversations starts: creation time in microseconds and id.
-type Cursor = OpaqueCursor<(i64, String)>;
+/// Where a conversation stands among all: creation time in microseconds and id.
+type Place = (i64, String);
+/// Where a page of conversations starts.
+type Cursor = OpaqueCursor<Place>;
 /// Where a page of messages starts: round and index, in whose order they are.
 type MessageCursor = OpaqueCursor<(i32, i32)>;
 
@@ -307,7 +310,7 @@ impl ConversationQueries {
         #[graphql(desc = "Words, whatever their case.")] text: String,
         first: Option<i32>,
         after: Option<String>,
-    ) -> Result<Connection<Cursor, FoundConversation, EmptyFields, EmptyFields>> {
+    ) -> Result<Page<FoundConversation, Place>> {
         search::found(context, &text, first, after).await
     }
 

@@ -118,7 +118,8 @@ impl ExampleQueries {
             let found = app
                 .examples()
                 .list(caller, &datasource, after.map(ExampleId), count)
-                .await?;
+                .await
+                .map_err(|e| to_graphql(&e))?;
             Ok(found
                 .into_iter()
                 .map(|example| (example.id.0, Example(example)))

@@ -160,7 +160,8 @@ impl UsageQueries {
             let found = app
                 .metering()
                 .list(caller, filter, after.map(UsageId), count)
-                .await?;
+                .await
+                .map_err(|e| to_graphql(&e))?;
             Ok(found
                 .into_iter()
                 .map(|(id, entry)| (id.0, UsageEntry::from(entry)))

@@ -1,16 +1,13 @@
 //! Looking for words in conversations.
 
-use async_graphql::{
-    Context, Object, Result,
-    connection::{Connection, Edge, EmptyFields, query},
-};
+use async_graphql::{Context, Object, Result, connection::OpaqueCursor};
 use tidegate_schema::model::{Caller, snippet};
 
-use super::{Conversation, Cursor, Role, cursor, key};
+use super::{Conversation, Place, Role, cursor, key};
 use crate::{
     api::graphql::{
         error::to_graphql,
-        limits::{MOST, PAGE},
+        paging::{Page, page},
     },
     app::App,
     services::conversations::Found,
@@ -63,31 +60,22 @@ pub(super) async fn found(
     text: &str,
     first: Option<i32>,
     after: Option<String>,
-) -> Result<Connection<Cursor, FoundConversation, EmptyFields, EmptyFields>> {
+) -> Result<Page<FoundConversation, Place>> {
     let (app, caller) = (context.data::<App>()?, context.data::<Caller>()?);
-    query(
-        after,
-        None,
-        first,
-        None,
-        |after: Option<Cursor>, _: Option<Cursor>, first, _| async move {
-            let from = after.is_some();
-            let after = after.map(key).transpose()?;
-            let wanted = first.unwrap_or(PAGE).min(MOST);
-            let (mut found, words) = app
-                .conversations()
-                .search_after(caller, text, after, wanted as u32 + 1)
-                .await
-                .map_err(|e| to_graphql(&e))?;
-            let more = found.len() > wanted;
-            found.truncate(wanted);
-            let mut connection = Connection::new(from, more);
-            connection.edges.extend(found.into_iter().map(|one| {
-                let place = cursor(&one.conversation);
-                Edge::new(place, FoundConversation::of(one, &words))
-            }));
-            Ok::<_, async_graphql::Error>(connection)
-        },
-    )
+    page(first, after, |after: Option<Place>, count| async move {
+        let after = after.map(|place| key(OpaqueCursor(place))).transpose()?;
+        let (found, words) = app
+            .conversations()
+            .search_after(caller, text, after, count as u32)
+            .await
+            .map_err(|e| to_graphql(&e))?;
+        Ok(found
+            .into_iter()
+            .map(|one| {
+                let place = cursor(&one.conversation).0;
+                (place, FoundConversation::of(one, &words))
+            })
+            .collect())
+    })
     .await
 }
