@@ -23,7 +23,7 @@ use crate::{
         examples::{Examples, Memories},
         exports::Exports,
         feedback::Feedbacks,
-        keys::{Keys, Presented},
+        keys::{self, Keys, Presented},
         metering::{Metering, Meters},
         models::Models,
         questions::Questions,
@@ -37,9 +37,6 @@ use crate::{
     telemetry::Telemetry,
     workers::registry::Registry,
 };
-
-/// How long a first key may be overlooked that another process made: the command line, beside a running server.
-const KEYED_AGE: Duration = Duration::from_millis(100);
 
 /// The application. Cheap to clone.
 #[derive(Clone)]
@@ -178,7 +175,7 @@ impl App {
             links,
             databases,
             listed: Listed::default(),
-            keyed: Remembered::for_at_most(KEYED_AGE),
+            keyed: Remembered::for_at_most(keys::MOST_AGE),
             presented: Presented::default(),
             meters: Meters::start(store.clone(), telemetry.clone()),
             telemetry,

@@ -2,7 +2,10 @@
 
 mod identify;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use sha2::{Digest as _, Sha256};
 use tidegate_schema::{
@@ -15,6 +18,10 @@ use super::datasources::nearest;
 use crate::app::App;
 
 pub use self::identify::Presented;
+
+/// How long another process over the same store may take keys for what they were: a server, where the command line
+/// makes or revokes one.
+pub(crate) const MOST_AGE: Duration = Duration::from_millis(100);
 
 /// What every key begins with, so that leaked ones can be recognised.
 const PREFIX: &str = "tg-";
@@ -215,7 +222,9 @@ impl Keys<'_> {
             })
             .await;
         self.0.keyed.forget();
-        Ok((key, inserted?))
+        let record = inserted?;
+        others_have_heard().await;
+        Ok((key, record))
     }
 
     /// Every key, revoked ones too.
@@ -247,8 +256,16 @@ impl Keys<'_> {
         let revoked = self.0.store.revoke_key(&found.id, self.0.clock.now()).await;
         self.0.keyed.forget();
         self.0.presented.forget(&found.hash);
-        revoked.map(|_| ())
+        revoked?;
+        others_have_heard().await;
+        Ok(())
     }
+}
+
+/// Waits until no process over this store takes keys for what they were before, so that what is acknowledged is in
+/// force everywhere.
+async fn others_have_heard() {
+    tokio::time::sleep(MOST_AGE).await;
 }
 
 /// The name of a table as the catalogue spells it: the same, or the only one that differs in case alone.

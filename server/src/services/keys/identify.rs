@@ -3,7 +3,7 @@
 use std::{
     num::NonZeroUsize,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use lru::LruCache;
@@ -12,11 +12,9 @@ use tidegate_schema::{
     model::{Act, ApiKey, Caller},
 };
 
-use super::{Keys, hash};
+use super::{Keys, MOST_AGE, hash};
 use crate::{services::check_id, telemetry};
 
-/// How long a key may be taken for good that another process revoked: the command line, beside a running server.
-const AGE: Duration = Duration::from_millis(100);
 /// Keys that are remembered, those presented last.
 const MOST: usize = 1024;
 
@@ -53,7 +51,7 @@ impl Presented {
         let forgotten = {
             let mut latest = self.latest();
             if let Some((at, key)) = latest.keys.get(hash)
-                && now.saturating_duration_since(*at) < AGE
+                && now.saturating_duration_since(*at) < MOST_AGE
             {
                 return Ok(Some(Arc::clone(key)));
             }
@@ -150,6 +148,7 @@ mod tests {
     use tidegate_schema::model::KeyLimits;
 
     use super::*;
+    use crate::{app::App, clock::Clock, config::Config};
 
     fn key(name: &str) -> ApiKey {
         ApiKey {
@@ -179,5 +178,33 @@ mod tests {
         assert_eq!(read.expect("read").expect("a key").name, "old");
         let again = presented.get("a", || async { Ok(Some(key("new"))) }).await;
         assert_eq!(again.expect("read").expect("a key").name, "new");
+    }
+
+    async fn open(folder: &tempfile::TempDir) -> App {
+        let mut config = Config::builtin_defaults();
+        config.data.dir = folder.path().display().to_string();
+        let app = App::open(config, Clock::system()).await;
+        app.expect("a store")
+    }
+
+    #[tokio::test]
+    async fn what_one_process_does_with_keys_is_in_force_in_another_when_it_is_acknowledged() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (server, command) = (open(&folder).await, open(&folder).await);
+        let person = Caller::local("001");
+        let anonymous = || async { server.keys().identify(None, None, true).await };
+        assert!(anonymous().await.is_ok(), "there is no key");
+        let made = command.keys().create(&person, "reader", false, None).await;
+        let (key, record) = made.expect("made");
+        assert!(anonymous().await.is_err(), "there is a key");
+
+        let known = || async { server.keys().identify(Some(&key), None, true).await };
+        // A second one stays in force.
+        let made = command.keys().create(&person, "other", false, None).await;
+        made.expect("made");
+        assert!(known().await.is_ok());
+        let revoked = command.keys().revoke(&person, record.id.as_str()).await;
+        revoked.expect("revoked");
+        assert!(known().await.is_err(), "the key is revoked");
     }
 }
