@@ -38,14 +38,30 @@ const FLAT: u64 = 64 << 20;
 const BATCHES_PER_LOOK: usize = 32;
 
 /// Measures, prints, and fails where the way through us takes more than `within` times as long as the library, or
-/// memory grows. `server` is the program whose route is measured.
-pub async fn run(server: &Path, rounds: usize, requests: usize, within: f64) -> Result<()> {
-    let mut faults = Vec::new();
-    let places = Place::all().await?;
-    for mut place in places {
-        faults.extend(engine(&mut place, rounds.max(1), within).await?);
+/// memory grows. `server` is the program whose route is measured; `only` is the one engine, if not all are.
+pub async fn run(
+    server: &Path,
+    rounds: usize,
+    requests: usize,
+    within: f64,
+    only: Option<&str>,
+) -> Result<()> {
+    let mut places = Place::all().await?;
+    let title = |place: &Place| place.connection.engine.title();
+    if let Some(only) = only {
+        let known: Vec<&str> = places.iter().map(title).collect();
+        places.retain(|place| title(place).eq_ignore_ascii_case(only));
+        ensure!(
+            !places.is_empty(),
+            "'{only}' is none of {}",
+            known.join(", ")
+        );
     }
-    requests::run(server, requests).await?;
+    let mut faults = Vec::new();
+    for place in &mut places {
+        faults.extend(engine(place, rounds.max(1), within).await?);
+    }
+    requests::run(server, &places, requests).await?;
     ensure!(faults.is_empty(), "{}", faults.join("; "));
     Ok(())
 }
@@ -183,7 +199,8 @@ fn take(seen: &mut Seen, batch: Batch) -> Result<()> {
                 Cell::Bool(value) => u64::from(*value),
                 Cell::Int(value) => *value as u64,
                 Cell::Float(value) => value.to_bits(),
-                Cell::Decimal(text) | Cell::Text(text) => text.len() as u64,
+                Cell::Decimal(text) => text.len() as u64,
+                Cell::Text(text) => text.len() as u64,
                 Cell::Bytes(bytes) => bytes.len() as u64,
                 Cell::Date(date) => u64::from(date.to_epoch_days() as u32),
                 Cell::Time(_) | Cell::Json(_) => 1,

@@ -61,6 +61,9 @@ enum Act {
         /// Fail above so many times the library's time.
         #[arg(long, default_value_t = 1.15)]
         within: f64,
+        /// Measure this engine alone: sqlite, postgresql, mariadb or duckdb.
+        #[arg(long)]
+        engine: Option<String>,
     },
     /// Print requests per second, latencies and processor time of the pages' routes, beside a bare server's.
     Http {
@@ -118,7 +121,8 @@ fn main() -> ExitCode {
                 rounds,
                 requests,
                 within,
-            } => bench::sql::run(&program, rounds, requests, within).await,
+                engine,
+            } => bench::sql::run(&program, rounds, requests, within, engine.as_deref()).await,
             Act::Http {
                 program,
                 seconds,

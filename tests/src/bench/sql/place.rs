@@ -30,7 +30,7 @@ impl Place {
     }
 
     /// A SQLite file.
-    pub(super) fn sqlite() -> Result<Self> {
+    fn sqlite() -> Result<Self> {
         let dir = TempDir::new()?;
         let path = dir.path().join("orders.db");
         let sql = data::tables(Engine::Sqlite) + &data::rows().concat();
@@ -43,7 +43,7 @@ impl Place {
     }
 
     /// A database on PostgreSQL.
-    pub(super) async fn postgres() -> Result<Self> {
+    async fn postgres() -> Result<Self> {
         let sql = data::tables(Engine::Postgres) + &data::rows().concat();
         let database = postgres::Database::with(&sql).await?;
         Ok(Self {

@@ -20,7 +20,7 @@ const PATH: &str = "/api/v1/editor/sql/run";
 const AT_ONCE: [usize; 3] = [1, 16, 64];
 
 /// Measures and prints.
-pub(super) async fn run(server: &Path, requests: usize) -> Result<()> {
+pub(super) async fn run(server: &Path, places: &[Place], requests: usize) -> Result<()> {
     let dir = TempDir::new()?;
     let config = format!(
         "[data]\ndir = {:?}\nsample = false\n[builtin]\nenabled = false\n[log]\nfilter = \"error\"\n",
@@ -34,7 +34,7 @@ pub(super) async fn run(server: &Path, requests: usize) -> Result<()> {
         "{:<28} {:>5} {:>10} {:>9} {:>9}",
         "route", "at a time", "per second", "p50 ms", "p99 ms"
     ));
-    for place in [Place::sqlite()?, Place::postgres().await?] {
+    for place in places {
         let name = register(&user, &place.connection).await?;
         let body = json!({"db_name": name, "sql": sql});
         // The first request connects, and proves that there is something to measure.
@@ -57,7 +57,7 @@ pub(super) async fn run(server: &Path, requests: usize) -> Result<()> {
 /// Adds a datasource; its name.
 async fn register(user: &User, connection: &Connection) -> Result<String> {
     let name = if connection.engine.is_file() {
-        "orders".to_owned()
+        format!("orders_{}", connection.engine.name())
     } else {
         // What the database is called on its server.
         connection.database.clone()
