@@ -20,7 +20,7 @@ impl Cell {
             Self::Float(value) => Number::from_f64(*value)
                 .map_or_else(|| Value::String(value.to_string()), Value::Number),
             Self::Decimal(text) => {
-                exact_number(text).unwrap_or_else(|| Value::String(text.clone()))
+                exact_number(text).unwrap_or_else(|| Value::String(text.to_string()))
             }
             Self::Json(value) => (**value).clone(),
             _ => self.to_text().map_or(Value::Null, Value::String),

@@ -50,7 +50,7 @@ impl Cell {
             _ if kind == CellKind::Json => Self::Json(Box::new(value.clone())),
             Value::Bool(value) => Self::Bool(*value),
             Value::Number(number) => match number.as_i64() {
-                _ if kind == CellKind::Decimal => Self::Decimal(number.to_string()),
+                _ if kind == CellKind::Decimal => Self::Decimal(number.to_string().into()),
                 Some(whole) => Self::Int(whole),
                 None => Self::Float(number.as_f64().unwrap_or(f64::NAN)),
             },
@@ -62,9 +62,9 @@ impl Cell {
 
 fn of_text(text: &str, kind: CellKind) -> Option<Cell> {
     Some(match kind {
-        CellKind::Decimal => Cell::Decimal(text.to_owned()),
+        CellKind::Decimal => Cell::Decimal(text.into()),
         CellKind::Float => Cell::Float(text.parse().ok()?),
-        CellKind::Bytes => Cell::Bytes(hex::decode(text.strip_prefix("0x")?).ok()?),
+        CellKind::Bytes => Cell::Bytes(hex::decode(text.strip_prefix("0x")?).ok()?.into()),
         CellKind::Date => Cell::Date(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?),
         CellKind::Time => Cell::Time(NaiveTime::parse_from_str(text, "%H:%M:%S%.f").ok()?),
         CellKind::Timestamp => match DateTime::parse_from_rfc3339(text) {
@@ -166,17 +166,17 @@ mod tests {
             rows: vec![
                 vec![
                     Cell::Int(i64::MAX),
-                    Cell::Decimal("12345678901234567890.5".to_owned()),
+                    Cell::Decimal("12345678901234567890.5".into()),
                     Cell::Date(day),
                     Cell::Timestamp(noon),
-                    Cell::Bytes(vec![1, 255]),
+                    Cell::Bytes([1, 255].into()),
                     Cell::Json(Box::new(json!({"x": [1]}))),
                     Cell::Text("0x01".to_owned()),
                     Cell::TimestampTz(zoned),
                 ],
                 vec![
                     Cell::Null,
-                    Cell::Decimal("12.5".to_owned()),
+                    Cell::Decimal("12.5".into()),
                     Cell::Text("infinity".to_owned()),
                     Cell::Null,
                     Cell::Null,

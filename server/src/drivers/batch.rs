@@ -137,7 +137,8 @@ impl<P: Parcel> Filling<P> {
 pub(super) fn cell_bytes(cell: &Cell) -> usize {
     size_of::<Cell>()
         + match cell {
-            Cell::Text(text) | Cell::Decimal(text) => text.len(),
+            Cell::Text(text) => text.len(),
+            Cell::Decimal(text) => text.len(),
             Cell::Bytes(bytes) => bytes.len(),
             Cell::Json(value) => json_bytes(value),
             _ => 0,

@@ -278,7 +278,7 @@ fn with_scales(stream: RowStream) -> RowStream {
             for row in &mut rows {
                 for (cell, scale) in row.iter_mut().zip(&scales) {
                     if let Cell::Decimal(digits) = cell {
-                        pad(digits, *scale);
+                        *digits = padded(std::mem::take(digits), *scale);
                     }
                 }
             }
@@ -302,7 +302,8 @@ fn scale(declared: &str) -> usize {
         .unwrap_or(0)
 }
 
-fn pad(digits: &mut String, scale: usize) {
+fn padded(digits: Box<str>, scale: usize) -> Box<str> {
+    let mut digits = String::from(digits);
     let has = match digits.find('.') {
         Some(point) => digits.len() - point - 1,
         None if scale > 0 => {
@@ -312,6 +313,7 @@ fn pad(digits: &mut String, scale: usize) {
         None => 0,
     };
     digits.extend(std::iter::repeat_n('0', scale.saturating_sub(has)));
+    digits.into()
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ pub(super) fn append(cell: &Cell, out: &mut Vec<u8>) {
         Cell::Bool(value) => write!(out, "{value}"),
         Cell::Int(value) => write!(out, "{value}"),
         Cell::Float(value) => write!(out, "{value}"),
-        Cell::Decimal(text) | Cell::Text(text) => out.write_all(text.as_bytes()),
+        Cell::Decimal(text) => out.write_all(text.as_bytes()),
+        Cell::Text(text) => out.write_all(text.as_bytes()),
         Cell::Bytes(bytes) => {
             out.extend_from_slice(b"0x");
             out.write_all(hex::encode(bytes).as_bytes())

@@ -28,16 +28,16 @@ pub(super) fn cell(kind: &Type, field: &[u8]) -> Cell {
                 || Cell::Text(String::from_utf8_lossy(field).into_owned()),
                 |document| Cell::Json(document.into()),
             ),
-        Shape::State => Cell::Bytes(unescape(field).into_owned()),
+        Shape::State => Cell::Bytes(unescape(field).into()),
         Shape::FixedText => text(without_fill(unescape(field))),
         _ => match unescape(field) {
             Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
                 Ok(words) => written(&kind.shape, Cow::Borrowed(words)),
-                Err(_) => Cell::Bytes(bytes.to_vec()),
+                Err(_) => Cell::Bytes(bytes.into()),
             },
             Cow::Owned(bytes) => match String::from_utf8(bytes) {
                 Ok(words) => written(&kind.shape, Cow::Owned(words)),
-                Err(error) => Cell::Bytes(error.into_bytes()),
+                Err(error) => Cell::Bytes(error.into_bytes().into()),
             },
         },
     }
@@ -55,10 +55,12 @@ fn written(shape: &Shape, words: Cow<'_, str>) -> Cell {
             .parse()
             .ok()
             .map(Cell::Int)
-            .or_else(|| is_whole(&words).then(|| Cell::Decimal(words.to_string()))),
-        Shape::WideInt => is_whole(&words).then(|| Cell::Decimal(words.to_string())),
+            .or_else(|| is_whole(&words).then(|| Cell::Decimal(words.to_string().into()))),
+        Shape::WideInt => is_whole(&words).then(|| Cell::Decimal(words.to_string().into())),
         Shape::Float => words.parse().ok().map(Cell::Float),
-        Shape::Decimal { scale } => decimal(&words, *scale).map(Cell::Decimal),
+        Shape::Decimal { scale } => {
+            decimal(&words, *scale).map(|digits| Cell::Decimal(digits.into()))
+        }
         Shape::Date => iso::any_date(&words).map(Cell::Date),
         Shape::Time => iso::any_time(&words).map(Cell::Time),
         Shape::Timestamp { utc } => timestamp(&words, *utc),
@@ -107,7 +109,7 @@ fn is_whole(words: &str) -> bool {
 
 fn text(bytes: Cow<'_, [u8]>) -> Cell {
     String::from_utf8(bytes.into_owned())
-        .map_or_else(|error| Cell::Bytes(error.into_bytes()), Cell::Text)
+        .map_or_else(|error| Cell::Bytes(error.into_bytes().into()), Cell::Text)
 }
 
 /// A fixed string without the NULs it was filled up with, if it is text at all: a hash keeps every byte.
@@ -239,18 +241,18 @@ mod tests {
         assert_eq!(read("String", "Åse \\"), Cell::Text("Åse \\".into()));
         assert_eq!(
             cell(&Type::parse("String"), b"\xff\\0"),
-            Cell::Bytes(vec![255, 0])
+            Cell::Bytes([255, 0].into())
         );
         assert_eq!(read("FixedString(4)", r"ab\0\0"), Cell::Text("ab".into()));
         assert_eq!(read("FixedString(2)", r"\0\0"), Cell::Text(String::new()));
         assert_eq!(read("FixedString(3)", r"a\0b"), Cell::Text("a\0b".into()));
         assert_eq!(
             cell(&Type::parse("FixedString(3)"), b"\xfe\\0\\0"),
-            Cell::Bytes(vec![254, 0, 0])
+            Cell::Bytes([254, 0, 0].into())
         );
         assert_eq!(
             cell(&Type::parse("AggregateFunction(sum, UInt8)"), b"\\0\x07"),
-            Cell::Bytes(vec![0, 7])
+            Cell::Bytes([0, 7].into())
         );
         let uuid = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11";
         assert_eq!(read("UUID", uuid), Cell::Text(uuid.into()));

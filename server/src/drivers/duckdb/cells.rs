@@ -216,7 +216,7 @@ fn texts<'a, O: OffsetSizeTrait>(array: &'a dyn Array, kind: &'a Type) -> Option
 
 fn bytes<O: OffsetSizeTrait>(array: &dyn Array) -> Option<Reader<'_>> {
     let array = array.as_binary_opt::<O>()?;
-    let read: Read<'_> = Box::new(move |row| Cell::Bytes(array.value(row).to_vec()));
+    let read: Read<'_> = Box::new(move |row| Cell::Bytes(array.value(row).into()));
     Some((read, Some(lengths(array.value_offsets()))))
 }
 
@@ -227,10 +227,10 @@ fn lengths<O: OffsetSizeTrait>(offsets: &[O]) -> Weigh<'_> {
 
 /// A whole number that may be larger than most.
 fn whole(value: i128) -> Cell {
-    i64::try_from(value).map_or_else(|_| Cell::Decimal(value.to_string()), Cell::Int)
+    i64::try_from(value).map_or_else(|_| Cell::Decimal(value.to_string().into()), Cell::Int)
 }
 
-fn decimal(value: i128, scale: i8) -> String {
+fn decimal(value: i128, scale: i8) -> Box<str> {
     let scale = usize::try_from(scale).unwrap_or_default();
     // Written from its end, one digit at least before the point.
     let mut text = [b'0'; LONGEST_DECIMAL];
@@ -253,7 +253,7 @@ fn decimal(value: i128, scale: i8) -> String {
         start -= 1;
         text[start] = b'-';
     }
-    String::from_utf8_lossy(&text[start..]).into_owned()
+    String::from_utf8_lossy(&text[start..]).into()
 }
 
 fn text(kind: &Type, text: &str) -> Cell {
@@ -263,7 +263,7 @@ fn text(kind: &Type, text: &str) -> Cell {
         }
         Type::Digits => text
             .parse()
-            .map_or_else(|_| Cell::Decimal(text.to_owned()), Cell::Int),
+            .map_or_else(|_| Cell::Decimal(text.into()), Cell::Int),
         _ => Cell::Text(text.to_owned()),
     }
 }

@@ -132,7 +132,7 @@ fn cell(data: ColumnData<'static>, column: ColumnType, is_json: bool) -> Option<
         ColumnData::String(value) => text(value?.into_owned(), is_json),
         // Upper case, as the server writes it.
         ColumnData::Guid(value) => Cell::Text(value?.to_string().to_ascii_uppercase()),
-        ColumnData::Binary(value) => Cell::Bytes(value?.into_owned()),
+        ColumnData::Binary(value) => Cell::Bytes(value?.into()),
         ColumnData::Numeric(value) => numeric(value?),
         ColumnData::Xml(value) => Cell::Text(value?.into_owned().into_string()),
         ColumnData::DateTime(value) => {
@@ -188,13 +188,13 @@ fn numeric(value: Numeric) -> Cell {
 }
 
 /// Every digit, and as many behind the point as the type has.
-fn decimal(unscaled: i128, scale: u8) -> String {
+fn decimal(unscaled: i128, scale: u8) -> Box<str> {
     let scale = usize::from(scale);
     let sign = if unscaled < 0 { "-" } else { "" };
     let digits = format!("{:0>width$}", unscaled.unsigned_abs(), width = scale + 1);
     let (whole, fraction) = digits.split_at(digits.len() - scale);
     let point = if scale == 0 { "" } else { "." };
-    format!("{sign}{whole}{point}{fraction}")
+    format!("{sign}{whole}{point}{fraction}").into()
 }
 
 fn day(value: time::Date) -> Option<NaiveDate> {
@@ -268,7 +268,7 @@ mod tests {
                 "-0.99999999999999999999999999999999999999",
             ),
         ] {
-            assert_eq!(decimal(unscaled, scale), expected);
+            assert_eq!(&*decimal(unscaled, scale), expected);
         }
     }
 

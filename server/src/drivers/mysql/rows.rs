@@ -8,7 +8,8 @@ use std::{pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use futures::{Stream, StreamExt, future, poll};
 use mysql_async::{
-    BinaryProtocol, Column, QueryResult, Row, Statement as Handle, TextProtocol, prelude::Queryable,
+    BinaryProtocol, Column, QueryResult, Row, Statement as Handle, TextProtocol,
+    prelude::{Protocol, Queryable},
 };
 use tidegate_schema::{Error, Result, model::ResultColumn};
 use tokio::time::{Instant, timeout_at};
@@ -146,8 +147,7 @@ pub(super) enum Answer<'a> {
 }
 
 impl Answer<'_> {
-    /// The next row, read from the wire when it is asked for. The library's stream of rows would make a future on
-    /// the heap for each.
+    /// The next row, read from the wire when it is asked for.
     pub(super) async fn next(&mut self) -> mysql_async::Result<Option<Row>> {
         match self {
             Self::Binary(result) => result.next().await,
@@ -155,12 +155,16 @@ impl Answer<'_> {
         }
     }
 
-    /// The next row, nothing if it is late. Most have come already, and need no timer.
-    async fn next_by(&mut self, deadline: Instant) -> Option<mysql_async::Result<Option<Row>>> {
-        let mut next = pin!(self.next());
-        match poll!(next.as_mut()) {
-            Poll::Ready(next) => Some(next),
-            Poll::Pending => timeout_at(deadline, next).await.ok(),
+    /// Reads rows until a batch is full or a cap stands against the next; [`Added::Room`] means that there are no
+    /// more.
+    async fn fill(
+        &mut self,
+        shapes: &[cells::Shape],
+        filling: &mut Filling,
+    ) -> mysql_async::Result<Added> {
+        match self {
+            Self::Binary(result) => fill(result, shapes, filling).await,
+            Self::Text(result) => fill(result, shapes, filling).await,
         }
     }
 
@@ -178,6 +182,22 @@ impl Answer<'_> {
         };
         columns.unwrap_or_default()
     }
+}
+
+/// As [`Answer::fill`], of one form: a choice and two futures more for each row took a tenth of an export's time. The
+/// library's stream of rows would make a future on the heap for each.
+async fn fill<P: Protocol>(
+    result: &mut QueryResult<'_, 'static, P>,
+    shapes: &[cells::Shape],
+    filling: &mut Filling,
+) -> mysql_async::Result<Added> {
+    while let Some(row) = result.next().await? {
+        match filling.add(cells::row(shapes, row)) {
+            Added::Room => {}
+            enough => return Ok(enough),
+        }
+    }
+    Ok(Added::Room)
 }
 
 /// Sends the statement and waits for the head of its answer, which may take as long as the whole query.
@@ -287,17 +307,15 @@ fn run(
             let shapes: Vec<cells::Shape> = columns.iter().map(cells::shape).collect();
             let mut filling = Filling::new(limits);
             let end = loop {
-                let Some(next) = answer.next_by(deadline).await else {
-                    break End::Failed(Failed::late("the query", limits.time));
+                let filled = answer.fill(&shapes, &mut filling);
+                let filled = match timeout_at(deadline, filled).await {
+                    Ok(Ok(filled)) => filled,
+                    Ok(Err(error)) if is_too_large(&error) => Added::Over,
+                    Ok(Err(error)) => break End::Failed(pool.failed(limits.time, &error)),
+                    Err(_) => break End::Failed(Failed::late("the query", limits.time)),
                 };
-                let added = match next {
-                    Ok(Some(row)) => filling.add(cells::row(&shapes, row)),
-                    Ok(None) => break End::Whole,
-                    Err(error) if is_too_large(&error) => Added::Over,
-                    Err(error) => break End::Failed(pool.failed(limits.time, &error)),
-                };
-                match added {
-                    Added::Room => {}
+                match filled {
+                    Added::Room => break End::Whole,
                     Added::Full => {
                         if let Some(rows) = filling.take() {
                             yield Ok(Part::Batch(rows));

@@ -56,7 +56,7 @@ fn numeric(text: &str) -> Cell {
         "NaN" => Cell::Float(f64::NAN),
         "Infinity" => Cell::Float(f64::INFINITY),
         "-Infinity" => Cell::Float(f64::NEG_INFINITY),
-        digits => Cell::Decimal(digits.to_owned()),
+        digits => Cell::Decimal(digits.into()),
     }
 }
 
@@ -94,7 +94,7 @@ pub(super) fn document(text: &str) -> Cell {
 fn bytes(text: &str) -> Cell {
     let read = text.strip_prefix("\\x").map(hex::decode);
     match read {
-        Some(Ok(bytes)) => Cell::Bytes(bytes),
+        Some(Ok(bytes)) => Cell::Bytes(bytes.into()),
         _ => Cell::Text(text.to_owned()),
     }
 }
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn bytes_and_documents() {
-        assert_eq!(read(&Type::BYTEA, "\\x00ff"), Cell::Bytes(vec![0, 255]));
+        assert_eq!(read(&Type::BYTEA, "\\x00ff"), Cell::Bytes([0, 255].into()));
         assert_eq!(
             read(&Type::JSONB, "{\"a\": [1]}"),
             Cell::Json(serde_json::json!({"a": [1]}).into())

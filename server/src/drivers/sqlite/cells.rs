@@ -13,14 +13,15 @@ pub(super) fn cell(kind: CellKind, value: ValueRef<'_>) -> Cell {
     match (kind, value) {
         (_, ValueRef::Null) => Cell::Null,
         (CellKind::Bool, ValueRef::Integer(number @ (0 | 1))) => Cell::Bool(number == 1),
-        (CellKind::Decimal, ValueRef::Integer(number)) => Cell::Decimal(number.to_string()),
+        (CellKind::Decimal, ValueRef::Integer(number)) => Cell::Decimal(number.to_string().into()),
         // Rust prints a float with the fewest digits that read back the same, and never with an exponent.
         (CellKind::Decimal, ValueRef::Real(number)) if number.is_finite() => {
-            Cell::Decimal(short_decimal(number).unwrap_or_else(|| number.to_string()))
+            let digits = short_decimal(number).unwrap_or_else(|| number.to_string());
+            Cell::Decimal(digits.into())
         }
         (_, ValueRef::Integer(number)) => Cell::Int(number),
         (_, ValueRef::Real(number)) => Cell::Float(number),
-        (_, ValueRef::Blob(bytes)) => Cell::Bytes(bytes.to_vec()),
+        (_, ValueRef::Blob(bytes)) => Cell::Bytes(bytes.into()),
         (kind, ValueRef::Text(bytes)) => {
             // Much faster than a lossy reading, which looks at one byte at a time.
             let text = std::str::from_utf8(bytes)
@@ -38,7 +39,7 @@ fn typed_text(kind: CellKind, text: &str) -> Option<Cell> {
             .or_else(|| NaiveTime::parse_from_str(text, "%H:%M").ok())
             .map(Cell::Time),
         CellKind::Timestamp => timestamp(text),
-        CellKind::Decimal => is_plain_decimal(text).then(|| Cell::Decimal(text.to_owned())),
+        CellKind::Decimal => is_plain_decimal(text).then(|| Cell::Decimal(text.into())),
         CellKind::Json if text.len() <= MAX_JSON_BYTES => {
             serde_json::from_str(text).ok().map(Cell::Json)
         }
@@ -142,7 +143,7 @@ mod tests {
         );
         assert_eq!(
             cell(CellKind::Decimal, ValueRef::Real(1e20)),
-            Cell::Decimal("1".to_owned() + &"0".repeat(20))
+            Cell::Decimal(("1".to_owned() + &"0".repeat(20)).into())
         );
         for (written, zoned) in [
             ("2024-02-29T12:00:00Z", true),

@@ -136,7 +136,7 @@ mod tests {
             let last = if n == 1 {
                 Cell::Null
             } else {
-                Cell::Bytes(vec![0, 255])
+                Cell::Bytes([0, 255].into())
             };
             expected.push(vec![Cell::Int(n), Cell::Text(text), last]);
         }

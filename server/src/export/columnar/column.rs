@@ -119,7 +119,7 @@ impl Column {
                 builder.append_value(value);
                 return Ok(size_of::<i128>());
             }
-            (Builder::Text(builder), Cell::Text(text) | Cell::Decimal(text)) => {
+            (Builder::Text(builder), Cell::Text(text)) => {
                 builder.append_value(&text);
                 return Ok(size_of::<u64>() + text.len());
             }
@@ -223,7 +223,7 @@ fn scaled(cell: &Cell, kind: Kind) -> Option<i128> {
     };
     let (precision, scale) = (usize::from(precision), usize::from(scale));
     let text = match cell {
-        Cell::Decimal(text) => text.clone(),
+        Cell::Decimal(text) => text.to_string(),
         Cell::Int(value) => value.to_string(),
         _ => return None,
     };
@@ -260,7 +260,7 @@ mod tests {
 
     fn number(text: &str, precision: u8, scale: u8) -> Option<i128> {
         scaled(
-            &Cell::Decimal(text.to_owned()),
+            &Cell::Decimal(text.into()),
             Kind::Decimal { precision, scale },
         )
     }
@@ -304,7 +304,7 @@ mod tests {
         let mut column = Column::new(Kind::Int);
         assert!(
             column
-                .append(Cell::Decimal("18446744073709551615".to_owned()))
+                .append(Cell::Decimal("18446744073709551615".into()))
                 .is_err()
         );
         let mut column = Column::new(Kind::Float);

@@ -142,7 +142,7 @@ fn what_the_engine_does_not_type_is_text_whatever_comes() {
         Cell::Int(1),
         Cell::Float(2.5),
         Cell::Text("three".to_owned()),
-        Cell::Bytes(vec![4]),
+        Cell::Bytes([4].into()),
     ];
     let rows = cells.map(|cell| vec![cell]).to_vec();
     let (_, out) = written(&plan, vec![Ok(Batch::Rows(rows))]).expect("exported");

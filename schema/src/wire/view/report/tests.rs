@@ -78,7 +78,7 @@ fn without_any_name_each_column_gives_its_sum() {
     let totals = result(
         &["orders", "revenue", "nothing"],
         vec![
-            vec![Cell::Int(3), Cell::Decimal("1.25".to_owned()), Cell::Null],
+            vec![Cell::Int(3), Cell::Decimal("1.25".into()), Cell::Null],
             vec![Cell::Int(4), Cell::Float(0.25), Cell::Null],
             vec![Cell::Null, Cell::Null, Cell::Null],
         ],
@@ -89,7 +89,7 @@ fn without_any_name_each_column_gives_its_sum() {
         {"name": "nothing", "type": "nothing_amount", "value": "0"},
     ]);
     assert_eq!(items(&totals), expected);
-    let one = result(&["total"], vec![vec![Cell::Decimal("12.50".to_owned())]]);
+    let one = result(&["total"], vec![vec![Cell::Decimal("12.50".into())]]);
     assert_eq!(
         items(&one),
         json!([{"name": "total", "type": "total_amount", "value": "12.50"}])
@@ -102,7 +102,7 @@ fn decimals_are_summed_without_losing_a_digit() {
         let rows = cells.iter().map(|cell| vec![cell.clone()]).collect();
         value_items(&result(&["n"], rows))[0].value.clone()
     };
-    let decimal = |text: &str| Cell::Decimal(text.to_owned());
+    let decimal = |text: &str| Cell::Decimal(text.into());
     for (cells, expected) in [
         (&[decimal("0.1"), decimal("0.2")][..], "0.3"),
         (

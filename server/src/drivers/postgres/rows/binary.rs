@@ -64,7 +64,7 @@ pub(super) fn decoder(kind: &Type) -> Option<Decoder> {
         Type::TIME => time,
         Type::TIMESTAMP => timestamp,
         Type::TIMESTAMPTZ => timestamp_with_zone,
-        Type::BYTEA => |bytes| Some(Cell::Bytes(bytes.to_vec())),
+        Type::BYTEA => |bytes| Some(Cell::Bytes(bytes.into())),
         Type::UUID => |bytes| {
             let id = uuid::Uuid::from_slice(bytes).ok()?;
             Some(Cell::Text(id.to_string()))
@@ -158,7 +158,7 @@ fn numeric(bytes: &[u8]) -> Option<Cell> {
         }
         text.truncate(end);
     }
-    Some(Cell::Decimal(text))
+    Some(Cell::Decimal(text.into()))
 }
 
 fn push_group(text: &mut String, group: u16) -> Option<()> {

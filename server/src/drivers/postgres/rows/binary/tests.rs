@@ -47,11 +47,11 @@ fn numbers_keep_their_scale_and_lose_leading_zeros() {
     ] {
         assert_eq!(
             number(groups, weight, sign, scale),
-            Cell::Decimal(written.to_owned())
+            Cell::Decimal(written.into())
         );
     }
     let large = number(&[1], 100, 0, 0);
-    assert_eq!(large, Cell::Decimal(format!("1{}", "0".repeat(400))));
+    assert_eq!(large, Cell::Decimal(format!("1{}", "0".repeat(400)).into()));
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn texts_documents_bytes_and_identifiers() {
     let document = Cell::Json(serde_json::json!({"a": [1]}).into());
     assert_eq!(read(&Type::JSON, b"{\"a\": [1]}"), document);
     assert_eq!(read(&Type::JSONB, b"\x01{\"a\": [1]}"), document);
-    assert_eq!(read(&Type::BYTEA, &[0, 255]), Cell::Bytes(vec![0, 255]));
+    assert_eq!(read(&Type::BYTEA, &[0, 255]), Cell::Bytes([0, 255].into()));
     assert_eq!(
         read(&Type::UUID, &[0xAB; 16]),
         Cell::Text("abababab-abab-abab-abab-abababababab".into())
