@@ -175,7 +175,7 @@ where
     T::Native: Into<i128>,
 {
     values::<T>(array, move |value| {
-        Cell::Decimal(decimal(value.into(), scale))
+        Cell::Decimal(decimal(value.into(), scale).into())
     })
 }
 
@@ -230,7 +230,7 @@ fn whole(value: i128) -> Cell {
     i64::try_from(value).map_or_else(|_| Cell::Decimal(value.to_string().into()), Cell::Int)
 }
 
-fn decimal(value: i128, scale: i8) -> Box<str> {
+fn decimal(value: i128, scale: i8) -> String {
     let scale = usize::try_from(scale).unwrap_or_default();
     // Written from its end, one digit at least before the point.
     let mut text = [b'0'; LONGEST_DECIMAL];
@@ -253,7 +253,7 @@ fn decimal(value: i128, scale: i8) -> Box<str> {
         start -= 1;
         text[start] = b'-';
     }
-    String::from_utf8_lossy(&text[start..]).into()
+    String::from_utf8_lossy(&text[start..]).into_owned()
 }
 
 fn text(kind: &Type, text: &str) -> Cell {
