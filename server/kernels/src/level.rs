@@ -113,7 +113,7 @@ impl Level {
         self.vnni
     }
 
-    /// Whether `avx512bf16` and tiles of `bf16` (`amx-bf16`) are there too.
+    /// Whether `avx512bf16`, `avx512vnni` and tiles of `bf16` and of bytes (`amx-bf16`, `amx-int8`) are there too.
     pub const fn tiles(self) -> bool {
         self.tiles
     }
@@ -135,23 +135,25 @@ fn detect() -> Level {
         return Level::plain(Isa::Avx2);
     }
     let bf16 = is_x86_feature_detected!("avx512bf16");
+    let vnni = is_x86_feature_detected!("avx512vnni");
     Level {
         isa: Isa::Avx512,
         bf16,
-        vnni: is_x86_feature_detected!("avx512vnni"),
-        tiles: bf16 && has_tiles() && may_use_tiles(),
+        vnni,
+        tiles: bf16 && vnni && has_tiles() && may_use_tiles(),
     }
 }
 
-/// Whether the processor multiplies tiles of `bf16`. The standard library's test for it is not stable yet; the bits are
-/// those of Intel's manual, volume 2, under `CPUID`.
+/// Whether the processor multiplies tiles of `bf16` and of bytes. The standard library's test for it is not stable yet;
+/// the bits are those of Intel's manual, volume 2, under `CPUID`.
 #[cfg(target_arch = "x86_64")]
 fn has_tiles() -> bool {
     use std::arch::x86_64::{__cpuid, __cpuid_count};
     const BF16: u32 = 1 << 22;
     const TILE: u32 = 1 << 24;
-    let features = __cpuid_count(7, 0).edx;
-    __cpuid(0).eax >= 7 && features & BF16 != 0 && features & TILE != 0
+    const INT8: u32 = 1 << 25;
+    const ALL: u32 = BF16 | TILE | INT8;
+    __cpuid(0).eax >= 7 && __cpuid_count(7, 0).edx & ALL == ALL
 }
 
 /// Asks the system to let this process use tiles, whose registers it does not keep for who has not asked (Linux,

@@ -45,7 +45,7 @@ use std::{
 
 pub(crate) use self::pack::Scratch;
 use self::{
-    piece::Kernels,
+    piece::{Kernels, UNPACKED},
     sweep::{Strips, Work, evenly},
 };
 use crate::{
@@ -130,7 +130,7 @@ fn few(
     let (columns, outputs) = (matrix.columns(), matrix.rows());
     let rows = input.len() / columns;
     let level = Level::current();
-    let kernels = kernels(matrix.format(), level);
+    let kernels = kernels(matrix.format(), level, rows);
     let groups = matrix.depth() / GROUP;
     let middle = format::middle(matrix.format());
     let packed = match scratch.room(kernels.packing, rows, groups, middle) {
@@ -159,6 +159,15 @@ fn few(
     } else {
         rows * NEAR_PANELS * PANEL
     };
+    // Weights that are written out: a block of as many panels as a kernel takes.
+    let near_length = match kernels.unpack {
+        Some(_) => (kernels.panels)(strips.rows(0).len()) * kernels.block * UNPACKED,
+        None => 0,
+    };
+    let near = match scratch.near(near_length * team.threads()) {
+        Ok(near) => near,
+        Err(error) => panic!("{error}"),
+    };
     let work = Work {
         kernels,
         packed,
@@ -172,6 +181,8 @@ fn few(
         bias,
         partial: scratch.partial(partial * team.threads()),
         partial_length: partial,
+        near,
+        near_length,
         output: output.as_mut_ptr(),
     };
     let pack = |strip: usize| {
@@ -206,14 +217,14 @@ fn few(
     }
 }
 
-fn kernels(format: Format, level: Level) -> Kernels {
+fn kernels(format: Format, level: Level, rows: usize) -> Kernels {
     match format {
         #[cfg(target_arch = "x86_64")]
         Format::Bf16 if level.tiles() => tiles::kernels(),
         #[cfg(target_arch = "x86_64")]
         Format::Bf16 if level.bf16() => brain::kernels(),
         Format::F32 | Format::Bf16 | Format::F16 => float::kernels(format, level),
-        Format::Int8 | Format::Int4 => integer::kernels(format, level),
+        Format::Int8 | Format::Int4 => integer::kernels(format, level, rows),
     }
 }
 

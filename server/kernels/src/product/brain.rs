@@ -80,5 +80,6 @@ pub(super) fn kernels() -> Kernels {
         block: 16,
         rows_cache: ROWS_CACHE,
         rest: || {},
+        unpack: None,
     }
 }

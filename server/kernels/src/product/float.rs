@@ -248,6 +248,7 @@ macro_rules! family {
                     block,
                     rows_cache: ROWS_CACHE,
                     rest: || {},
+                    unpack: None,
                 }
             }
         }

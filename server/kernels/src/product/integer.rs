@@ -12,6 +12,8 @@
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
+mod tiles;
+#[cfg(target_arch = "x86_64")]
 mod vnni;
 
 use half::f16;
@@ -91,6 +93,7 @@ fn portable_kernels<const FOUR: bool>() -> Kernels {
         block: 32,
         rows_cache: ROWS_CACHE,
         rest: || {},
+        unpack: None,
     }
 }
 
@@ -110,6 +113,7 @@ fn avx2_kernels(four: bool) -> Kernels {
         block: if four { 64 } else { 32 },
         rows_cache: ROWS_CACHE,
         rest: || {},
+        unpack: None,
     }
 }
 
@@ -128,13 +132,44 @@ fn vnni_kernels<const FOUR: bool>() -> Kernels {
         block: if FOUR { 64 } else { 32 },
         rows_cache: ROWS_CACHE,
         rest: || {},
+        unpack: None,
     }
 }
 
-/// The kernels for an integer format.
-pub(super) fn kernels(format: Format, level: Level) -> Kernels {
+/// From so many rows on tiles are quicker than vectors: weights are written out for them first.
+#[cfg(target_arch = "x86_64")]
+const ROWS_FOR_TILES: usize = 33;
+
+#[cfg(target_arch = "x86_64")]
+fn tile_kernels(four: bool) -> Kernels {
+    fn select(rows: usize, panels: usize) -> Option<Kernel> {
+        instance!(rows, panels, self::tiles::tile, [
+            1 x 1, 2 x 1, 3 x 1, 4 x 1, 5 x 1, 6 x 1, 7 x 1, 8 x 1, 9 x 1, 10 x 1, 11 x 1, 12 x 1,
+            1 x 2, 2 x 2, 3 x 2, 4 x 2, 5 x 2, 6 x 2, 7 x 2, 8 x 2, 9 x 2, 10 x 2, 11 x 2, 12 x 2,
+        ])
+    }
+    Kernels {
+        packing: Packing::Bytes,
+        rows: 12,
+        kernel: select,
+        panels: |_| 2,
+        block: 32,
+        rows_cache: 1 << 20,
+        rest: super::tiles::release,
+        unpack: Some(if four { tiles::fours } else { tiles::eights }),
+    }
+}
+
+/// The kernels for an integer format and so many rows.
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(unused_variables, reason = "few processors have more than one kind")
+)]
+pub(super) fn kernels(format: Format, level: Level, rows: usize) -> Kernels {
     let four = format == Format::Int4;
     match level.isa() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 if level.tiles() && rows >= ROWS_FOR_TILES => tile_kernels(four),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 if level.vnni() && four => vnni_kernels::<true>(),
         #[cfg(target_arch = "x86_64")]
@@ -160,5 +195,9 @@ pub(super) fn every() -> Vec<Kernels> {
         vnni_kernels::<false>(),
         #[cfg(target_arch = "x86_64")]
         vnni_kernels::<true>(),
+        #[cfg(target_arch = "x86_64")]
+        tile_kernels(false),
+        #[cfg(target_arch = "x86_64")]
+        tile_kernels(true),
     ]
 }

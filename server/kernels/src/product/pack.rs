@@ -30,6 +30,7 @@ pub(crate) struct Scratch {
     scales: Vec<f32>,
     offsets: Vec<i32>,
     partial: Vec<f32>,
+    near: Option<Memory>,
 }
 
 /// Packed rows, for threads to write strips of and then to read.
@@ -76,6 +77,15 @@ impl Scratch {
             groups,
             middle: middle.into(),
         })
+    }
+
+    /// Room for weights that are written out, so many bytes.
+    pub(super) fn near(&mut self, bytes: usize) -> Result<*mut u8, KernelError> {
+        let near = match self.near.take() {
+            Some(near) if near.len() >= bytes => near,
+            _ => Memory::zeroed(bytes)?,
+        };
+        Ok(self.near.insert(near).bytes_mut().as_mut_ptr())
     }
 
     /// Room for sums that are not at their end.

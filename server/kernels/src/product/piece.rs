@@ -96,7 +96,20 @@ pub(super) struct Kernels {
     pub(super) rows_cache: usize,
     /// What a thread does when it has done its share.
     pub(super) rest: fn(),
+    /// Writes groups of a panel out for the kernel to read, [`UNPACKED`] bytes each, where it does not take them as they
+    /// lie in the matrix. That is done once for all strips.
+    pub(super) unpack: Option<Unpack>,
 }
+
+/// Reads so many groups of a panel and writes them.
+///
+/// # Safety
+///
+/// Both pointers reach that far, and the processor has the kernel's instructions.
+pub(super) type Unpack = unsafe fn(*const u8, usize, *mut u8);
+
+/// Bytes of a group of a panel that was written out.
+pub(super) const UNPACKED: usize = 512;
 
 /// Half of a small second cache.
 pub(super) const ROWS_CACHE: usize = 256 << 10;

@@ -9,7 +9,7 @@ use std::{ops::Range, ptr};
 
 use super::{
     pack::Packed,
-    piece::{Kernels, Piece},
+    piece::{Kernels, Piece, UNPACKED},
 };
 use crate::matrix::PANEL_ROWS as PANEL;
 
@@ -56,6 +56,9 @@ pub(super) struct Work<'a> {
     /// Sums that are not at their end, `partial_length` for each part of the team.
     pub(super) partial: *mut f32,
     pub(super) partial_length: usize,
+    /// Weights that were written out for the kernel, `near_length` bytes for each part of the team.
+    pub(super) near: *mut u8,
+    pub(super) near_length: usize,
     pub(super) output: *mut f32,
 }
 
@@ -83,7 +86,7 @@ impl Work<'_> {
     /// No other thread has these panels or this part.
     unsafe fn walk(&self, panels: Range<usize>, groups: &Range<usize>, part: usize) {
         let strips = self.strips.count;
-        let fine = if strips == 1 {
+        let fine = if strips == 1 && self.kernels.unpack.is_none() {
             groups.len()
         } else {
             evenly(groups.len(), self.kernels.block)
@@ -110,6 +113,21 @@ impl Work<'_> {
                 let fine = start..(start + fine).min(groups.end);
                 let last = fine.end == self.groups;
                 let w = panel * w_stride + fine.start * w_group;
+                // SAFETY: the panels' groups are within the weights, and this part's room is for the panels of a block.
+                let (near, near_stride) = unsafe {
+                    match self.kernels.unpack {
+                        None => (self.weights.as_ptr().add(w), w_stride),
+                        Some(unpack) => {
+                            let near = self.near.add(part * self.near_length);
+                            let stride = fine.len() * UNPACKED;
+                            for panel in 0..count {
+                                let from = self.weights.as_ptr().add(w + panel * w_stride);
+                                unpack(from, fine.len(), near.add(panel * stride));
+                            }
+                            (near.cast_const(), stride)
+                        }
+                    }
+                };
                 // Where the walk goes on: the first strips bring it nearer.
                 let ahead = if fine.end < groups.end {
                     w + fine.len() * w_group
@@ -132,8 +150,8 @@ impl Work<'_> {
                             x: self.packed.x.add(at * self.kernels.packing.group_bytes()),
                             x_scales: self.packed.scales.wrapping_add(at),
                             x_offsets: self.packed.offsets.wrapping_add(at),
-                            w: self.weights.as_ptr().add(w),
-                            w_stride,
+                            w: near,
+                            w_stride: near_stride,
                             w_scales: self.scales.as_ptr().add(scales),
                             s_stride,
                             lines: w_group / 64,

@@ -64,26 +64,52 @@ impl Shapes {
 }
 
 thread_local! {
-    /// For how many rows this thread's tiles are shaped; 0 for none.
-    static SHAPED: Cell<usize> = const { Cell::new(0) };
+    /// What this thread's tiles are shaped for; nothing at first.
+    static SHAPED: Cell<Option<Shaped>> = const { Cell::new(None) };
 }
 
-/// Shapes this thread's tiles for up to 32 rows, unless they are: that takes as long as a dozen products of tiles.
+/// What tiles are shaped for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shaped {
+    /// So many rows of `bf16`, up to 32.
+    Brains(usize),
+    /// So many rows of bytes, up to 16.
+    Bytes(usize),
+}
+
+impl Shaped {
+    fn shapes(self) -> Shapes {
+        match self {
+            Self::Brains(rows) => {
+                let (high, low) = (rows.min(TILE) as u8, rows.saturating_sub(TILE) as u8);
+                if low > 0 {
+                    Shapes::new([high, low, high, low, high, low, 16, 16])
+                } else {
+                    Shapes::new([high, high, high, high, high, 0, 16, 16])
+                }
+            }
+            Self::Bytes(rows) => {
+                let rows = rows as u8;
+                let mut shapes = Shapes::new([rows, rows, rows, rows, rows, rows, 8, 8]);
+                shapes.widths[4] = 32;
+                shapes.widths[5] = 32;
+                shapes
+            }
+        }
+    }
+}
+
+/// Shapes this thread's tiles, unless they are so: that takes as long as a dozen products of tiles.
 ///
 /// # Safety
 ///
 /// The processor has tiles.
 #[inline(always)]
-unsafe fn configure(rows: usize) {
-    if SHAPED.replace(rows) == rows {
+pub(super) unsafe fn configure(shaped: Shaped) {
+    if SHAPED.replace(Some(shaped)) == Some(shaped) {
         return;
     }
-    let (high, low) = (rows.min(TILE) as u8, rows.saturating_sub(TILE) as u8);
-    let shapes = if low > 0 {
-        Shapes::new([high, low, high, low, high, low, 16, 16])
-    } else {
-        Shapes::new([high, high, high, high, high, 0, 16, 16])
-    };
+    let shapes = shaped.shapes();
     // SAFETY: the caller's, and the shapes are such as the processor takes.
     unsafe {
         asm!("ldtilecfg [{}]", in(reg) &raw const shapes, options(nostack, preserves_flags, readonly));
@@ -91,8 +117,8 @@ unsafe fn configure(rows: usize) {
 }
 
 /// Gives the tiles up, else they would be saved with every change of threads.
-fn release() {
-    if SHAPED.replace(0) != 0 {
+pub(super) fn release() {
+    if SHAPED.take().is_some() {
         // SAFETY: the thread has shaped its tiles, so the processor has them.
         unsafe { asm!("tilerelease", options(nostack, preserves_flags, nomem)) };
     }
@@ -163,7 +189,7 @@ unsafe fn tile<const TWO: bool, const P: usize>(piece: &Piece) {
     // SAFETY: the caller's: the processor has tiles. The compiler uses none, so they stay as they are between the blocks.
     // A piece's pointers reach as far as its rows, panels and groups.
     unsafe {
-        configure(piece.rows);
+        configure(Shaped::Brains(piece.rows));
         if piece.from.is_null() && piece.bias.is_null() {
             macro_rules! begin {
                 ($sums:literal, $rows:literal, $panel:literal) => {
@@ -288,7 +314,7 @@ unsafe fn tile<const TWO: bool, const P: usize>(piece: &Piece) {
 
 /// Asks for the lines that `panels` panels' sums of a row are written to.
 #[inline(always)]
-fn claim(sums: *const f32, panels: usize) {
+pub(super) fn claim(sums: *const f32, panels: usize) {
     for line in 0..=panels {
         // SAFETY: every processor with tiles has the instruction, and it never faults.
         unsafe { _mm_prefetch::<_MM_HINT_ET0>(sums.wrapping_add(line * TILE).cast()) };
@@ -317,5 +343,6 @@ pub(super) fn kernels() -> Kernels {
         block: 32,
         rows_cache: 1 << 20,
         rest: release,
+        unpack: None,
     }
 }
