@@ -60,17 +60,13 @@ impl Scratch {
         groups: usize,
         middle: u8,
     ) -> Result<Packed, KernelError> {
-        let bytes = rows * groups * packing.group_bytes();
-        let x = match self.x.take() {
-            Some(x) if x.len() >= bytes => x,
-            _ => Memory::zeroed(bytes)?,
-        };
+        let x = at_least(&mut self.x, rows * groups * packing.group_bytes())?;
         if matches!(packing, Packing::Bytes | Packing::Words) && self.scales.len() < rows * groups {
             self.scales.resize(rows * groups, 0.0);
             self.offsets.resize(rows * groups, 0);
         }
         Ok(Packed {
-            x: self.x.insert(x).bytes_mut().as_mut_ptr(),
+            x,
             scales: self.scales.as_mut_ptr(),
             offsets: self.offsets.as_mut_ptr(),
             packing,
@@ -81,11 +77,7 @@ impl Scratch {
 
     /// Room for weights that are written out, so many bytes.
     pub(super) fn near(&mut self, bytes: usize) -> Result<*mut u8, KernelError> {
-        let near = match self.near.take() {
-            Some(near) if near.len() >= bytes => near,
-            _ => Memory::zeroed(bytes)?,
-        };
-        Ok(self.near.insert(near).bytes_mut().as_mut_ptr())
+        at_least(&mut self.near, bytes)
     }
 
     /// Room for sums that are not at their end.
@@ -95,6 +87,15 @@ impl Scratch {
         }
         self.partial.as_mut_ptr()
     }
+}
+
+/// What is kept, or where that is too small as many bytes as are asked for.
+fn at_least(kept: &mut Option<Memory>, bytes: usize) -> Result<*mut u8, KernelError> {
+    let memory = match kept.take() {
+        Some(memory) if memory.len() >= bytes => memory,
+        _ => Memory::zeroed(bytes)?,
+    };
+    Ok(kept.insert(memory).bytes_mut().as_mut_ptr())
 }
 
 impl Packed {
