@@ -30,6 +30,7 @@ mod file;
 mod introspect;
 mod memory;
 mod nested;
+mod parcel;
 mod rows;
 mod said;
 mod session;

@@ -1,13 +1,13 @@
 //! A run on a thread of its own, for libraries that block: its columns are told first, then its rows come in batches
-//! through a short channel. They may travel as the engine wrote them ([`Parcel`]), so that reading and turning into
-//! cells go on side by side.
+//! through a short channel. They travel as the engine wrote them ([`Parcel`]), so that reading and turning into cells
+//! go on side by side.
 
 use std::sync::{Arc, OnceLock};
 
 use futures::{StreamExt, stream};
 use tidegate_schema::{
     Error, Result,
-    model::{Cell, CellKind, ResultColumn},
+    model::{CellKind, ResultColumn},
 };
 use tokio::{
     runtime::Handle,
@@ -85,23 +85,13 @@ enum Sent<P> {
 }
 
 /// Whoever waits for the run, as the run sees them.
-pub(super) struct Reader<C, P = Vec<Vec<Cell>>> {
+pub(super) struct Reader<C, P> {
     clock: C,
     /// Taken once the columns are told.
     columns: Option<oneshot::Sender<Result<Vec<ResultColumn>>>>,
     filling: Filling<P>,
     batches: mpsc::Sender<Sent<P>>,
     runtime: Handle,
-}
-
-// DuckDB's rows are cells; without it nobody's are.
-#[cfg(any(test, feature = "duckdb"))]
-impl<C: Clock> Reader<C> {
-    /// Hands a row on, together with others. Whether more may follow: a cap that it met is told.
-    pub(super) fn row(&mut self, row: Vec<Cell>) -> Result<bool> {
-        let added = self.filling.add(row);
-        self.added(added)
-    }
 }
 
 impl<C: Clock, P: Parcel> Reader<C, P> {
@@ -126,12 +116,7 @@ impl<C: Clock, P: Parcel> Reader<C, P> {
     /// Has `put` add a row that weighs so much, and hands it on, together with others. Whether more may follow: a cap
     /// that it met is told.
     pub(super) fn row_with(&mut self, weight: usize, put: impl FnOnce(&mut P)) -> Result<bool> {
-        let added = self.filling.add_with(weight, put);
-        self.added(added)
-    }
-
-    fn added(&mut self, added: Added) -> Result<bool> {
-        match added {
+        match self.filling.add_with(weight, put) {
             Added::Room => Ok(true),
             Added::Full => self.rest().map(|()| true),
             Added::Over => self.cut().map(|()| false),
@@ -207,7 +192,11 @@ mod tests {
         time::{Duration, Instant},
     };
 
+    use tidegate_schema::model::Cell;
+
     use super::*;
+
+    type Rows = Vec<Vec<Cell>>;
 
     /// A clock that nobody looks at.
     #[derive(Clone)]
@@ -229,7 +218,7 @@ mod tests {
     }
 
     async fn begun(
-        run: impl FnOnce(&mut Reader<Patient>) -> Result<()> + Send + 'static,
+        run: impl FnOnce(&mut Reader<Patient, Rows>) -> Result<()> + Send + 'static,
     ) -> (Result<RowStream>, Arc<AtomicBool>) {
         let cancelled = Arc::<AtomicBool>::default();
         let limits = Limits {
@@ -242,8 +231,8 @@ mod tests {
         (stream, cancelled)
     }
 
-    fn number(number: i64) -> Vec<Cell> {
-        vec![Cell::Int(number)]
+    fn add(reader: &mut Reader<Patient, Rows>, number: i64) -> Result<bool> {
+        reader.row_with(size_of::<Cell>(), |rows| rows.push(vec![Cell::Int(number)]))
     }
 
     #[tokio::test]
@@ -251,7 +240,7 @@ mod tests {
         let (stream, _) = begun(|reader| {
             reader.columns(Vec::new());
             for n in 0..3 {
-                assert!(reader.row(number(n))?);
+                assert!(add(reader, n)?);
             }
             reader.rest()?;
             Err(Error::upstream("shop", "lost"))
@@ -293,7 +282,7 @@ mod tests {
         let (stream, cancelled) = begun(move |reader| {
             reader.columns(Vec::new());
             let end = loop {
-                if let Err(error) = reader.row(number(0)) {
+                if let Err(error) = add(reader, 0) {
                     break error;
                 }
             };

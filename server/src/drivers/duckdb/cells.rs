@@ -21,13 +21,23 @@ use super::{
     times::{date, time, timestamp},
     types::Type,
 };
-use crate::drivers::{MAX_JSON_BYTES, floats::widened};
+use crate::drivers::{MAX_JSON_BYTES, batch::cell_bytes, floats::widened};
 
 pub(super) type Read<'a> = Box<dyn Fn(usize) -> Cell + 'a>;
 /// Bytes of the values of several rows beyond the cells themselves.
 pub(super) type Weigh<'a> = Box<dyn Fn(Range<usize>) -> usize + 'a>;
-/// How to read the values of an array, and how to weigh them where they are not all alike.
-pub(super) type Reader<'a> = (Read<'a>, Option<Weigh<'a>>);
+/// How to read the values of an array, and how to weigh them.
+pub(super) type Reader<'a> = (Read<'a>, Weight<'a>);
+
+/// What the values of an array weigh beyond the cells themselves.
+pub(super) enum Weight<'a> {
+    /// Nothing.
+    None,
+    /// So much.
+    Known(Weigh<'a>),
+    /// So much at least: only the cells tell the rest.
+    AtLeast(Weigh<'a>),
+}
 
 /// Most characters of a decimal: as many digits as the scale has, one before them, a sign and a point.
 const LONGEST_DECIMAL: usize = i8::MAX as usize + 3;
@@ -36,20 +46,20 @@ const LONGEST_DECIMAL: usize = i8::MAX as usize + 3;
 pub(super) struct Column<'a> {
     nulls: Option<&'a NullBuffer>,
     read: Read<'a>,
-    weigh: Option<Weigh<'a>>,
+    weight: Weight<'a>,
 }
 
 impl<'a> Column<'a> {
     pub(super) fn new(array: &'a dyn Array, kind: &'a Type) -> Self {
         let found = reader(array, kind);
-        let (read, weigh) = found.unwrap_or_else(|| {
+        let (read, weight) = found.unwrap_or_else(|| {
             let read: Read<'a> = Box::new(move |row| as_arrow_writes(array, row));
-            (read, None)
+            (read, by_cell())
         });
         Self {
             nulls: array.nulls(),
             read,
-            weigh,
+            weight,
         }
     }
 
@@ -62,14 +72,22 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// What the cell of a row weighs at least, told without making it.
+    /// What the cell of a row weighs.
     pub(super) fn weight(&self, row: usize) -> usize {
-        self.weight_of(row..row + 1)
+        match &self.weight {
+            Weight::None => size_of::<Cell>(),
+            Weight::Known(weigh) => size_of::<Cell>() + weigh(row..row + 1),
+            Weight::AtLeast(_) => cell_bytes(&self.cell(row)),
+        }
     }
 
-    /// What the cells of several rows weigh.
+    /// What the cells of several rows weigh at least, told without making one.
     pub(super) fn weight_of(&self, rows: Range<usize>) -> usize {
-        rows.len() * size_of::<Cell>() + self.weigh.as_ref().map_or(0, |weigh| weigh(rows))
+        let cells = rows.len() * size_of::<Cell>();
+        match &self.weight {
+            Weight::None => cells,
+            Weight::Known(weigh) | Weight::AtLeast(weigh) => cells + weigh(rows),
+        }
     }
 }
 
@@ -111,16 +129,30 @@ fn reader<'a>(array: &'a dyn Array, kind: &'a Type) -> Option<Reader<'a>> {
         DataType::UInt8 => ints::<UInt8Type>(array)?,
         DataType::UInt16 => ints::<UInt16Type>(array)?,
         DataType::UInt32 => ints::<UInt32Type>(array)?,
-        DataType::UInt64 => values::<UInt64Type>(array, |value| whole(value.into()))?,
         DataType::Float32 => values::<Float32Type>(array, |value| Cell::Float(widened(value)))?,
         DataType::Float64 => values::<Float64Type>(array, Cell::Float)?,
+        _ => return weighty(array, kind),
+    };
+    Some((read, Weight::None))
+}
+
+/// How to read an array whose values may be, or become, more than a cell holds itself.
+fn weighty<'a>(array: &'a dyn Array, kind: &'a Type) -> Option<Reader<'a>> {
+    let read: Read<'a> = match array.data_type() {
+        DataType::UInt64 => values::<UInt64Type>(array, |value| whole(value.into()))?,
         // HUGEINT and DECIMAL(38,0) look the same here: only the type's name tells them apart.
         DataType::Decimal128(38, 0) if *kind != Type::Decimal => {
             values::<Decimal128Type>(array, whole)?
         }
-        DataType::Decimal32(_, scale) => decimals::<Decimal32Type>(array, *scale)?,
-        DataType::Decimal64(_, scale) => decimals::<Decimal64Type>(array, *scale)?,
-        DataType::Decimal128(_, scale) => decimals::<Decimal128Type>(array, *scale)?,
+        DataType::Decimal32(digits, scale) => {
+            return decimals::<Decimal32Type>(array, *digits, *scale);
+        }
+        DataType::Decimal64(digits, scale) => {
+            return decimals::<Decimal64Type>(array, *digits, *scale);
+        }
+        DataType::Decimal128(digits, scale) => {
+            return decimals::<Decimal128Type>(array, *digits, *scale);
+        }
         DataType::Date32 => values::<Date32Type>(array, date)?,
         DataType::Time64(TimeUnit::Microsecond) => {
             values::<Time64MicrosecondType>(array, |value| time(value, 1_000_000))?
@@ -134,7 +166,7 @@ fn reader<'a>(array: &'a dyn Array, kind: &'a Type) -> Option<Reader<'a>> {
         DataType::LargeUtf8 => return texts::<i64>(array, kind),
         DataType::Utf8View => {
             let array = array.as_string_view_opt()?;
-            return Some(weighed(
+            return Some(at_least(
                 move |row| text(kind, array.value(row)),
                 move |row| array.value(row).len(),
             ));
@@ -143,16 +175,21 @@ fn reader<'a>(array: &'a dyn Array, kind: &'a Type) -> Option<Reader<'a>> {
         DataType::LargeBinary => return bytes::<i64>(array),
         _ => return nested::reader(array, kind),
     };
-    Some((read, None))
+    Some((read, by_cell()))
 }
 
-/// A reader of values of different sizes.
-pub(super) fn weighed<'a>(
+/// What only the cells tell.
+fn by_cell<'a>() -> Weight<'a> {
+    Weight::AtLeast(Box::new(|_| 0))
+}
+
+/// A reader of values that weigh so much each, or more once they are cells.
+pub(super) fn at_least<'a>(
     read: impl Fn(usize) -> Cell + 'a,
     weigh: impl Fn(usize) -> usize + 'a,
 ) -> Reader<'a> {
     let weigh = move |rows: Range<usize>| rows.map(&weigh).sum::<usize>();
-    (Box::new(read), Some(Box::new(weigh)))
+    (Box::new(read), Weight::AtLeast(Box::new(weigh)))
 }
 
 fn values<'a, T: ArrowPrimitiveType>(
@@ -170,13 +207,17 @@ where
     values::<T>(array, |value| Cell::Int(value.into()))
 }
 
-fn decimals<T: ArrowPrimitiveType>(array: &dyn Array, scale: i8) -> Option<Read<'_>>
+fn decimals<T: ArrowPrimitiveType>(array: &dyn Array, digits: u8, scale: i8) -> Option<Reader<'_>>
 where
     T::Native: Into<i128>,
 {
-    values::<T>(array, move |value| {
+    let read = values::<T>(array, move |value| {
         Cell::Decimal(decimal(value.into(), scale).into())
-    })
+    })?;
+    // Each as if it had all its digits, and a sign, a zero and a point.
+    let longest = usize::from(digits) + 3;
+    let weigh = move |rows: Range<usize>| rows.len() * longest;
+    Some((read, Weight::Known(Box::new(weigh))))
 }
 
 fn timestamps(array: &dyn Array, unit: TimeUnit, zoned: bool) -> Option<Read<'_>> {
@@ -211,13 +252,18 @@ fn labels(array: &dyn Array) -> Option<Read<'_>> {
 fn texts<'a, O: OffsetSizeTrait>(array: &'a dyn Array, kind: &'a Type) -> Option<Reader<'a>> {
     let array = array.as_string_opt::<O>()?;
     let read: Read<'a> = Box::new(move |row| text(kind, array.value(row)));
-    Some((read, Some(lengths(array.value_offsets()))))
+    let weigh = lengths(array.value_offsets());
+    let weight = match kind {
+        Type::Json => Weight::AtLeast(weigh),
+        _ => Weight::Known(weigh),
+    };
+    Some((read, weight))
 }
 
 fn bytes<O: OffsetSizeTrait>(array: &dyn Array) -> Option<Reader<'_>> {
     let array = array.as_binary_opt::<O>()?;
     let read: Read<'_> = Box::new(move |row| Cell::Bytes(array.value(row).into()));
-    Some((read, Some(lengths(array.value_offsets()))))
+    Some((read, Weight::Known(lengths(array.value_offsets()))))
 }
 
 /// Values that lie one behind the other weigh what lies between the first and the last.
@@ -281,7 +327,7 @@ mod tests {
     use std::sync::Arc;
 
     use duckdb::arrow::array::{
-        ArrayRef, Decimal128Array, Float32Array, Int64Array, StringArray, UInt64Array,
+        ArrayRef, Date32Array, Decimal128Array, Float32Array, Int64Array, StringArray, UInt64Array,
     };
 
     use super::*;
@@ -341,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_weighed_before_they_are_copied() {
+    fn values_are_weighed_as_the_cells_they_become() {
         let kind = Type::Text;
         let texts: ArrayRef = Arc::new(StringArray::from(vec!["abc", ""]));
         let column = Column::new(texts.as_ref(), &kind);
@@ -351,5 +397,27 @@ mod tests {
         let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
         let column = Column::new(numbers.as_ref(), &kind);
         assert_eq!(column.weight_of(0..3), 3 * size_of::<Cell>());
+        let json: ArrayRef = Arc::new(StringArray::from(vec!["7", "[1,[],{\"a\":[2,3]},\"x,y\"]"]));
+        let decimals = Decimal128Array::from(vec![0, -99_999]).with_precision_and_scale(5, 5);
+        let decimals: ArrayRef = Arc::new(decimals.expect("fits"));
+        let large: ArrayRef = Arc::new(UInt64Array::from(vec![1, u64::MAX]));
+        let days: ArrayRef = Arc::new(Date32Array::from(vec![0, i32::MAX]));
+        for (array, kind) in [
+            (json, "JSON"),
+            (decimals, "DECIMAL(5,5)"),
+            (large, "UBIGINT"),
+            (days, "DATE"),
+        ] {
+            let kind = Type::parse(kind);
+            let column = Column::new(array.as_ref(), &kind);
+            for row in 0..2 {
+                let weight = cell_bytes(&column.cell(row));
+                assert!(column.weight(row) >= weight, "{kind:?} {row}");
+                assert!(
+                    column.weight_of(row..row + 1) <= weight + 7,
+                    "{kind:?} {row}"
+                );
+            }
+        }
     }
 }

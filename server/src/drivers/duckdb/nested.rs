@@ -10,7 +10,7 @@ use serde_json::{Map, Number, Value};
 use tidegate_schema::model::Cell;
 
 use super::{
-    cells::{Column, Reader, weighed},
+    cells::{Column, Reader, at_least},
     types::Type,
 };
 
@@ -48,7 +48,7 @@ fn items_of<'a>(
 ) -> Reader<'a> {
     let items = Rc::new(items);
     let scales = items.clone();
-    weighed(
+    at_least(
         move |row| {
             let items = stretch(row).map(|at| json(items.cell(at)));
             Cell::Json(Value::Array(items.collect()).into())
@@ -68,7 +68,7 @@ fn fields<'a>(array: &'a dyn Array, kind: &'a Type) -> Option<Reader<'a>> {
         .collect();
     let fields = Rc::new(fields);
     let scales = fields.clone();
-    Some(weighed(
+    Some(at_least(
         move |row| {
             let fields = fields.iter();
             let values = fields.map(|(name, column)| ((*name).to_owned(), json(column.cell(row))));
@@ -77,7 +77,7 @@ fn fields<'a>(array: &'a dyn Array, kind: &'a Type) -> Option<Reader<'a>> {
         move |row| {
             let fields = scales.iter();
             fields
-                .map(|(name, column)| name.len() + column.weight(row))
+                .map(|(name, column)| name.len() + column.weight_of(row..row + 1))
                 .sum()
         },
     ))
@@ -91,7 +91,7 @@ fn map<'a>(array: &'a dyn Array, kind: &'a Type) -> Option<Reader<'a>> {
     let keys = Rc::new(Column::new(array.keys().as_ref(), kind.part(0)));
     let values = Rc::new(Column::new(array.values().as_ref(), kind.part(1)));
     let (key_scales, value_scales) = (keys.clone(), values.clone());
-    Some(weighed(
+    Some(at_least(
         move |row| {
             let mut object = Map::new();
             for at in stretch(row) {
@@ -120,7 +120,7 @@ fn union<'a>(array: &'a dyn Array, kind: &'a Type) -> Option<Reader<'a>> {
         .collect();
     let members = Rc::new(members);
     let scales = members.clone();
-    Some(weighed(
+    Some(at_least(
         move |row| {
             let cell = member(&members, array.type_id(row))
                 .map_or(Cell::Null, |column| column.cell(array.value_offset(row)));
@@ -131,8 +131,8 @@ fn union<'a>(array: &'a dyn Array, kind: &'a Type) -> Option<Reader<'a>> {
             }
         },
         move |row| {
-            member(&scales, array.type_id(row))
-                .map_or(0, |column| column.weight(array.value_offset(row)))
+            let at = array.value_offset(row);
+            member(&scales, array.type_id(row)).map_or(0, |column| column.weight_of(at..at + 1))
         },
     ))
 }
