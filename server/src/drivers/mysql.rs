@@ -15,6 +15,7 @@ mod cells;
 mod failure;
 mod geometry;
 mod introspect;
+mod plan;
 mod pool;
 mod reach;
 mod rows;
@@ -94,7 +95,7 @@ impl Driver for MySql {
     }
 
     async fn dry_run(&self, sql: &str) -> Result<String> {
-        rows::plan(&self.pool, sql, SMALL_ACT).await
+        plan::plan(&self.pool, sql, SMALL_ACT).await
     }
 
     async fn stream(&self, sql: &str, limits: Limits) -> Result<RowStream> {
