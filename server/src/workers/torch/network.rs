@@ -38,6 +38,10 @@ pub(super) trait Cache: Send + Sized {
     fn truncate(&mut self, tokens: usize);
     /// A copy of the first `tokens`.
     fn fork(&self, tokens: usize) -> Result<Self>;
+    /// Shares no memory that goes with other sequences from now on. Asked of what is kept when its sequence is over.
+    fn settle(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A decoder that runs. Not Sync: one thread owns it.

@@ -88,132 +88,15 @@ impl Sight {
     }
 }
 
-/// One row each of several sequences that attend in one go, each over its own keys.
-pub(super) struct Side {
-    /// Which sequences.
-    pub(super) members: Vec<usize>,
-    /// Their rows among those of the step; `None` if they are all of it.
-    rows: Option<Tensor>,
-    /// Keys that are read of each.
-    most: i64,
-    /// For each window, which of them each sees, `[members, 1, 1, most]`; `None` if all do.
-    masks: Vec<Option<Tensor>>,
-}
-
-/// A sequence that runs one token in a step.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Single {
-    /// Which sequence of the step.
-    pub(super) member: usize,
-    /// Its row in the step.
-    pub(super) row: usize,
-    /// Tokens behind this one too.
-    pub(super) total: usize,
-    /// Tokens its cache has room for.
-    pub(super) room: usize,
-}
-
-impl Side {
-    /// Puts sequences together whose caches have room for the longest of them. Those that find no company are left
-    /// out. `rows` are those of the whole step.
-    pub(super) fn together(
-        mut singles: Vec<Single>,
-        rows: usize,
-        windows: &[Option<usize>],
-        device: Device,
-    ) -> Result<Vec<Self>> {
-        singles.sort_by_key(|one| std::cmp::Reverse(one.total));
-        let mut sides = Vec::new();
-        while let Some(longest) = singles.first().copied() {
-            let (mut members, rest): (Vec<Single>, Vec<Single>) = singles
-                .into_iter()
-                .partition(|one| one.room >= longest.total);
-            singles = rest;
-            members.sort_by_key(|one| one.member);
-            if members.len() > 1 {
-                sides.push(Self::of(&members, longest.total, rows, windows, device)?);
-            }
-        }
-        Ok(sides)
-    }
-
-    fn of(
-        singles: &[Single],
-        most: usize,
-        rows: usize,
-        windows: &[Option<usize>],
-        device: Device,
-    ) -> Result<Self> {
-        let masks = windows
-            .iter()
-            .map(|window| -> Result<Option<Tensor>> {
-                let first = |total: usize| window.map_or(0, |window| total.saturating_sub(window));
-                if singles.iter().all(|one| one.total == most) && first(most) == 0 {
-                    return Ok(None);
-                }
-                let mut seen = vec![false; singles.len() * most];
-                for (one, seen) in singles.iter().zip(seen.chunks_mut(most)) {
-                    seen[first(one.total)..one.total].fill(true);
-                }
-                let mask = Tensor::f_from_slice(&seen)?
-                    .f_view([singles.len() as i64, 1, 1, most as i64])?
-                    .f_to_device(device)?;
-                Ok(Some(mask))
-            })
-            .collect::<Result<_>>()?;
-        let chosen: Vec<i64> = singles.iter().map(|one| one.row as i64).collect();
-        let rows = (chosen.len() < rows)
-            .then(|| Tensor::f_from_slice(&chosen)?.f_to_device(device))
-            .transpose()?;
-        Ok(Self {
-            members: singles.iter().map(|one| one.member).collect(),
-            rows,
-            most: most as i64,
-            masks,
-        })
-    }
-
-    /// Which keys are read of each cache, as many as the longest has.
-    pub(super) fn seen(&self) -> (i64, i64) {
-        (0, self.most)
-    }
-
-    /// Attention of their rows of `queries`, `[rows, heads, width]`, over what each has in `kept`,
-    /// `[2 * kv heads, most, width]`, under the window of that number. Gives `[members, heads * width]`.
-    pub(super) fn attend(
-        &self,
-        shape: &Shape,
-        window: usize,
-        queries: &Tensor,
-        kept: &[Tensor],
-    ) -> Result<Tensor> {
-        let (heads, kv_heads) = (shape.heads as i64, shape.kv_heads as i64);
-        let (width, group) = (shape.head_width as i64, heads / kv_heads);
-        let members = self.members.len() as i64;
-        let kept = Tensor::f_cat(kept, 0)?.f_view([members, 2, kv_heads, self.most, width])?;
-        let (keys, values) = (kept.f_select(1, 0)?, kept.f_select(1, 1)?);
-        let queries = match &self.rows {
-            Some(rows) => queries.f_index_select(0, rows)?,
-            None => queries.shallow_clone(),
-        };
-        let queries = queries.f_reshape([members, kv_heads, group, width])?;
-        let visible = Visible {
-            mask: self.masks[window].as_ref(),
-            is_causal: false,
-        };
-        let attended = visible.weigh(shape, &queries, &keys, &values)?;
-        Ok(attended.f_reshape([members, heads * width])?)
-    }
-}
-
 /// Which keys are visible to which rows.
-struct Visible<'a> {
-    mask: Option<&'a Tensor>,
-    is_causal: bool,
+pub(super) struct Visible<'a> {
+    pub(super) mask: Option<&'a Tensor>,
+    pub(super) is_causal: bool,
 }
 
 impl Visible<'_> {
-    fn weigh(
+    /// What `queries` make of `values`, by how well they fit `keys`; each `[sequences, heads, rows, width]`.
+    pub(super) fn weigh(
         &self,
         shape: &Shape,
         queries: &Tensor,
@@ -290,42 +173,5 @@ mod tests {
         assert_eq!(one.seen(), (6, 4));
         let whole = new(0, 3, Some(3));
         assert!(whole.mask.is_none() && whole.is_causal);
-    }
-
-    #[test]
-    fn single_rows_stand_together_where_their_caches_have_the_room() {
-        let single = |member, total, room| Single {
-            member,
-            row: 2 * member,
-            total,
-            room,
-        };
-        let singles = vec![
-            single(0, 3, 64),
-            single(1, 70, 128),
-            single(2, 64, 64),
-            single(3, 2, 64),
-        ];
-        let sides = Side::together(singles, 8, &[None, Some(2)], Device::Cpu).expect("masks");
-        // The long one finds no company.
-        assert_eq!(sides.len(), 1);
-        let side = &sides[0];
-        assert_eq!((side.members.as_slice(), side.most), (&[0, 2, 3][..], 64));
-        let rows =
-            Vec::<i64>::try_from(side.rows.as_ref().expect("not all rows")).expect("numbers");
-        assert_eq!(rows, [0, 4, 6]);
-        let seen = |window: usize, member: i64| -> Vec<i64> {
-            let mask = side.masks[window].as_ref().expect("a mask");
-            (0..64)
-                .filter(|key| mask.int64_value(&[member, 0, 0, *key]) != 0)
-                .collect()
-        };
-        assert_eq!(seen(0, 0), [0, 1, 2]);
-        assert_eq!(seen(0, 1).len(), 64);
-        assert_eq!(seen(1, 1), [62, 63]);
-        assert_eq!(seen(1, 2), [0, 1]);
-        let alike = vec![single(0, 5, 64), single(1, 5, 64)];
-        let sides = Side::together(alike, 2, &[None, Some(9)], Device::Cpu).expect("no masks");
-        assert!(sides[0].rows.is_none() && sides[0].masks.iter().all(Option::is_none));
     }
 }

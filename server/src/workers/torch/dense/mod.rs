@@ -1,11 +1,13 @@
 //! The executor on libtorch's tensors: any device, any kind of numbers.
 //!
 //! Rows of all sequences go through the matrices together; each sequence attends to its own keys. [`matrix`] holds
-//! weights, [`cache`] keys and values, [`turns`] the positions of a step, [`attention`] what its rows may see.
+//! weights, [`cache`] keys and values, [`turns`] the positions of a step, [`attention`] what its rows may see, [`side`]
+//! the sequences that attend in one go.
 
 mod attention;
 mod cache;
 mod matrix;
+mod side;
 mod turns;
 
 use tch::{Device, Kind, Tensor};
@@ -13,8 +15,9 @@ use tidegate_kernels::Format;
 
 pub(in crate::workers::torch) use self::cache::DenseCache;
 use self::{
-    attention::{Side, Sight, Single},
+    attention::Sight,
     matrix::{Build, Matrix},
+    side::{Side, Single},
     turns::{Span, Turns},
 };
 use super::{
@@ -115,6 +118,7 @@ impl Dense {
             });
         }
         let sides = Side::together(singles, rows, &self.windows, self.device)?;
+        side::lie_as_they_attend(segments, &sides)?;
         let mut sights: Vec<Vec<Sight>> = Vec::with_capacity(segments.len());
         let is_bent = self.shape.attention_cap.is_some();
         for (member, span) in spans.iter().enumerate() {
@@ -199,11 +203,17 @@ impl Dense {
         let (queries, keys) = (turns.apply(&queries)?, turns.apply(&keys)?);
         let fresh = Tensor::f_stack(&[keys.f_transpose(0, 1)?, values.f_transpose(0, 1)?], 0)?
             .f_view([2 * kv_heads, rows, width])?;
+        for side in &step.sides {
+            side.write(side.kept(index, segments), &fresh)?;
+        }
         let mut from = 0;
-        for (segment, span) in segments.iter().zip(&step.spans) {
+        for ((segment, span), sights) in segments.iter().zip(&step.spans).zip(&step.sights) {
             let count = span.count as i64;
-            let own = fresh.f_narrow(1, from, count)?;
-            segment.cache.write(index, &own)?;
+            // Those that have no sight of their own attend together.
+            if !sights.is_empty() {
+                let own = fresh.f_narrow(1, from, count)?;
+                segment.cache.write(index, &own)?;
+            }
             from += count;
         }
         let attended = self.look_back(index, &queries, step, segments)?;
@@ -221,12 +231,8 @@ impl Dense {
         let window = self.sees[index];
         let mut parts: Vec<Option<Tensor>> = segments.iter().map(|_| None).collect();
         for side in &step.sides {
-            let kept = side
-                .members
-                .iter()
-                .map(|&member| segments[member].cache.read(index, side.seen()))
-                .collect::<Result<Vec<_>>>()?;
-            let found = side.attend(&self.shape, window, queries, &kept)?;
+            let kept = side.kept(index, segments);
+            let found = side.attend(&self.shape, window, queries, kept)?;
             if side.members.len() == segments.len() {
                 return Ok(found);
             }

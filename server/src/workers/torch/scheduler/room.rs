@@ -304,6 +304,10 @@ impl<N: Network> Scheduler<N> {
         };
         let mut tokens = line.tokens;
         tokens.truncate(cache.tokens());
+        if let Outcome::Failed { reason, .. } = guarded(|| cache.settle()) {
+            tracing::warn!(model = self.name, reason, "a cache cannot be kept");
+            return;
+        }
         self.kept.keep(Key { regime, tokens }, cache);
         let held = self.held_bytes();
         while held.saturating_add(self.kept.bytes()) > self.bounds.kv_bytes && self.kept.evict(None)
