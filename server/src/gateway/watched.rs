@@ -3,26 +3,21 @@
 use std::{
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use futures::{Stream, StreamExt as _, stream::BoxStream};
 use tidegate_schema::{Error, Result};
-use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::upstream::Call;
+use crate::workers::Patience;
 
 /// The pieces of an answer. Dropping it ends the answer and makes its place free; so does its end.
 pub(super) struct Watched<T> {
     /// What came before it was watched.
     first: Option<T>,
     pieces: BoxStream<'static, Result<T>>,
-    /// Longest wait for a piece. Only waits count: a reader may be as slow as it likes.
-    limit: Option<Duration>,
-    /// Since when a piece is waited for.
-    waiting: Option<Instant>,
-    /// Set once and moved only when it rings early, so that a piece costs no timer.
-    alarm: Option<Pin<Box<Sleep>>>,
+    /// With the wait for a piece, where that is limited.
+    patience: Option<Patience>,
     /// None when it is over.
     call: Option<Call>,
 }
@@ -41,9 +36,7 @@ impl<T: Send + 'static> Watched<T> {
         Self {
             first: None,
             pieces,
-            limit: call.upstream().policy.between,
-            waiting: None,
-            alarm: None,
+            patience: call.upstream().policy.between.map(Patience::of),
             call: Some(call),
         }
     }
@@ -51,7 +44,7 @@ impl<T: Send + 'static> Watched<T> {
     /// It is over: the upstream is let go of at once, whoever holds the rest.
     fn end(&mut self, error: Option<&Error>) {
         self.pieces = futures::stream::empty().boxed();
-        self.alarm = None;
+        self.patience = None;
         if let (Some(call), Some(error)) = (self.call.take(), error) {
             call.failed(error);
         }
@@ -59,22 +52,15 @@ impl<T: Send + 'static> Watched<T> {
 
     /// Whether the wait for a piece has been too long; asks to be woken when it will be.
     fn is_late(&mut self, context: &mut Context<'_>) -> Option<Error> {
-        let limit = self.limit?;
-        let due = *self.waiting.get_or_insert_with(Instant::now) + limit;
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(due)));
-        while alarm.as_mut().poll(context).is_ready() {
-            if alarm.deadline() >= due {
-                let call = self.call.as_ref()?;
-                let model = &call.upstream().name;
-                return Some(Error::Timeout {
-                    what: format!("a piece of the answer of '{model}'"),
-                    limit,
-                });
-            }
-            // It was set for an earlier piece.
-            alarm.as_mut().reset(due);
+        let patience = self.patience.as_mut()?;
+        if patience.poll(context).is_pending() {
+            return None;
         }
-        None
+        let model = &self.call.as_ref()?.upstream().name;
+        Some(Error::Timeout {
+            what: format!("a piece of the answer of '{model}'"),
+            limit: patience.limit(),
+        })
     }
 }
 
@@ -91,7 +77,9 @@ impl<T: Send + Unpin + 'static> Stream for Watched<T> {
         }
         match this.pieces.poll_next_unpin(context) {
             Poll::Ready(Some(Ok(piece))) => {
-                this.waiting = None;
+                if let Some(patience) = &mut this.patience {
+                    patience.came();
+                }
                 Poll::Ready(Some(Ok(piece)))
             }
             Poll::Ready(Some(Err(error))) => {

@@ -18,6 +18,7 @@ pub mod chunk;
 pub mod dummy;
 pub mod grammar;
 pub mod metrics;
+mod patience;
 pub mod proxy;
 pub mod registry;
 pub mod relay;
@@ -26,6 +27,7 @@ pub mod request;
 #[cfg(feature = "torch")]
 pub mod torch;
 
+pub(crate) use self::patience::Patience;
 pub use self::{
     chunk::{Alternative, Chunk, ChunkStream, FinishReason, Likelihood, Piece, TokenLogprob},
     relay::{Relay, RelayPath, RelayRequest, RelayResponse},

@@ -60,9 +60,15 @@ pub(super) async fn create_chat_completion(
     request: Request,
 ) -> Result<Response, OpenAiError> {
     let bytes = body_bytes(request, &app).await?;
-    if let Some(relayed) = relayed(&app, &caller, &bytes).await? {
-        return Ok(relayed);
+    match relayed(&app, &caller, &bytes).await? {
+        Some(relayed) => Ok(relayed),
+        // Boxed: a request that is passed on would carry its room.
+        None => Box::pin(read_here(app, caller, bytes)).await,
     }
+}
+
+/// The answer to a body that has to be read.
+async fn read_here(app: App, caller: model::Caller, bytes: Bytes) -> Result<Response, OpenAiError> {
     // What is no JSON is told when it is read for good.
     let dialect = serde_json::from_slice::<Dialect>(&bytes).ok();
     if dialect.is_some_and(|body| body.messages.is_none() && body.user_input.is_some()) {
@@ -82,7 +88,8 @@ pub(super) async fn create_chat_completion(
 pub(crate) async fn answer(app: &App, caller: &model::Caller, bytes: &Bytes) -> Response {
     let answered = match relayed(app, caller, bytes).await {
         Ok(Some(relayed)) => return relayed,
-        Ok(None) => written_here(app, caller, bytes).await,
+        // Boxed, as above.
+        Ok(None) => Box::pin(written_here(app, caller, bytes)).await,
         Err(error) => Err(error),
     };
     answered.unwrap_or_else(|error| OpenAiError::from(error).into_response())

@@ -39,7 +39,8 @@ pub(super) async fn create_completion(
     if let Some(relayed) = relay::try_relay(&app, &caller, RelayPath::Completions, &bytes).await? {
         return Ok(relayed);
     }
-    Ok(written_here(&app, &caller, &bytes).await?)
+    // Boxed: a request that is passed on would carry its room.
+    Ok(Box::pin(written_here(&app, &caller, &bytes)).await?)
 }
 
 async fn written_here(app: &App, caller: &model::Caller, bytes: &[u8]) -> Result<Response> {

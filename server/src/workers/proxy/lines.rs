@@ -29,13 +29,13 @@ use memchr::{
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use tidegate_schema::{Error, Result};
-use tokio::time::{Instant, Sleep};
 
 use super::{
     chat::CUT_SHORT,
     refusal::{Words, said},
     server::describe,
 };
+use crate::workers::Patience;
 
 /// Most bytes of a line.
 const LINE_BYTES: usize = 1 << 24;
@@ -82,11 +82,9 @@ impl Told<'_> {
 pub(super) struct Lines {
     pieces: BoxStream<'static, reqwest::Result<Bytes>>,
     words: Arc<Words>,
-    /// Longest wait for a piece after the first; the first is waited for by whoever asks.
-    limit: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
+    /// With each piece after the first; the first is waited for by whoever asks.
+    patience: Patience,
     state: State,
-    is_waiting: bool,
     /// The beginning of a line whose end has not come.
     held: BytesMut,
     /// What went wrong behind the lines that were passed on.
@@ -119,10 +117,8 @@ impl Lines {
         Self {
             pieces,
             words,
-            limit,
-            timer: None,
+            patience: Patience::of(limit),
             state: State::New,
-            is_waiting: false,
             held: BytesMut::new(),
             failure: None,
             has_chunks,
@@ -257,15 +253,8 @@ impl Lines {
         if self.state == State::New {
             return Poll::Pending;
         }
-        let limit = self.limit;
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
-        if !self.is_waiting {
-            self.is_waiting = true;
-            timer.as_mut().reset(Instant::now() + limit);
-        }
-        ready!(timer.as_mut().poll(context));
+        ready!(self.patience.poll(context));
+        let limit = self.patience.limit();
         Poll::Ready(self.words.late("a piece of the answer", limit))
     }
 }
@@ -298,7 +287,7 @@ impl Stream for Lines {
                     return Poll::Ready((!this.is_done).then_some(Err(error)));
                 }
             };
-            this.is_waiting = false;
+            this.patience.came();
             this.state = State::Begun;
             match this.take(piece) {
                 Ok(None) => {}
