@@ -39,6 +39,8 @@ pub use self::{
 
 /// Longest wait for a connection where nothing else is configured.
 const CONNECT: Duration = Duration::from_secs(10);
+/// Most connections to one server that are kept open for the next requests.
+const IDLE_CONNECTIONS: usize = 512;
 
 /// The one way to make an HTTP client for upstreams: pooled, keep-alive, ring for TLS. It limits connecting only:
 /// how long an answer may take differs by model, so whoever sends says.
@@ -53,7 +55,7 @@ pub(crate) fn http_client_within(connect: Duration) -> anyhow::Result<reqwest::C
     Ok(reqwest::Client::builder()
         .connect_timeout(connect)
         .tcp_nodelay(true)
-        .pool_max_idle_per_host(512)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS)
         .build()?)
 }
 

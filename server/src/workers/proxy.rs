@@ -16,6 +16,7 @@ mod relay;
 mod rerank;
 mod server;
 mod urls;
+mod wire;
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,8 @@ use tidegate_schema::Result;
 use super::{
     Proxy,
     refusal::said,
-    server::{Deadline, describe, read},
+    server::{Deadline, read},
+    wire::describe,
 };
 use crate::workers::{Embedded, Embedder, ModelMetadata, Relay, RelayPath};
 

@@ -10,7 +10,10 @@ use futures::{StreamExt as _, stream::BoxStream};
 use reqwest::Response;
 use tidegate_schema::Result;
 
-use super::server::{Deadline, Server, describe, is_of, read};
+use super::{
+    server::{Deadline, Server, is_of, read},
+    wire::describe,
+};
 
 /// Most bytes of one event.
 const EVENT_BYTES: usize = 1 << 24;

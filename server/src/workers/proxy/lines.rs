@@ -33,7 +33,7 @@ use tidegate_schema::{Error, Result};
 use super::{
     chat::CUT_SHORT,
     refusal::{Words, said},
-    server::describe,
+    wire::describe,
 };
 use crate::workers::Patience;
 

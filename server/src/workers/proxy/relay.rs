@@ -19,7 +19,8 @@ use tidegate_schema::{Error, Result};
 use super::{
     Proxy, limit_name,
     lines::{Lines, Told},
-    server::{Deadline, describe, is_of, read},
+    server::{Deadline, is_of, read},
+    wire::describe,
 };
 use crate::workers::{Relay, RelayPath, RelayRequest, RelayResponse};
 

@@ -5,16 +5,21 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use reqwest::{
-    Client, Method, Request, Response, Url,
-    header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+    Response, Url,
+    header::{
+        ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    },
 };
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use tidegate_schema::{Error, Result};
 use tokio::time::Instant;
 
-use super::refusal::{Refusal, Words};
-use crate::{config, telemetry::propagation, workers::http_client_within};
+use super::{
+    refusal::{Refusal, Words},
+    wire::Wire,
+};
+use crate::{config, telemetry::propagation};
 
 /// Most of a refusal that is read.
 const REFUSAL_BYTES: usize = 1 << 16;
@@ -60,7 +65,7 @@ pub(super) enum Auth {
 
 /// A server that answers for a model.
 pub(super) struct Server {
-    client: Client,
+    wire: Wire,
     /// Sent with every request.
     headers: HeaderMap,
     /// Makes errors of what it says.
@@ -78,6 +83,7 @@ impl Server {
     ) -> anyhow::Result<Self> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         // Bytes are passed on and looked at as they are.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let key = model.api_key.expose_secret();
@@ -110,7 +116,7 @@ impl Server {
             given => seconds(given),
         };
         Ok(Self {
-            client: http_client_within(seconds(model.connect_seconds))?,
+            wire: Wire::open(&model.base_url, seconds(model.connect_seconds))?,
             headers,
             words: Arc::new(Words::new(&model.name, model.api_key.clone())),
             limits: Limits {
@@ -152,8 +158,7 @@ impl Server {
         deadline: Deadline,
         request_id: Option<&str>,
     ) -> Result<Result<Response, Refusal>> {
-        let mut request = Request::new(Method::POST, url.clone());
-        request.headers_mut().clone_from(&self.headers);
+        let mut headers = self.headers.clone();
         let traced = propagation::headers();
         let named = request_id.map(|id| ("x-request-id", id));
         let all = traced
@@ -162,16 +167,14 @@ impl Server {
             .chain(named);
         for (name, value) in all {
             if let Ok(value) = HeaderValue::from_str(value) {
-                request
-                    .headers_mut()
-                    .insert(HeaderName::from_static(name), value);
+                headers.insert(HeaderName::from_static(name), value);
             }
         }
-        *request.body_mut() = Some(body.into());
+        let posting = self.wire.post(url, headers, body);
         let response = self
-            .in_time("the model server", deadline, self.client.execute(request))
+            .in_time("the model server", deadline, posting)
             .await?
-            .map_err(|e| self.words.error(describe(&e)))?;
+            .map_err(|what| self.words.error(what))?;
         let status = response.status();
         if status.is_success() {
             return self.readable(response).map(Ok);
@@ -238,23 +241,4 @@ pub(super) async fn read(mut response: Response, most: usize) -> reqwest::Result
     }
     bytes.truncate(most);
     Ok(bytes)
-}
-
-/// A reqwest error without its URL, which may carry secrets.
-pub(super) fn describe(error: &reqwest::Error) -> String {
-    let mut text = if error.is_connect() {
-        "cannot be reached".to_owned()
-    } else if error.is_timeout() {
-        "did not answer in time".to_owned()
-    } else {
-        "the request failed".to_owned()
-    };
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        if inner.source().is_none() {
-            text = format!("{text}: {inner}");
-        }
-        source = inner.source();
-    }
-    text
 }

@@ -1,0 +1,234 @@
+//! How a request gets to its server: straight, or through all that reqwest looks after.
+//!
+//! reqwest is the client everywhere else. It reads every address three times and holds every request ready for redirects
+//! and retries that none of ours takes, a seventh of the processor time of a relayed request. What needs neither TLS nor
+//! a proxy, which is to say a model server on this machine or beside it, is asked through the client under it.
+
+use std::{error::Error as _, sync::OnceLock, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper_util::{
+    client::{
+        legacy::{Client, connect::HttpConnector},
+        proxy::matcher::Matcher,
+    },
+    rt::{TokioExecutor, TokioTimer},
+};
+use reqwest::{Body, Method, Request, Response, Url, header::HeaderMap};
+
+use crate::workers::{IDLE_CONNECTIONS, http_client_within};
+
+/// How often a silent connection is probed, and after how long at first.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Probes without an answer that end it.
+const PROBES: u32 = 3;
+/// How long a connection is kept that nobody uses; reqwest's own.
+const IDLE: Duration = Duration::from_secs(90);
+
+/// The way to one server.
+pub(super) struct Wire {
+    /// HTTP/1.1 over connections of ours, where nothing else is needed.
+    straight: Option<Client<HttpConnector, Full<Bytes>>>,
+    /// With TLS, a proxy, a password in the address, or a server that sends its callers on.
+    around: OnceLock<reqwest::Client>,
+    connect: Duration,
+}
+
+impl Wire {
+    /// The way to the server of an address, each connection to which may take so long to open. Nothing is sent yet.
+    pub(super) fn open(base_url: &str, connect: Duration) -> anyhow::Result<Self> {
+        let straight = is_plain(base_url).then(|| straight(connect));
+        let around = match straight {
+            Some(_) => OnceLock::new(),
+            None => http_client_within(connect)?.into(),
+        };
+        Ok(Self {
+            straight,
+            around,
+            connect,
+        })
+    }
+
+    /// Posts a body, and waits for the head of the answer.
+    ///
+    /// # Errors
+    /// What failed, in words without the address, which may carry secrets.
+    pub(super) async fn post(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response, String> {
+        let straight = self.straight.as_ref();
+        let Some(straight) = straight.filter(|_| self.around.get().is_none()) else {
+            return self.post_around(url, headers, body).await;
+        };
+        let mut request = http::Request::new(Full::new(body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = url
+            .as_str()
+            .parse()
+            .map_err(|e| format!("its address cannot be asked: {e}"))?;
+        request.headers_mut().clone_from(&headers);
+        let response = straight
+            .request(request)
+            .await
+            .map_err(|e| words(e.is_connect(), false, e.source()))?;
+        if response.status().is_redirection() {
+            // From now on, too.
+            return self.post_around(url, headers, body).await;
+        }
+        Ok(response.map(Body::wrap).into())
+    }
+
+    async fn post_around(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response, String> {
+        let client = if let Some(client) = self.around.get() {
+            client
+        } else {
+            let new = http_client_within(self.connect).map_err(|e| format!("{e:#}"))?;
+            self.around.get_or_init(|| new)
+        };
+        let mut request = Request::new(Method::POST, url.clone());
+        *request.headers_mut() = headers;
+        *request.body_mut() = Some(body.into());
+        client.execute(request).await.map_err(|e| describe(&e))
+    }
+}
+
+fn straight(connect: Duration) -> Client<HttpConnector, Full<Bytes>> {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(connect));
+    connector.set_nodelay(true);
+    connector.set_keepalive(Some(KEEP_ALIVE));
+    connector.set_keepalive_interval(Some(KEEP_ALIVE));
+    connector.set_keepalive_retries(Some(PROBES));
+    Client::builder(TokioExecutor::new())
+        .pool_max_idle_per_host(IDLE_CONNECTIONS)
+        .pool_idle_timeout(IDLE)
+        .pool_timer(TokioTimer::new())
+        .build(connector)
+}
+
+/// Whether an address is asked over a connection of ours: it needs nothing but one.
+fn is_plain(base_url: &str) -> bool {
+    let Ok(url) = Url::parse(base_url) else {
+        return false;
+    };
+    let is_bare = url.username().is_empty() && url.password().is_none();
+    url.scheme() == "http"
+        && is_bare
+        && base_url
+            .parse()
+            .is_ok_and(|address| Matcher::from_env().intercept(&address).is_none())
+}
+
+/// A reqwest error without its URL, which may carry secrets.
+pub(super) fn describe(error: &reqwest::Error) -> String {
+    words(error.is_connect(), error.is_timeout(), error.source())
+}
+
+/// What failed, and what was at the bottom of it.
+fn words(
+    connecting: bool,
+    is_late: bool,
+    mut source: Option<&(dyn std::error::Error + 'static)>,
+) -> String {
+    let mut text = if connecting {
+        "cannot be reached".to_owned()
+    } else if is_late {
+        "did not answer in time".to_owned()
+    } else {
+        "the request failed".to_owned()
+    };
+    while let Some(inner) = source {
+        if inner.source().is_none() {
+            text = format!("{text}: {inner}");
+        }
+        source = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, http::StatusCode, response::Redirect, routing::post};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn what_needs_tls_or_a_password_is_not_asked_straight() {
+        assert!(is_plain("http://127.0.0.1:8000/v1"));
+        for around in [
+            "https://127.0.0.1:8000/v1",
+            "http://user:secret@127.0.0.1:8000/v1",
+            "127.0.0.1:8000",
+        ] {
+            assert!(!is_plain(around), "{around}");
+        }
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test's task ends with the test"
+    )]
+    #[tokio::test]
+    async fn both_ways_say_the_same() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let router = Router::new()
+            .route(
+                "/echo",
+                post(|body: String| async move { format!("{body}!") }),
+            )
+            .route("/no", post(|| async { (StatusCode::CONFLICT, "taken") }))
+            .route("/away", post(|| async { Redirect::temporary("/echo") }));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let base = format!("http://{address}");
+        let straight = Wire::open(&base, KEEP_ALIVE).expect("a client");
+        let around = Wire {
+            straight: None,
+            ..Wire::open(&base, KEEP_ALIVE).expect("a client")
+        };
+        assert!(straight.straight.is_some());
+        let ask = async |wire: &Wire, base: &str, path: &str| {
+            let url = Url::parse(&format!("{base}{path}")).expect("an address");
+            wire.post(&url, HeaderMap::new(), Bytes::from_static(b"tide"))
+                .await
+        };
+        for (path, status, text) in [("/echo", 200, "tide!"), ("/no", 409, "taken")] {
+            for wire in [&straight, &around] {
+                let answer = ask(wire, &base, path).await.expect("answers");
+                assert_eq!(answer.status(), status);
+                assert_eq!(answer.text().await.expect("a text"), text);
+            }
+        }
+        let nobody = nobody().await;
+        for wire in [&straight, &around] {
+            let error = ask(wire, &nobody, "/echo").await.expect_err("nobody");
+            assert!(error.starts_with("cannot be reached: "), "{error}");
+            assert!(
+                error.contains("refused") && !error.contains("127.0.0.1"),
+                "{error}"
+            );
+        }
+        assert!(straight.around.get().is_none(), "asked straight so far");
+        for wire in [&straight, &around] {
+            let answer = ask(wire, &base, "/away").await.expect("sent on");
+            assert_eq!(answer.text().await.expect("a text"), "tide!");
+        }
+        assert!(straight.around.get().is_some(), "and not any more");
+    }
+
+    /// An address that nobody listens on any more.
+    async fn nobody() -> String {
+        let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        format!("http://{}", closed.local_addr().expect("an address"))
+    }
+}
