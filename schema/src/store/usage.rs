@@ -153,8 +153,13 @@ impl Store {
             Pools::Sqlite { write, .. } => {
                 let insert = move |conn: &mut SqliteConnection| {
                     conn.immediate_transaction(|conn| {
-                        let insert = diesel::insert_into(usage_entries::table).values(rows);
-                        diesel::RunQueryDsl::execute(insert, conn)
+                        // One by one: that statement stays prepared, and one of many rows is written anew for each
+                        // number of them.
+                        for row in &rows {
+                            let insert = diesel::insert_into(usage_entries::table).values(row);
+                            diesel::RunQueryDsl::execute(insert, conn)?;
+                        }
+                        QueryResult::Ok(())
                     })
                 };
                 write.get().await?.spawn_blocking(insert).await?;
