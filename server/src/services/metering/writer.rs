@@ -1,6 +1,9 @@
 //! The one task that stores rows of usage, as many at a time as have come.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tidegate_schema::{model::UsageEntry, store::Store};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -10,8 +13,11 @@ use crate::workers::metrics;
 
 /// Rows stored at once.
 const BATCH: usize = 256;
-/// How long rows gather after some were stored: the store has others to write for.
-const REST: Duration = Duration::from_millis(100);
+/// How many times as long as storing took rows gather afterwards: the store has others to write for. Few rows at a time
+/// take a processor from those who are being answered for a moment only.
+const REST: u32 = 4;
+const SHORTEST_REST: Duration = Duration::from_millis(10);
+const LONGEST_REST: Duration = Duration::from_millis(100);
 /// How often rows are tried that could not be stored, and how long the writer waits in between.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
@@ -54,9 +60,11 @@ pub(super) async fn write(store: Store, mut messages: mpsc::Receiver<Message>, h
                 Message::Flush(stored) => waiting.push(stored),
             }
         }
+        let begun = Instant::now();
         if !rows.is_empty() {
             keep(&store, rows).await;
         }
+        let rest = (begun.elapsed() * REST).clamp(SHORTEST_REST, LONGEST_REST);
         let flushed = !waiting.is_empty();
         for stored in waiting {
             // Whoever waited may have left.
@@ -64,7 +72,7 @@ pub(super) async fn write(store: Store, mut messages: mpsc::Receiver<Message>, h
         }
         if !flushed && !more && !messages.is_closed() {
             tokio::select! {
-                () = tokio::time::sleep(REST) => {}
+                () = tokio::time::sleep(rest) => {}
                 () = hurry.notified() => {}
             }
         }
