@@ -126,7 +126,11 @@ pub(super) async fn keep(State(bounds): State<Bounds>, request: Request, next: N
         return shape.too_large(limit, key);
     }
     let passed = Arc::new(AtomicBool::new(false));
-    let request = request.map(|body| counted(body, limit, Arc::clone(&passed)));
+    let request = if has_length(request.headers()) {
+        request
+    } else {
+        request.map(|body| counted(body, limit, Arc::clone(&passed)))
+    };
     match AssertUnwindSafe(next.run(request)).catch_unwind().await {
         Ok(_) if passed.load(Ordering::Relaxed) => shape.too_large(limit, key),
         Ok(response) => response,
@@ -147,6 +151,11 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
         .ok()?
         .parse()
         .ok()
+}
+
+/// Whether the body's length is known ahead, so that the connection itself ends it there.
+fn has_length(headers: &HeaderMap) -> bool {
+    announced(headers).is_some() && !headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 /// The body, broken off behind `limit` bytes; `passed` says afterwards whether it was.
