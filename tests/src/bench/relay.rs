@@ -2,8 +2,11 @@
 //! the server, and through others of its trade.
 //!
 //! Caller, server and upstream are processes that share the same two processors. Full speed tells rates and processor
-//! time; half of the server's own rate, asked of both by turns, tells what it adds to an answer's delay.
+//! time; half of the server's own rate, asked of all by turns, tells what it adds to an answer's delay. Beside it stand
+//! two that do nothing but pass on: how much of the figures is the machine's, whoever stands between.
 
+mod helper;
+mod limit;
 mod open;
 mod others;
 mod paced;
@@ -16,13 +19,17 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
-pub use self::upstream::serve;
+pub use self::{
+    limit::{Limit, pass_on},
+    upstream::serve,
+};
 
 use self::{
+    helper::Helper,
     paced::Delays,
     place::{Form, Place, slow},
-    table::{Added, Row, SIXTEEN, head, hold, tell},
-    upstream::Upstream,
+    table::{Added, Between, Row, SIXTEEN, head, hold, tell},
+    upstream::base_url,
 };
 use super::{
     decode::progress,
@@ -72,8 +79,8 @@ pub struct Relay {
 pub async fn run(options: Relay) -> Result<()> {
     options.check_arguments()?;
     open::raise_file_limit(options.open)?;
-    let upstream = Upstream::start()?;
-    let ours = Place::ours(&options.program, &upstream.base_url())?;
+    let upstream = upstream::start()?;
+    let ours = Place::ours(&options.program, &base_url(upstream.process()))?;
     for form in Form::ALL {
         ours.prove(form).await?;
     }
@@ -87,7 +94,7 @@ pub async fn run(options: Relay) -> Result<()> {
             tell(form, at_once, &row);
             hold(&mut budget, form, at_once, &row);
             if at_once == SIXTEEN {
-                beside_others.push((form, row.ours.per_second));
+                beside_others.push((form, row.ours.figures.per_second));
             }
         }
     }
@@ -133,44 +140,50 @@ impl Relay {
 
     async fn row(
         &self,
-        upstream: &Upstream,
+        upstream: &Helper,
         ours: &Place,
         form: Form,
         at_once: usize,
     ) -> Result<Row> {
         let request = form.request(ours.path);
-        let (mut direct, mut relayed) = (Vec::new(), Vec::new());
+        let limits = Limit::ALL.map(|limit| limit.start(upstream.process().address));
+        let limits = limits.into_iter().collect::<Result<Vec<_>>>()?;
+        // Who is asked, and by which way.
+        let mut turns = vec![upstream.process()];
+        turns.extend(limits.iter().map(Helper::process));
+        turns.push(ours.process);
+        let mut full: Vec<Vec<Figures>> = turns.iter().map(|_| Vec::new()).collect();
         for round in 0..self.rounds {
-            let mut turns = [
-                (upstream.process(), &mut direct),
-                (ours.process, &mut relayed),
-            ];
-            // Now one first, now the other: what else the machine does meets both.
+            let mut order: Vec<usize> = (0..turns.len()).collect();
+            // Now one first, now the other: what else the machine does meets all.
             if !round.is_multiple_of(2) {
-                turns.reverse();
+                order.reverse();
             }
-            for (process, figures) in turns {
-                figures.push(self.full(process, &request, at_once).await?);
+            for nth in order {
+                full[nth].push(self.full(turns[nth], &request, at_once).await?);
             }
         }
-        let (direct, ours_best) = (best(direct)?, best(relayed)?);
-        let rate = ours_best.per_second / 2.0;
-        let mut added = Vec::new();
+        let mut best = full.into_iter().map(best).collect::<Result<Vec<_>>>()?;
+        let rate = best.last().map_or(f64::NAN, |ours| ours.per_second) / 2.0;
+        let mut delays: Vec<Vec<Delays>> = Vec::new();
         for _ in 0..self.rounds {
-            let plain = self
-                .paced(upstream.process(), &request, at_once, rate)
-                .await?;
-            let relayed = self.paced(ours.process, &request, at_once, rate).await?;
-            added.push((plain, relayed));
+            let mut round = Vec::with_capacity(turns.len());
+            for &process in &turns {
+                round.push(self.paced(process, &request, at_once, rate).await?);
+            }
+            delays.push(round);
         }
+        let direct = best.remove(0);
+        let mut between = best.into_iter().enumerate().map(|(nth, figures)| Between {
+            figures,
+            added: added(&delays, nth + 1),
+        });
+        let limits = Limit::ALL.into_iter().zip(between.by_ref()).collect();
+        let ours = between.next().context("ours was measured")?;
         Ok(Row {
             direct,
-            ours: ours_best,
-            added: Added {
-                first_p50: median(&added, |delays| delays.first.p50),
-                first_p99: median(&added, |delays| delays.first.p99),
-                whole_p50: median(&added, |delays| delays.whole.p50),
-            },
+            limits,
+            ours,
         })
     }
 
@@ -219,6 +232,19 @@ fn best(rounds: Vec<Figures>) -> Result<Figures> {
         .into_iter()
         .max_by(|a, b| a.per_second.total_cmp(&b.per_second))
         .context("a round at least")
+}
+
+/// What the nth adds to the delays of the one that is asked first in each round.
+fn added(rounds: &[Vec<Delays>], nth: usize) -> Added {
+    let pairs: Vec<(Delays, Delays)> = rounds
+        .iter()
+        .filter_map(|round| Some((*round.first()?, *round.get(nth)?)))
+        .collect();
+    Added {
+        first_p50: median(&pairs, |delays| delays.first.p50),
+        first_p99: median(&pairs, |delays| delays.first.p99),
+        whole_p50: median(&pairs, |delays| delays.whole.p50),
+    }
 }
 
 /// What relaying adds to one of the delays: the one in the middle of the rounds.

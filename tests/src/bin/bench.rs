@@ -1,6 +1,6 @@
 //! `tidegate-bench`: figures, measured on the machine at hand. `cargo xtask bench` runs it.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
@@ -92,6 +92,12 @@ enum Act {
     /// Answer chats at once: the upstream of `relay`, which starts it.
     #[command(hide = true)]
     Upstream,
+    /// Stand before an upstream and do nothing: what `relay` holds the server against, and starts.
+    #[command(hide = true)]
+    Limit {
+        limit: bench::relay::Limit,
+        upstream: SocketAddr,
+    },
 }
 
 fn main() -> ExitCode {
@@ -133,6 +139,7 @@ fn main() -> ExitCode {
             Act::Relay(options) => bench::relay::run(options).await,
             Act::Bare { answer } => bench::http::serve(&answer).await,
             Act::Upstream => bench::relay::serve().await,
+            Act::Limit { limit, upstream } => bench::relay::pass_on(limit, upstream).await,
         }
     });
     match outcome {

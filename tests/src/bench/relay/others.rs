@@ -2,9 +2,10 @@
 
 use super::{
     Relay,
+    helper::Helper,
     place::{Absent, Form, Place, named},
     table::SIXTEEN,
-    upstream::Upstream,
+    upstream::base_url,
 };
 use crate::bench::{decode::progress, rounds::Budget, say};
 
@@ -68,7 +69,7 @@ impl Relay {
     /// The others, one at a time; who cannot be had is said and left out.
     pub(super) async fn others(
         &self,
-        upstream: &Upstream,
+        upstream: &Helper,
         ours: &[(Form, f64)],
         budget: &mut Budget,
     ) {
@@ -82,7 +83,7 @@ impl Relay {
         ));
         for other in [Other::LiteLlm, Other::Dbgpt] {
             progress(&format!("starting {}", other.name()));
-            let started = other.start(self, &upstream.base_url()).await;
+            let started = other.start(self, &base_url(upstream.process())).await;
             let place = match started {
                 Ok(place) => place,
                 Err(absent) => {

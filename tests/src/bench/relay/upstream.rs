@@ -1,15 +1,9 @@
 //! The upstream of `bench relay`: a server in OpenAI's dialect that answers at once, and token by token where a stream
 //! is asked for. It reads its requests as JSON and writes every frame anew, as a server of models does, and no more.
 
-use std::{
-    convert::Infallible,
-    io::{BufRead as _, BufReader, Write as _},
-    net::SocketAddr,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{convert::Infallible, io::Write as _, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use axum::{
     Json, Router,
     body::{Body, Bytes},
@@ -23,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use super::helper::Helper;
 use crate::bench::http::load::Process;
 
 /// Tokens of an answer.
@@ -168,59 +163,14 @@ fn frame(model: &str, delta: Delta, finish_reason: Option<&'static str>) -> Byte
     Bytes::from(bytes)
 }
 
-/// Such a server as a process of its own; it is killed when dropped.
-pub(super) struct Upstream {
-    child: Child,
-    process: Process,
+/// Starts such a server as a process of its own.
+pub(super) fn start() -> Result<Helper> {
+    Helper::start(&["upstream"])
 }
 
-impl Upstream {
-    /// Starts one.
-    pub(super) fn start() -> Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg("upstream")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("starting the upstream")?;
-        let id = child.id();
-        let said = child.stdout.take().context("standard output was piped");
-        let address = said.and_then(|out| {
-            let mut line = String::new();
-            BufReader::new(out).read_line(&mut line)?;
-            line.trim()
-                .parse::<SocketAddr>()
-                .with_context(|| format!("the upstream said {line:?}"))
-        });
-        match address {
-            Ok(address) => Ok(Self {
-                child,
-                process: Process { id, address },
-            }),
-            Err(error) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                Err(error)
-            }
-        }
-    }
-
-    /// Where it listens.
-    pub(super) fn process(&self) -> Process {
-        self.process
-    }
-
-    /// The base URL that a gateway is given.
-    pub(super) fn base_url(&self) -> String {
-        format!("http://{}/v1", self.process.address)
-    }
-}
-
-impl Drop for Upstream {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// The base URL that a gateway is given for it.
+pub(super) fn base_url(upstream: Process) -> String {
+    format!("http://{}/v1", upstream.address)
 }
 
 #[cfg(test)]
