@@ -2,7 +2,11 @@
 //!
 //! A process that follows other controllers passes what it is told on to them.
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderValue},
+};
 use tidegate_schema::{
     Result,
     model::Instance,
@@ -14,7 +18,7 @@ use super::worker::{
     peer::{Fields, Parameters, Peer},
     refused::Refused,
 };
-use crate::app::App;
+use crate::{app::App, cluster::directory::HEARD};
 
 /// Routes of this file.
 pub fn routes() -> OpenApiRouter<App> {
@@ -27,25 +31,30 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(beat_instance))
 }
 
-/// List the instances of models, healthy or not.
+/// List the instances of models, healthy or not. `x-tidegate-heard-seconds` tells for how long the controller has heard
+/// of processes: one that has just begun may not have heard of all.
 #[utoipa::path(get, path = "/api/controller/models", tag = "controller", params(InstanceQuery),
     responses((status = 200, body = Vec<InstanceBody>), (status = 422, body = RefusalBody)))]
 pub(super) async fn list_instances(
     State(app): State<App>,
     _peer: Peer,
     Parameters(query): Parameters,
-) -> Result<Json<Vec<InstanceBody>>, Refused> {
+) -> Result<(HeaderMap, Json<Vec<InstanceBody>>), Refused> {
     let query = InstanceQuery::read(&query)?;
     let found = app
         .cluster()
         .list(query.model_name.as_deref(), query.healthy_only)
         .await?;
-    Ok(Json(
-        found
-            .iter()
-            .map(|instance| InstanceBody::of(instance, query.detail))
-            .collect(),
-    ))
+    let mut headers = HeaderMap::new();
+    if let Some(heard_for) = found.heard_for {
+        headers.insert(HEARD, HeaderValue::from(heard_for.as_secs()));
+    }
+    let bodies = found
+        .instances
+        .iter()
+        .map(|instance| InstanceBody::of(instance, query.detail))
+        .collect();
+    Ok((headers, Json(bodies)))
 }
 
 /// Register an instance: new, or one that is known with another weight or template.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::{RequestBuilder, StatusCode, header::HeaderMap};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tidegate_schema::{
@@ -22,11 +22,24 @@ const LIST_BYTES: usize = 1 << 25;
 /// Most of a refusal's text that is passed on.
 const REFUSAL_CHARS: usize = 300;
 
+/// A header of the list: for how many whole seconds its controller has heard of processes.
+pub const HEARD: &str = "x-tidegate-heard-seconds";
+
+/// A list of instances.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// All that are known, healthy or not.
+    pub instances: Vec<Instance>,
+    /// How long whoever keeps it has heard of processes: one that has just begun may not have heard of all. Nothing
+    /// where that is not told.
+    pub heard_for: Option<Duration>,
+}
+
 /// Keeps count of instances.
 #[async_trait]
 pub trait Directory: Send + Sync {
     /// All instances, healthy or not.
-    async fn all(&self) -> Result<Vec<Instance>>;
+    async fn all(&self) -> Result<Listing>;
 
     /// An instance is there.
     async fn register(&self, instance: &Instance) -> Result<()>;
@@ -100,7 +113,7 @@ impl Controllers {
     }
 
     /// The answer of the first that does what it is asked, beginning with whoever did so last.
-    async fn first(&self, requests: Vec<RequestBuilder>) -> Result<Value> {
+    async fn first(&self, requests: Vec<RequestBuilder>) -> Result<(HeaderMap, Value)> {
         let begin = self.last.load(Ordering::Relaxed).min(requests.len());
         let mut requests: Vec<(usize, RequestBuilder)> = requests.into_iter().enumerate().collect();
         requests.rotate_left(begin);
@@ -123,7 +136,7 @@ impl Controllers {
         Err(last)
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Value> {
+    async fn send(&self, request: RequestBuilder) -> Result<(HeaderMap, Value)> {
         let key = self.key.expose_secret();
         let request = if key.is_empty() {
             request
@@ -135,6 +148,7 @@ impl Controllers {
             .await
             .map_err(|error| fault(describe(&error)))?;
         let status = response.status();
+        let headers = std::mem::take(response.headers_mut());
         let mut bytes = Vec::new();
         while bytes.len() < LIST_BYTES
             && let Some(piece) = response
@@ -145,8 +159,9 @@ impl Controllers {
             bytes.extend_from_slice(&piece);
         }
         if status.is_success() {
-            return serde_json::from_slice(&bytes)
-                .map_err(|error| fault(&format!("answered what is no JSON: {error}")));
+            let answer = serde_json::from_slice(&bytes)
+                .map_err(|error| fault(&format!("answered what is no JSON: {error}")))?;
+            return Ok((headers, answer));
         }
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Err(fault(
@@ -164,17 +179,23 @@ impl Controllers {
 
 #[async_trait]
 impl Directory for Controllers {
-    async fn all(&self) -> Result<Vec<Instance>> {
+    async fn all(&self) -> Result<Listing> {
         // DB-GPT's controllers pass over what they do not know.
         let requests = self.each(|base| {
             self.client
                 .get(format!("{base}/api/controller/models?detail=true"))
         });
-        let list = self.first(requests).await?;
+        let (headers, list) = self.first(requests).await?;
         if !list.is_array() {
             return Err(fault("answered no list of instances"));
         }
-        Ok(instances(&list))
+        let heard = headers.get(HEARD).and_then(|value| value.to_str().ok());
+        Ok(Listing {
+            instances: instances(&list),
+            heard_for: heard
+                .and_then(|seconds| seconds.parse().ok())
+                .map(Duration::from_secs),
+        })
     }
 
     async fn register(&self, instance: &Instance) -> Result<()> {
@@ -302,9 +323,8 @@ mod tests {
         let listener = listener.expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();
         let list = || async {
-            Json(
-                serde_json::json!([{"model_name": "m@llm", "host": "h", "port": 1, "healthy": true}]),
-            )
+            let list = serde_json::json!([{"model_name": "m@llm", "host": "h", "port": 1, "healthy": true}]);
+            ([(HEARD, "7")], Json(list))
         };
         let router = Router::new().route("/api/controller/models", get(list));
         tokio_util::task::TaskTracker::new().spawn(async move {
@@ -322,7 +342,9 @@ mod tests {
         let two = Controllers::new(&[gone.clone(), address], client.clone(), key.clone());
         let two = two.expect("two");
         for _ in 0..2 {
-            assert_eq!(two.all().await.expect("a list").len(), 1);
+            let listing = two.all().await.expect("a list");
+            assert_eq!(listing.instances.len(), 1);
+            assert_eq!(listing.heard_for, Some(Duration::from_secs(7)));
         }
         assert_eq!(two.last.load(Ordering::Relaxed), 1);
         let none = Controllers::new(&[gone], client, key).expect("one");

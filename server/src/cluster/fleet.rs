@@ -9,17 +9,14 @@ use std::{
 use secrecy::SecretString;
 use tidegate_schema::model::{DeployedKind, Instance, ModelPlace};
 use tokio::{sync::Notify, time::Instant};
-use tokio_util::sync::CancellationToken;
 
-use super::Directory;
+use super::Listing;
 use crate::workers::{
     ModelKind, metrics,
     registry::Registry,
     remote::{Link, Peers, Pool, model},
 };
 
-/// Shortest time between two looks at the list, however often processes fail.
-const SHORTEST: Duration = Duration::from_millis(250);
 /// Models that are asked what they are after one look at the list.
 const ASKED_AT_ONCE: usize = 8;
 
@@ -33,8 +30,20 @@ struct Inner {
     /// Names that stand for something else in this process: its routes.
     reserved: BTreeSet<String>,
     models: Mutex<BTreeMap<String, Member>>,
-    /// The list as it was read last; nothing before the first time.
-    seen: Mutex<Option<Arc<Vec<Instance>>>>,
+    seen: Mutex<Seen>,
+    /// How long whoever keeps the list hears of processes before all of them are in it.
+    expiry: Duration,
+}
+
+/// What was read of the list.
+#[derive(Default)]
+struct Seen {
+    /// As it was taken over last; nothing before the first time.
+    list: Option<Arc<Vec<Instance>>>,
+    /// Whether it could not be read the last time.
+    lost: bool,
+    /// Since when it can be read again; nothing where it always could.
+    back: Option<Instant>,
 }
 
 /// A model of other processes.
@@ -47,12 +56,14 @@ struct Member {
 }
 
 impl Fleet {
-    /// No models yet; those that come become entries of `registry`, but for those with a name of `reserved`.
+    /// No models yet; those that come become entries of `registry`, but for those with a name of `reserved`. A process
+    /// that is there is heard of within `expiry`.
     pub fn new(
         registry: Registry,
         client: reqwest::Client,
         key: SecretString,
         patience: Duration,
+        expiry: Duration,
         reserved: BTreeSet<String>,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -66,6 +77,7 @@ impl Fleet {
             reserved,
             models: Mutex::default(),
             seen: Mutex::default(),
+            expiry,
         }))
     }
 
@@ -76,18 +88,55 @@ impl Fleet {
             .any(|member| member.link.is_some() && member.pool.model() == name)
     }
 
-    /// The list of instances as it was read last; nothing before the first time.
+    /// The list of instances as it was taken over last; nothing before the first time.
     pub fn seen(&self) -> Option<Arc<Vec<Instance>>> {
-        self.0
-            .seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.read().list.clone()
     }
 
     /// Has the list read at once.
     pub fn look(&self) {
         self.0.peers.trouble.notify_one();
+    }
+
+    /// Waits until the list is to be read at once.
+    pub(super) async fn troubled(&self) {
+        self.0.peers.trouble.notified().await;
+    }
+
+    /// Notes that the list can be read, or that it cannot; returns whether that is news.
+    pub(super) fn note(&self, readable: bool) -> bool {
+        let mut seen = self.read();
+        let news = seen.lost == readable;
+        seen.lost = !readable;
+        if news && readable {
+            seen.back = Some(Instant::now());
+        }
+        news
+    }
+
+    /// The instances there are by a list: those in it, and, while whoever keeps it has not been there for long enough
+    /// to have heard of everybody, those beside it that were well when the list was read last.
+    pub fn complete(&self, listing: Listing) -> Vec<Instance> {
+        let Listing {
+            mut instances,
+            heard_for,
+        } = listing;
+        let seen = self.read();
+        let heard_for = heard_for.or_else(|| seen.back.map(|back| back.elapsed()));
+        let is_whole = heard_for.is_none_or(|heard_for| heard_for >= self.0.expiry);
+        if is_whole {
+            return instances;
+        }
+        let known = seen.list.as_deref().into_iter().flatten();
+        let missing = known.filter(|known| {
+            known.usable()
+                && !instances.iter().any(|listed| {
+                    listed.model_name == known.model_name && listed.is_at(&known.host, known.port)
+                })
+        });
+        let missing: Vec<Instance> = missing.cloned().collect();
+        instances.extend(missing);
+        instances
     }
 
     /// Takes over a list. Instances of this very process are left out: its own models are asked without a detour.
@@ -102,8 +151,7 @@ impl Fleet {
                     .push(instance.clone());
             }
         }
-        let seen = Some(Arc::new(list));
-        *self.0.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+        self.read().list = Some(Arc::new(list));
 
         let mut models = self.models();
         models.retain(|full_name, member| {
@@ -157,7 +205,7 @@ impl Fleet {
     }
 
     /// Asks models that are new what they are.
-    async fn learn(&self) {
+    pub(super) async fn learn(&self) {
         let new: Vec<(String, Arc<Link>)> = self
             .models()
             .iter()
@@ -176,47 +224,12 @@ impl Fleet {
         }
     }
 
+    fn read(&self) -> MutexGuard<'_, Seen> {
+        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn models(&self) -> MutexGuard<'_, BTreeMap<String, Member>> {
         self.0.models.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Keeps a fleet in step with a directory: looks each `every`, and at once when a process failed. What was known last
-/// stays where the directory cannot be reached.
-pub async fn follow(
-    fleet: Fleet,
-    directory: Arc<dyn Directory>,
-    own: Option<ModelPlace>,
-    every: Duration,
-    stopping: CancellationToken,
-) {
-    let mut lost = false;
-    loop {
-        let looked = Instant::now();
-        match directory.all().await {
-            Ok(list) => {
-                if lost {
-                    tracing::info!("the list of instances can be read again");
-                }
-                lost = false;
-                fleet.apply(own.as_ref(), list);
-                fleet.learn().await;
-            }
-            Err(error) => {
-                if !lost {
-                    tracing::warn!(%error, "the list of instances cannot be read; what was known of it last stays");
-                }
-                lost = true;
-            }
-        }
-        let trouble = &fleet.0.peers.trouble;
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            () = tokio::time::sleep(every) => {}
-            () = trouble.notified() => {
-                tokio::time::sleep_until(looked + SHORTEST).await;
-            }
-        }
     }
 }
 
@@ -246,7 +259,14 @@ mod tests {
         let patience = Duration::from_secs(1);
         let reserved = BTreeSet::from(["fast".to_owned()]);
         let no_key = SecretString::from("");
-        Fleet::new(Registry::new(), client, no_key, patience, reserved)
+        Fleet::new(
+            Registry::new(),
+            client,
+            no_key,
+            patience,
+            Duration::from_mins(1),
+            reserved,
+        )
     }
 
     fn names(fleet: &Fleet) -> Vec<String> {

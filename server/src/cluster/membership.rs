@@ -134,6 +134,7 @@ mod tests {
     use tokio_util::task::TaskTracker;
 
     use super::*;
+    use crate::cluster::Listing;
 
     /// A controller that writes down what it is told.
     #[derive(Default)]
@@ -159,8 +160,8 @@ mod tests {
 
     #[async_trait]
     impl Directory for Book {
-        async fn all(&self) -> Result<Vec<Instance>> {
-            Ok(Vec::new())
+        async fn all(&self) -> Result<Listing> {
+            Err(Error::upstream("controller", "tells nobody"))
         }
 
         async fn register(&self, instance: &Instance) -> Result<()> {

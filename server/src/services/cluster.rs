@@ -31,7 +31,7 @@ pub use self::{admission::Peer, instances::Instances};
 use crate::{
     app::App,
     clock::Clock,
-    cluster::{Controllers, Directory, Fleet, Loads, belong, follow, place},
+    cluster::{Controllers, Directory, Fleet, Listing, Loads, belong, follow, place},
     config::Config,
     workers::{
         ModelKind, http_client_within, metrics,
@@ -62,6 +62,8 @@ pub struct Links {
 struct Here {
     place: ModelPlace,
     offers: bool,
+    /// Since when.
+    since: Instant,
 }
 
 /// What a process does in the cluster.
@@ -96,10 +98,18 @@ impl Links {
             Some(Arc::new(made))
         };
         let patience = Duration::from_secs(cluster.call_seconds);
+        let expiry = Duration::from_secs(cluster.expiry_seconds);
         let key = cluster.key_for_workers();
         let routes = config.routes.iter().map(|route| route.name.clone());
         Ok(Self {
-            fleet: Fleet::new(registry.clone(), client, key, patience, routes.collect()),
+            fleet: Fleet::new(
+                registry.clone(),
+                client,
+                key,
+                patience,
+                expiry,
+                routes.collect(),
+            ),
             instances: Instances::new(store.clone(), clock.clone()),
             loads: Loads::default(),
             controllers,
@@ -128,6 +138,7 @@ impl Cluster<'_> {
         let here = Here {
             place: place.clone(),
             offers: duties.offers,
+            since: Instant::now(),
         };
         if app.links.here.set(here).is_err() {
             return;
@@ -174,13 +185,20 @@ impl Cluster<'_> {
     ///
     /// # Errors
     /// [`Error::Upstream`] where neither store nor controller answers and nothing was known before.
-    pub async fn list(&self, model: Option<&str>, healthy_only: bool) -> Result<Vec<Instance>> {
+    pub async fn list(&self, model: Option<&str>, healthy_only: bool) -> Result<Listing> {
         let links = &self.0.links;
-        let told = match links.directory().all().await {
-            Ok(told) => told,
+        let (told, heard_for) = match links.directory().all().await {
+            Ok(listing) if links.controllers.is_some() => {
+                let heard_for = listing.heard_for;
+                (links.fleet.complete(listing), heard_for)
+            }
+            Ok(listing) => {
+                let here = links.here.get();
+                (listing.instances, here.map(|here| here.since.elapsed()))
+            }
             // What was read of the controllers last is better than nothing.
             Err(error) => match links.fleet.seen() {
-                Some(seen) => seen.as_ref().clone(),
+                Some(seen) => (seen.as_ref().clone(), None),
                 None => return Err(error),
             },
         };
@@ -199,7 +217,10 @@ impl Cluster<'_> {
             model.is_none_or(|model| instance.model_name == model)
                 && (instance.healthy || !healthy_only)
         });
-        Ok(all)
+        Ok(Listing {
+            instances: all,
+            heard_for,
+        })
     }
 
     /// An instance registers.
@@ -290,7 +311,7 @@ async fn count(instances: Instances, expiry: Duration, stopping: CancellationTok
         } else {
             Ok(())
         };
-        let listed = instances.all().await;
+        let listed = instances.read().await;
         if swept.is_err() || instances.is_troubled() {
             listening = Instant::now();
         }

@@ -17,6 +17,8 @@ use crate::support::eventually;
 
 /// Callers at a time while a controller dies.
 const CALLERS: usize = 4;
+/// Between two questions while a new one has not heard of everybody.
+const MEANWHILE: Duration = Duration::from_millis(50);
 /// How long they go on behind its death.
 const GOING_ON: Duration = Duration::from_secs(8);
 
@@ -122,9 +124,23 @@ async fn without_any_controller_what_was_known_goes_on_and_a_new_one_hears_of_al
         )?;
         tokio::time::sleep(Duration::from_millis(600)).await;
     }
-    // Over a store of its own, so that it knows nothing but what it hears.
+    // Over a store of its own, so that it knows nothing but what it hears; until then its empty list is not believed.
     let again = roles.controller("again", at, "").await?;
-    with_words(until_healthy(&url, port, true).await, &[&again, &worker])
-        .context("a worker goes on telling of itself")?;
+    let heard = AtomicBool::new(false);
+    let asking = async {
+        while !heard.load(Ordering::Relaxed) {
+            answered(&someone, "meanwhile").await?;
+            tokio::time::sleep(MEANWHILE).await;
+        }
+        anyhow::Ok(())
+    };
+    let hearing = async {
+        let outcome = until_healthy(&url, port, true).await;
+        heard.store(true, Ordering::Relaxed);
+        outcome.context("a worker goes on telling of itself")
+    };
+    let (asked, outcome) = tokio::join!(asking, hearing);
+    with_words(outcome, &[&again, &worker])?;
+    with_words(asked, &[&api, &worker, &again])?;
     with_words(answered(&someone, "after").await, &[&api, &worker, &again])
 }

@@ -15,7 +15,10 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use tidegate_schema::{Error, Result, model::Instance, store::Store};
 
-use crate::{clock::Clock, cluster::Directory};
+use crate::{
+    clock::Clock,
+    cluster::{Directory, Listing},
+};
 
 /// Longest wait for the store.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -81,6 +84,31 @@ impl Instances {
             })
     }
 
+    /// All of them, or, where the store does not answer, what was read last.
+    pub async fn read(&self) -> Result<Vec<Instance>> {
+        match self.in_time(self.0.store.list_instances()).await {
+            Ok(list) => {
+                if self.0.troubled.swap(false, Ordering::Relaxed) {
+                    tracing::info!("the store of instances answers again");
+                }
+                let known = Some(Arc::new(list.clone()));
+                *self.0.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+                Ok(list)
+            }
+            Err(error) => {
+                if !self.0.troubled.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        error = error.log_chain(),
+                        "the store of instances does not answer; what was known last is told"
+                    );
+                }
+                self.last_known()
+                    .map(|known| known.as_ref().clone())
+                    .ok_or(error)
+            }
+        }
+    }
+
     fn last_known(&self) -> Option<Arc<Vec<Instance>>> {
         self.0
             .known
@@ -110,28 +138,12 @@ impl Instances {
 
 #[async_trait]
 impl Directory for Instances {
-    async fn all(&self) -> Result<Vec<Instance>> {
-        match self.in_time(self.0.store.list_instances()).await {
-            Ok(list) => {
-                if self.0.troubled.swap(false, Ordering::Relaxed) {
-                    tracing::info!("the store of instances answers again");
-                }
-                let known = Some(Arc::new(list.clone()));
-                *self.0.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
-                Ok(list)
-            }
-            Err(error) => {
-                if !self.0.troubled.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(
-                        error = error.log_chain(),
-                        "the store of instances does not answer; what was known last is told"
-                    );
-                }
-                self.last_known()
-                    .map(|known| known.as_ref().clone())
-                    .ok_or(error)
-            }
-        }
+    async fn all(&self) -> Result<Listing> {
+        // A store forgets nobody while its process is away.
+        self.read().await.map(|instances| Listing {
+            instances,
+            heard_for: None,
+        })
     }
 
     async fn register(&self, instance: &Instance) -> Result<()> {

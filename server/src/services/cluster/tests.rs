@@ -53,11 +53,11 @@ async fn own_models_are_listed_beside_those_that_registered() {
     let peer = peer(&app).await;
     let other = Instance::new("fake@llm", "10.0.0.5", 9999);
     cluster.register(&peer, &other).await.expect("registers");
-    let before = cluster.list(None, false).await.expect("lists");
+    let before = cluster.list(None, false).await.expect("lists").instances;
     assert_eq!(names(&before), ["fake@llm"]);
 
     cluster.join(here(), ALONE);
-    let all = cluster.list(None, false).await.expect("lists");
+    let all = cluster.list(None, false).await.expect("lists").instances;
     let expected = [
         "echo@llm",
         "vectors@text2vec",
@@ -67,19 +67,35 @@ async fn own_models_are_listed_beside_those_that_registered() {
     assert_eq!(names(&all), expected);
     assert!(all.iter().all(|instance| instance.healthy));
     assert!(all[0].is_at("127.0.0.1", 8001));
-    let some = cluster.list(Some("fake@llm"), true).await.expect("lists");
+    let some = cluster
+        .list(Some("fake@llm"), true)
+        .await
+        .expect("lists")
+        .instances;
     assert_eq!(names(&some), ["fake@llm"]);
 
     cluster
         .deregister(&peer, &other, false)
         .await
         .expect("leaves");
-    let listed = cluster.list(Some("fake@llm"), false).await.expect("lists");
+    let listed = cluster
+        .list(Some("fake@llm"), false)
+        .await
+        .expect("lists")
+        .instances;
     assert!(!listed[0].healthy);
-    let healthy = cluster.list(Some("fake@llm"), true).await.expect("lists");
+    let healthy = cluster
+        .list(Some("fake@llm"), true)
+        .await
+        .expect("lists")
+        .instances;
     assert!(healthy.is_empty());
     cluster.heartbeat(&peer, &other).await.expect("beats");
-    let healthy = cluster.list(Some("fake@llm"), true).await.expect("lists");
+    let healthy = cluster
+        .list(Some("fake@llm"), true)
+        .await
+        .expect("lists")
+        .instances;
     assert_eq!(names(&healthy), ["fake@llm"]);
     let wrong = Instance::new("fake@llm", "http://10.0.0.5/", 1);
     let wrong = cluster.register(&peer, &wrong).await.expect_err("no host");
@@ -98,13 +114,13 @@ async fn silent_instances_are_swept_and_those_that_are_gone_forgotten() {
     at(0).heartbeat(&one).await.expect("registers");
     let expiry = Duration::from_mins(1);
     at(59).sweep(expiry).await.expect("sweeps");
-    assert!(at(59).all().await.expect("lists")[0].healthy);
+    assert!(at(59).read().await.expect("lists")[0].healthy);
     at(61).sweep(expiry).await.expect("sweeps");
-    assert!(!at(61).all().await.expect("lists")[0].healthy);
+    assert!(!at(61).read().await.expect("lists")[0].healthy);
     at(62).heartbeat(&one).await.expect("is back");
-    assert!(at(62).all().await.expect("lists")[0].healthy);
+    assert!(at(62).read().await.expect("lists")[0].healthy);
     at(200_000).sweep(expiry).await.expect("sweeps");
-    assert!(at(200_000).all().await.expect("lists").is_empty());
+    assert!(at(200_000).read().await.expect("lists").is_empty());
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ impl Deployments<'_> {
         caller.may(Act::Ask)?;
         let mut found = self.list(caller)?;
         let told = match self.0.cluster().list(None, false).await {
-            Ok(told) => told,
+            Ok(told) => told.instances,
             Err(error) => {
                 tracing::warn!(%error, "models of other processes cannot be listed");
                 return Ok(found);
@@ -87,6 +87,7 @@ impl Deployments<'_> {
         };
         let told = self.0.cluster().list(Some(Instance::MANAGER), true).await?;
         let Some(manager) = told
+            .instances
             .iter()
             .find(|manager| manager.usable() && manager.is_at(&place.host, place.port))
         else {
