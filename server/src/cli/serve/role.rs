@@ -3,10 +3,11 @@
 use std::{fmt::Write as _, net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
-use axum::{Router, serve::ListenerExt as _};
+use axum::Router;
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 
+use super::connections;
 use crate::{
     api,
     app::App,
@@ -174,27 +175,17 @@ pub(in crate::cli) async fn run(config: Config, role: Role) -> anyhow::Result<()
         }
     });
 
-    let served = serve(&app, doors).await;
+    serve(&app, doors).await;
     app.stop().await;
-    served
+    Ok(())
 }
 
 /// Serves until the application stops, and then until what runs has ended, as long as that may take.
-async fn serve(app: &App, doors: Vec<Door>) -> anyhow::Result<()> {
+async fn serve(app: &App, doors: Vec<Door>) {
     let stop = &app.stopping;
     let serving = doors.into_iter().map(|door| {
-        let (router, stop) = ((door.router)(app.clone()), stop.clone());
-        // Each piece of a stream goes out when it is written.
-        let listener = door.listener.tap_io(|stream| {
-            let _ = stream.set_nodelay(true);
-        });
-        async move {
-            // A bare router would be copied with all its routes for every connection.
-            axum::serve(listener, router.into_make_service())
-                .with_graceful_shutdown(async move { stop.cancelled().await })
-                .await
-                .with_context(|| format!("the listener at {} failed", door.address))
-        }
+        let router = (door.router)(app.clone());
+        connections::serve(door.listener, router, stop.clone())
     });
     let grace = Duration::from_secs(app.config.server.shutdown_seconds);
     let over = async {
@@ -202,10 +193,9 @@ async fn serve(app: &App, doors: Vec<Door>) -> anyhow::Result<()> {
         tokio::time::sleep(grace).await;
     };
     tokio::select! {
-        served = futures::future::try_join_all(serving) => served.map(drop),
+        _ = futures::future::join_all(serving) => {}
         () = over => {
             tracing::warn!(seconds = grace.as_secs(), "answers under way did not end in time and are cut");
-            Ok(())
         }
     }
 }
