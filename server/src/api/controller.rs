@@ -31,8 +31,10 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(beat_instance))
 }
 
-/// List the instances of models, healthy or not. `x-tidegate-heard-seconds` tells for how long the controller has heard
-/// of processes: one that has just begun may not have heard of all.
+/// List the instances of models, healthy or not.
+///
+/// `x-tidegate-heard-seconds` tells for how long the controller has heard of processes: one that has just begun may not
+/// have heard of all.
 #[utoipa::path(get, path = "/api/controller/models", tag = "controller", params(InstanceQuery),
     responses((status = 200, body = Vec<InstanceBody>), (status = 422, body = RefusalBody)))]
 pub(super) async fn list_instances(
