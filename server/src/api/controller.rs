@@ -18,7 +18,7 @@ use super::worker::{
     peer::{Fields, Parameters, Peer},
     refused::Refused,
 };
-use crate::{app::App, cluster::directory::HEARD};
+use crate::{app::App, services::cluster::HEARD};
 
 /// Routes of this file.
 pub fn routes() -> OpenApiRouter<App> {

@@ -28,6 +28,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use self::{admission::Peer, instances::Instances};
+pub use crate::cluster::directory::HEARD;
 use crate::{
     app::App,
     clock::Clock,
