@@ -5,12 +5,9 @@ use crate::bench::{http::load::Figures, rounds::Budget, say};
 
 /// Requests at a time of the budgets that name a number of them.
 pub(super) const SIXTEEN: usize = 16;
-/// Least share of the rate of [`Limit::Http`], which does nothing of a gateway's work. A share of the upstream's own
-/// rate says more of the caller and the upstream than of who stands between: they cost less of two processors than
-/// reading a request and asking it anew, so that the libraries alone have less than half of it.
+/// Least share of the upstream's own rate.
 const SHARE: f64 = 0.5;
-/// Most that is added to an answer's beginning at half load, milliseconds, beyond what [`Limit::Bytes`] adds: one
-/// process more that has to be given a processor.
+/// Most that is added to an answer's beginning at half load, milliseconds.
 const ADDED_P50: f64 = 0.15;
 const ADDED_P99: f64 = 1.0;
 /// Most processor time of a request whose answer is not streamed, microseconds.
@@ -86,22 +83,16 @@ pub(super) fn tell(form: Form, at_once: usize, row: &Row) {
 /// Holds a row against its budgets.
 pub(super) fn hold(budget: &mut Budget, form: Form, at_once: usize, row: &Row) {
     let of = |what: &str| format!("{form}, {at_once} at a time: {what}");
-    let of_limit = |limit| row.limits.iter().find(|(named, _)| *named == limit);
-    let http = of_limit(Limit::Http).map(|(_, http)| http.figures.per_second);
-    let share = http.map(|http| row.ours.figures.per_second / http);
-    budget.at_least(&of("share of the libraries' rate"), share, SHARE);
-    let bytes = of_limit(Limit::Bytes).map(|(_, bytes)| bytes.added);
-    let (ours, beyond) = (row.ours.added, "at half load beyond a relay of bytes");
+    let share = row.ours.figures.per_second / row.direct.per_second;
+    budget.at_least(&of("share of the upstream's rate"), Some(share), SHARE);
     budget.at_most(
-        &of(&format!("ms added to the median beginning {beyond}")),
-        bytes.map(|bytes| ours.first_p50 - bytes.first_p50),
+        &of("ms added to the median beginning at half load"),
+        Some(row.ours.added.first_p50),
         ADDED_P50,
     );
     budget.at_most(
-        &of(&format!(
-            "ms added to the 99th percentile of beginnings {beyond}"
-        )),
-        bytes.map(|bytes| ours.first_p99 - bytes.first_p99),
+        &of("ms added to the 99th percentile of beginnings at half load"),
+        Some(row.ours.added.first_p99),
         ADDED_P99,
     );
     if form == Form::Whole && at_once == SIXTEEN {
@@ -127,27 +118,25 @@ mod tests {
             first_p99,
             whole_p50: 0.0,
         };
-        let row = |ours| Row {
-            direct: figures(250.0, 0.0),
-            limits: Limit::ALL
-                .map(|limit| {
-                    let (figures, added) = (figures(100.0, 0.0), added(0.3, 0.5));
-                    (limit, Between { figures, added })
-                })
-                .into(),
-            ours,
-        };
         let mut budget = Budget::default();
-        let good = row(Between {
-            figures: figures(50.0, 100.0),
-            added: added(0.4, 1.5),
-        });
+        let good = Row {
+            direct: figures(100.0, 0.0),
+            limits: Vec::new(),
+            ours: Between {
+                figures: figures(50.0, 100.0),
+                added: added(0.1, 1.0),
+            },
+        };
         hold(&mut budget, Form::Whole, SIXTEEN, &good);
         assert!(budget.missed().is_empty(), "{:?}", budget.missed());
-        let bad = row(Between {
-            figures: figures(49.0, 101.0),
-            added: added(0.5, 1.6),
-        });
+        let bad = Row {
+            direct: figures(100.0, 0.0),
+            limits: Vec::new(),
+            ours: Between {
+                figures: figures(49.0, 101.0),
+                added: added(0.2, 1.1),
+            },
+        };
         hold(&mut budget, Form::Whole, SIXTEEN, &bad);
         assert_eq!(budget.missed().len(), 4);
     }
