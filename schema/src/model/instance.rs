@@ -69,6 +69,11 @@ impl Instance {
         self.port == port && bare(&self.host).eq_ignore_ascii_case(bare(host))
     }
 
+    /// Whether it is the same instance: that model, of that process.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.model_name == other.model_name && self.is_at(&other.host, other.port)
+    }
+
     /// Whether it can be asked.
     pub fn usable(&self) -> bool {
         self.healthy && self.enabled

@@ -129,10 +129,7 @@ impl Fleet {
         }
         let known = seen.list.as_deref().into_iter().flatten();
         let missing = known.filter(|known| {
-            known.usable()
-                && !instances.iter().any(|listed| {
-                    listed.model_name == known.model_name && listed.is_at(&known.host, known.port)
-                })
+            known.usable() && !instances.iter().any(|listed| listed.is_same(known))
         });
         let missing: Vec<Instance> = missing.cloned().collect();
         instances.extend(missing);

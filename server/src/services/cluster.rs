@@ -206,10 +206,7 @@ impl Cluster<'_> {
         let mut all = self.local();
         let own = all.len();
         for instance in told {
-            let known = all[..own].iter().any(|local| {
-                local.model_name == instance.model_name
-                    && local.is_at(&instance.host, instance.port)
-            });
+            let known = all[..own].iter().any(|local| local.is_same(&instance));
             if !known {
                 all.push(instance);
             }

@@ -122,9 +122,7 @@ impl Instances {
         let Some(known) = self.last_known() else {
             return Ok(());
         };
-        let there = known.iter().any(|known| {
-            known.model_name == instance.model_name && known.is_at(&instance.host, instance.port)
-        });
+        let there = known.iter().any(|known| known.is_same(instance));
         if there || known.len() < MOST {
             return Ok(());
         }
