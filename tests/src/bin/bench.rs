@@ -2,9 +2,11 @@
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
+use anyhow::anyhow;
 use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
 use tidegate_tests::bench;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The server's.
 #[global_allocator]
@@ -100,6 +102,16 @@ enum Act {
     },
 }
 
+/// Returns when this process is asked to end.
+async fn stopped() -> anyhow::Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminated.recv() => {}
+    }
+    Ok(())
+}
+
 fn main() -> ExitCode {
     let act = Cli::parse().act;
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -109,7 +121,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return bench::failed(&error.into()),
     };
-    let outcome = runtime.block_on(async {
+    let measured = async {
         match act {
             Act::Ask {
                 model,
@@ -141,7 +153,16 @@ fn main() -> ExitCode {
             Act::Upstream => bench::relay::serve().await,
             Act::Limit { limit, upstream } => bench::relay::pass_on(limit, upstream).await,
         }
+    };
+    let outcome = runtime.block_on(async {
+        // What was started for a measurement ends with it, and so where it is stopped.
+        tokio::select! {
+            outcome = measured => outcome,
+            stopped = stopped() => stopped.and(Err(anyhow!("stopped before the end"))),
+        }
     });
+    // Work on threads of its own may not have heard of that.
+    runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => bench::failed(&error),
