@@ -103,6 +103,8 @@ impl Keeper {
             });
             return self.keep(entry, &reading).await;
         }
+        // First of all, so that a restart finds it; a store that fails takes nothing from the questions of this run.
+        let kept = self.keep(entry, &reading).await;
         let catalogue = Arc::clone(&reading.catalogue);
         let has_values = self.has_recent_values(&reading);
         entry.progress.set(|progress| {
@@ -117,8 +119,7 @@ impl Keeper {
         entry
             .known
             .change(&catalogue, |known| known.index = Some(Arc::clone(&index)));
-        // First of all, so that a restart finds it.
-        self.keep(entry, &reading).await?;
+        kept?;
         let index = self.embed(entry, &catalogue, index).await?;
         if !has_values {
             self.sample(entry, database, reading, &index).await?;
