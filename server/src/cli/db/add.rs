@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
-use tidegate_schema::model::{Connection, Datasource, NewDatasource};
+use tidegate_schema::model::{Connection, NewDatasource};
 
 use self::place::connection;
 use super::writable;
@@ -50,9 +50,6 @@ pub struct Add {
 /// How often it is looked how far the tables are known, and how often that is told.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 const TELL_EVERY: Duration = Duration::from_secs(2);
-/// How long the tables that were read may take to be written down, and how often it is looked whether they are.
-const KEEPING: Duration = Duration::from_secs(2);
-const LOOK_KEPT_EVERY: Duration = Duration::from_millis(5);
 
 impl Add {
     /// Whether the tables are waited for.
@@ -95,23 +92,9 @@ impl Add {
         print(&said)?;
         if self.wait {
             indexed(app, &added.name).await?;
-        } else {
-            kept(app, &added).await?;
         }
         Ok(())
     }
-}
-
-/// Waits until the tables that were read are written down, for the next command to find them. Nothing is lost where
-/// that takes too long: they are read anew.
-async fn kept(app: &App, added: &Datasource) -> anyhow::Result<()> {
-    let kept = async {
-        while app.datasources().tables_known(added).await?.is_none() {
-            tokio::time::sleep(LOOK_KEPT_EVERY).await;
-        }
-        Ok(())
-    };
-    tokio::time::timeout(KEEPING, kept).await.unwrap_or(Ok(()))
 }
 
 /// Waits until nothing is left to be done for the tables, and tells how far that is. An interruption leaves the rest

@@ -52,7 +52,7 @@ impl Keeper {
         let (keeper, entry, database) = (Arc::clone(self), Arc::clone(entry), Arc::clone(database));
         self.tasks.spawn(async move {
             tokio::select! {
-                () = keeper.stopping.cancelled() => {}
+                () = keeper.stopping.cancelled() => keeper.keep_known(&entry).await,
                 () = entry.gone.cancelled() => {}
                 () = keeper.work(&entry, &database) => {}
             }
@@ -103,8 +103,6 @@ impl Keeper {
             });
             return self.keep(entry, &reading).await;
         }
-        // First of all, so that a restart finds it; a store that fails takes nothing from the questions of this run.
-        let kept = self.keep(entry, &reading).await;
         let catalogue = Arc::clone(&reading.catalogue);
         let has_values = self.has_recent_values(&reading);
         entry.progress.set(|progress| {
@@ -119,7 +117,8 @@ impl Keeper {
         entry
             .known
             .change(&catalogue, |known| known.index = Some(Arc::clone(&index)));
-        kept?;
+        // First of all, so that a restart finds it.
+        self.keep(entry, &reading).await?;
         let index = self.embed(entry, &catalogue, index).await?;
         if !has_values {
             self.sample(entry, database, reading, &index).await?;
@@ -158,6 +157,16 @@ impl Keeper {
             let changed = at < reading.read_at;
             self.clock.now() - at < most_age(changed)
         })
+    }
+
+    /// Writes down what is known when the process ends before the work on it has: the next one need not read it again.
+    async fn keep_known(&self, entry: &Entry) {
+        let Some(reading) = entry.known.reading() else {
+            return;
+        };
+        if let Err(error) = self.keep(entry, &reading).await {
+            tracing::debug!(datasource = entry.name, %error, "its tables were not written down");
+        }
     }
 
     /// Writes down what was read, unless the store has it.
