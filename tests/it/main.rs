@@ -3,6 +3,7 @@
 mod bad_databases;
 mod cli_db;
 mod cluster;
+mod connections;
 mod contract;
 mod conversations;
 mod dashboards;

@@ -25,8 +25,9 @@ use tidegate_schema::wire::{
     openai::{ErrorBody, ErrorOut},
 };
 
+use super::unread::Drain;
+
 /// The bounds of one listener.
-#[derive(Clone, Copy)]
 pub(super) struct Bounds {
     /// Largest body.
     pub(super) body_bytes: usize,
@@ -34,6 +35,8 @@ pub(super) struct Bounds {
     pub(super) upload_bytes: usize,
     /// Whether every path of the listener is of the OpenAI surface.
     pub(super) openai: bool,
+    /// Reads what is left unread.
+    pub(super) drain: Arc<Drain>,
 }
 
 /// Paths that take files.
@@ -44,7 +47,7 @@ const UPLOADS: [&str; 2] = [
 
 impl Bounds {
     /// Bytes of a body of this path, and the key they are set by.
-    fn of(self, path: &str) -> (usize, &'static str) {
+    fn of(&self, path: &str) -> (usize, &'static str) {
         if UPLOADS.contains(&path) {
             (self.upload_bytes, "limits.upload_megabytes")
         } else {
@@ -118,8 +121,18 @@ impl Shape {
 /// Keeps a request within its bounds.
 ///
 /// A body without a length is counted while it is read. Whatever the reader makes of the break, the caller is told
-/// what it was.
-pub(super) async fn keep(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
+/// what it was. What nobody reads is read beside the answer.
+pub(super) async fn keep(
+    State(bounds): State<Arc<Bounds>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    // Who asks first whether to send at all is told by the answer.
+    let request = if request.headers().contains_key(header::EXPECT) {
+        request
+    } else {
+        request.map(|body| bounds.drain.behind(body))
+    };
     let shape = Shape::of(request.uri().path(), bounds.openai);
     let (limit, key) = bounds.of(request.uri().path());
     if announced(request.headers()).is_some_and(|length| length > limit as u64) {
@@ -187,16 +200,21 @@ fn words(panic: &(dyn Any + Send)) -> &str {
 mod tests {
     use axum::{Router, body::to_bytes, routing::post};
     use serde_json::Value;
+    use tokio_util::{sync::CancellationToken, task::TaskTracker};
     use tower::ServiceExt as _;
 
     use super::*;
 
     async fn ask(path: &str, openai: bool, body: Body) -> (u16, Value) {
-        let bounds = Bounds {
+        let bounds = Arc::new(Bounds {
             body_bytes: 8,
             upload_bytes: 8,
             openai,
-        };
+            drain: Arc::new(Drain {
+                tasks: TaskTracker::new(),
+                stopping: CancellationToken::new(),
+            }),
+        });
         let read = |body: Body| async move {
             match to_bytes(body, usize::MAX).await {
                 Ok(bytes) if bytes.is_empty() => panic!("nothing to do"),

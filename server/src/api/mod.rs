@@ -13,10 +13,13 @@ pub mod health;
 pub mod metrics;
 mod observe;
 pub mod openai;
+mod unread;
 pub mod v1;
 pub mod v2;
 mod web;
 pub mod worker;
+
+use std::sync::Arc;
 
 use axum::Router;
 use tower::ServiceBuilder;
@@ -27,6 +30,7 @@ use tower_http::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
+use self::unread::Drain;
 use crate::app::App;
 
 /// Routes of the web listener that stand in `clients/specs/rest.json`.
@@ -109,6 +113,10 @@ fn layers(router: Router<App>, app: &App, openai: bool) -> Router<App> {
         body_bytes: app.config.server.max_body_bytes,
         upload_bytes: upload_bytes(app.config.limits.upload_megabytes),
         openai,
+        drain: Arc::new(Drain {
+            tasks: app.tasks.clone(),
+            stopping: app.stopping.clone(),
+        }),
     };
     let origins = &app.config.server.cors_origins;
     let cors = if origins.iter().any(|origin| origin == "*") {
@@ -136,7 +144,10 @@ fn layers(router: Router<App>, app: &App, openai: bool) -> Router<App> {
         ))
         .layer(cors)
         // Inside CORS, so that a page may read why it was refused.
-        .layer(axum::middleware::from_fn_with_state(bounds, bounds::keep))
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::new(bounds),
+            bounds::keep,
+        ))
         .layer(axum::middleware::from_fn_with_state(
             app.clone(),
             web::keep_foreign_pages_out,
