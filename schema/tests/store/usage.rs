@@ -53,8 +53,8 @@ async fn calls_are_listed_the_latest_first_and_come_back_as_they_were(place: Pla
         failed(call(None, "gpt", 0, 2)),
         call(Some("two"), "little", 5, 3),
     ];
-    store.insert_usage(&calls).await.unwrap();
-    store.insert_usage(&[]).await.unwrap();
+    store.insert_usage(&calls.clone().into()).await.unwrap();
+    store.insert_usage(&[].into()).await.unwrap();
     let all = UsageFilter::default();
     let first = store.list_usage(&all, None, 2).await.unwrap();
     assert_eq!(first[0].1, calls[2]);
@@ -78,11 +78,14 @@ async fn calls_add_up_by_key_model_and_day(place: Place) {
     let store = place.open().await;
     let day = 24 * 3600;
     store
-        .insert_usage(&[
-            call(Some("one"), "gpt", 10, 0),
-            failed(call(Some("one"), "gpt", 3, 1)),
-            call(Some("two"), "little", 50, day),
-        ])
+        .insert_usage(
+            &[
+                call(Some("one"), "gpt", 10, 0),
+                failed(call(Some("one"), "gpt", 3, 1)),
+                call(Some("two"), "little", 50, day),
+            ]
+            .into(),
+        )
         .await
         .unwrap();
     let all = UsageFilter::default();
@@ -115,11 +118,14 @@ async fn a_keys_tokens_are_counted_since_a_time(place: Place) {
     let key = KeyId::from("one");
     assert_eq!(store.tokens_of_key(&key, None).await.unwrap(), 0);
     store
-        .insert_usage(&[
-            call(Some("one"), "gpt", 10, 0),
-            call(Some("one"), "gpt", 20, 100),
-            call(Some("two"), "gpt", 40, 100),
-        ])
+        .insert_usage(
+            &[
+                call(Some("one"), "gpt", 10, 0),
+                call(Some("one"), "gpt", 20, 100),
+                call(Some("two"), "gpt", 40, 100),
+            ]
+            .into(),
+        )
         .await
         .unwrap();
     assert_eq!(store.tokens_of_key(&key, None).await.unwrap(), 32);
@@ -131,12 +137,15 @@ async fn old_rows_go_but_for_those_of_named_keys(place: Place) {
     let store = place.open().await;
     let one = KeyId::from("one");
     store
-        .insert_usage(&[
-            call(Some("one"), "gpt", 1, 0),
-            call(None, "gpt", 1, 0),
-            call(None, "gpt", 1, 1),
-            call(None, "gpt", 1, 100),
-        ])
+        .insert_usage(
+            &[
+                call(Some("one"), "gpt", 1, 0),
+                call(None, "gpt", 1, 0),
+                call(None, "gpt", 1, 1),
+                call(None, "gpt", 1, 100),
+            ]
+            .into(),
+        )
         .await
         .unwrap();
     let keep = std::slice::from_ref(&one);

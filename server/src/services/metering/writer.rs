@@ -40,10 +40,14 @@ pub(super) struct Row {
 impl Row {
     /// Its tokens are on their way to the store no more.
     pub(super) fn settle(&self) {
-        if let Some(allowance) = &self.allowance {
-            let tokens = self.entry.prompt_tokens;
-            allowance.arrived(tokens.saturating_add(self.entry.completion_tokens));
-        }
+        settle(&self.entry, self.allowance.as_deref());
+    }
+}
+
+fn settle(entry: &UsageEntry, allowance: Option<&Allowance>) {
+    if let Some(allowance) = allowance {
+        let tokens = entry.prompt_tokens;
+        allowance.arrived(tokens.saturating_add(entry.completion_tokens));
     }
 }
 
@@ -86,17 +90,18 @@ async fn keep(store: &Store, rows: Vec<Row>) {
         .unzip();
     let server = metrics::shared().server();
     let count = entries.len() as u64;
+    let entries = Arc::from(entries);
     if stored(store, &entries).await {
         server.usage_stored.inc_by(count);
     } else {
         server.usage_dropped.inc_by(count);
     }
-    for (entry, allowance) in entries.into_iter().zip(allowances) {
-        Row { entry, allowance }.settle();
+    for (entry, allowance) in entries.iter().zip(&allowances) {
+        settle(entry, allowance.as_deref());
     }
 }
 
-async fn stored(store: &Store, entries: &[UsageEntry]) -> bool {
+async fn stored(store: &Store, entries: &Arc<[UsageEntry]>) -> bool {
     for attempt in 1..=TRIES {
         match store.insert_usage(entries).await {
             Ok(()) => return true,
