@@ -11,21 +11,18 @@ use std::{
 };
 
 use axum::{
-    Json,
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, header},
     middleware::Next,
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
 use futures::{FutureExt as _, StreamExt as _};
-use serde_json::json;
-use tidegate_schema::wire::{
-    envelope::Envelope,
-    openai::{ErrorBody, ErrorOut},
-};
 
-use super::unread::Drain;
+use super::{
+    shape::{Fault, Shape},
+    unread::Drain,
+};
 
 /// The bounds of one listener.
 pub(super) struct Bounds {
@@ -56,68 +53,6 @@ impl Bounds {
     }
 }
 
-/// How a surface tells what went wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    Envelope,
-    OpenAi,
-    GraphQl,
-}
-
-impl Shape {
-    fn of(path: &str, openai: bool) -> Self {
-        if openai || path.starts_with("/v1/") {
-            Self::OpenAi
-        } else if path == "/graphql" {
-            Self::GraphQl
-        } else {
-            Self::Envelope
-        }
-    }
-
-    fn too_large(self, limit: usize, key: &str) -> Response {
-        let message = format!("the body is larger than {limit} bytes; send less, or raise {key}");
-        self.failure(StatusCode::PAYLOAD_TOO_LARGE, &message)
-    }
-
-    fn failure(self, status: StatusCode, message: &str) -> Response {
-        let fault = status.is_server_error();
-        match self {
-            Self::Envelope => {
-                let body = Envelope::<()>::failure(status.as_str(), message);
-                (status, Json(body)).into_response()
-            }
-            Self::OpenAi => {
-                let (kind, code, number) = if fault {
-                    ("api_error", "internal_error", 50001)
-                } else {
-                    ("invalid_request_error", "request_too_large", 40001)
-                };
-                let body = ErrorBody {
-                    error: ErrorOut {
-                        message: message.to_owned(),
-                        kind: kind.to_owned(),
-                        param: None,
-                        code: Some(code.to_owned()),
-                    },
-                    object: "error".to_owned(),
-                    message: message.to_owned(),
-                    code: number,
-                };
-                (status, Json(body)).into_response()
-            }
-            Self::GraphQl => {
-                let code = if fault { "internal" } else { "invalid" };
-                let body = json!({
-                    "data": null,
-                    "errors": [{"message": message, "extensions": {"code": code}}],
-                });
-                (status, Json(body)).into_response()
-            }
-        }
-    }
-}
-
 /// Keeps a request within its bounds.
 ///
 /// A body without a length is counted while it is read. Whatever the reader makes of the break, the caller is told
@@ -136,7 +71,7 @@ pub(super) async fn keep(
     let shape = Shape::of(request.uri().path(), bounds.openai);
     let (limit, key) = bounds.of(request.uri().path());
     if announced(request.headers()).is_some_and(|length| length > limit as u64) {
-        return shape.too_large(limit, key);
+        return too_large(shape, limit, key);
     }
     let passed = Arc::new(AtomicBool::new(false));
     let request = if has_length(request.headers()) {
@@ -145,16 +80,18 @@ pub(super) async fn keep(
         request.map(|body| counted(body, limit, Arc::clone(&passed)))
     };
     match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-        Ok(_) if passed.load(Ordering::Relaxed) => shape.too_large(limit, key),
+        Ok(_) if passed.load(Ordering::Relaxed) => too_large(shape, limit, key),
         Ok(response) => response,
         Err(panic) => {
             tracing::error!(panic = words(panic.as_ref()), "a handler panicked");
-            shape.failure(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal error; the log has the details",
-            )
+            shape.failure(Fault::Internal, "internal error; the log has the details")
         }
     }
+}
+
+fn too_large(shape: Shape, limit: usize, key: &str) -> Response {
+    let message = format!("the body is larger than {limit} bytes; send less, or raise {key}");
+    shape.failure(Fault::TooLarge, &message)
 }
 
 fn announced(headers: &HeaderMap) -> Option<u64> {
@@ -198,8 +135,8 @@ fn words(panic: &(dyn Any + Send)) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use axum::{Router, body::to_bytes, routing::post};
-    use serde_json::Value;
+    use axum::{Router, body::to_bytes, http::StatusCode, routing::post};
+    use serde_json::{Value, json};
     use tokio_util::{sync::CancellationToken, task::TaskTracker};
     use tower::ServiceExt as _;
 

@@ -13,6 +13,7 @@ pub mod health;
 pub mod metrics;
 mod observe;
 pub mod openai;
+mod shape;
 mod unread;
 pub mod v1;
 pub mod v2;
@@ -149,7 +150,7 @@ fn layers(router: Router<App>, app: &App, openai: bool) -> Router<App> {
             bounds::keep,
         ))
         .layer(axum::middleware::from_fn_with_state(
-            app.clone(),
+            (app.clone(), openai),
             web::keep_foreign_pages_out,
         ))
         .layer(axum::extract::DefaultBodyLimit::disable());

@@ -2,12 +2,12 @@
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, Method, StatusCode, Uri, header},
+    http::{HeaderMap, Method, Uri, header},
     middleware::Next,
-    response::{Html, IntoResponse as _, Response},
+    response::{Html, Response},
 };
-use tidegate_schema::wire::envelope::Envelope;
 
+use super::shape::{Fault, Shape};
 use crate::app::App;
 
 const PAGE: &str = r#"<!doctype html>
@@ -29,12 +29,15 @@ pub(super) async fn home() -> Html<&'static str> {
 ///
 /// Without keys the server trusts the machine, not every page open in its browser: a request with a foreign
 /// `Origin` is refused, one that a foreign page embeds (`<img>`, which sends no `Origin`) too, and on loopback one
-/// whose `Host` is no loopback name (DNS rebinding).
+/// whose `Host` is no loopback name (DNS rebinding). `openai` is whether every path of the listener is of the OpenAI
+/// surface.
 pub(super) async fn keep_foreign_pages_out(
-    State(app): State<App>,
+    State((app, openai)): State<(App, bool)>,
     request: Request,
     next: Next,
 ) -> Response {
+    let refuse =
+        |message: &str| Shape::of(request.uri().path(), openai).failure(Fault::Forbidden, message);
     let allowed = &app.config.server.cors_origins;
     let host = host_of(request.headers(), request.uri());
     if let Some(origin) = text(request.headers(), header::ORIGIN.as_str()) {
@@ -73,14 +76,6 @@ pub(super) async fn keep_foreign_pages_out(
         ));
     }
     next.run(request).await
-}
-
-fn refuse(message: &str) -> Response {
-    (
-        StatusCode::FORBIDDEN,
-        axum::Json(Envelope::<()>::failure("403", message)),
-    )
-        .into_response()
 }
 
 /// Whether a browser says that a page of another origin embeds this. Following a link is the reader's own act.

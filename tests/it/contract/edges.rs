@@ -368,3 +368,26 @@ async fn an_allowed_page_may_send_its_key() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_foreign_page_and_a_foreign_host_are_refused_in_the_surfaces_shape() -> Result<()> {
+    let app = TestApp::builder().start().await?;
+    let user = app.anonymous();
+    let openai = format!("{}/api/v1/chat/completions", user.openai());
+    for (url, place, code) in [
+        ("/api/v1/editor/sql/run", "/err_code", "403"),
+        ("/v1/chat/completions", "/error/code", "forbidden"),
+        (&openai, "/error/code", "forbidden"),
+        ("/graphql", "/errors/0/extensions/code", "forbidden"),
+    ] {
+        for (name, value) in [("origin", "http://page.example"), ("host", "page.example")] {
+            let request = user.request(Method::POST, url).header(name, value);
+            let reply = user.send(request.json(&json!({}))).await?;
+            assert_eq!(reply.status, 403, "{url}: {}", reply.text);
+            let found = reply.json().pointer(place).cloned();
+            assert_eq!(found, Some(json!(code)), "{url}: {}", reply.text);
+            assert!(reply.text.contains("server.cors_origins"), "{}", reply.text);
+        }
+    }
+    Ok(())
+}
