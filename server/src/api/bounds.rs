@@ -137,7 +137,6 @@ fn words(panic: &(dyn Any + Send)) -> &str {
 mod tests {
     use axum::{Router, body::to_bytes, http::StatusCode, routing::post};
     use serde_json::{Value, json};
-    use tokio_util::{sync::CancellationToken, task::TaskTracker};
     use tower::ServiceExt as _;
 
     use super::*;
@@ -147,10 +146,7 @@ mod tests {
             body_bytes: 8,
             upload_bytes: 8,
             openai,
-            drain: Arc::new(Drain {
-                tasks: TaskTracker::new(),
-                stopping: CancellationToken::new(),
-            }),
+            drain: Arc::default(),
         });
         let read = |body: Body| async move {
             match to_bytes(body, usize::MAX).await {

@@ -6,10 +6,9 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde_json::json;
-use tidegate_schema::wire::{
-    envelope::Envelope,
-    openai::{ErrorBody, ErrorOut},
-};
+use tidegate_schema::wire::envelope::Envelope;
+
+use super::openai::error;
 
 /// The shape of a surface's errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,17 +78,7 @@ impl Shape {
             }
             Self::OpenAi => {
                 let (kind, code, number) = fault.openai();
-                let body = ErrorBody {
-                    error: ErrorOut {
-                        message: message.to_owned(),
-                        kind: kind.to_owned(),
-                        param: None,
-                        code: Some(code.to_owned()),
-                    },
-                    object: "error".to_owned(),
-                    message: message.to_owned(),
-                    code: number,
-                };
+                let body = error::body(kind, Some(code), number, None, message.to_owned());
                 (status, Json(body)).into_response()
             }
             Self::GraphQl => {

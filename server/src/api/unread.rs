@@ -25,6 +25,7 @@ const AT_MOST: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Reads what is left of bodies until the process stops.
+#[derive(Default)]
 pub(super) struct Drain {
     pub(super) tasks: TaskTracker,
     pub(super) stopping: CancellationToken,
@@ -115,10 +116,7 @@ mod tests {
 
     /// For how long the rest of a body is read.
     async fn read(body: Body) -> Duration {
-        let drain = Arc::new(Drain {
-            tasks: TaskTracker::new(),
-            stopping: CancellationToken::new(),
-        });
+        let drain = Arc::<Drain>::default();
         let begun = Instant::now();
         drop(drain.behind(body));
         drain.tasks.close();
@@ -137,10 +135,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stopping_process_waits_for_no_rest() {
-        let drain = Arc::new(Drain {
-            tasks: TaskTracker::new(),
-            stopping: CancellationToken::new(),
-        });
+        let drain = Arc::<Drain>::default();
         drop(drain.behind(endless(Duration::from_secs(1))));
         assert_eq!(drain.tasks.len(), 1);
         drain.stopping.cancel();
@@ -152,10 +147,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_read_to_its_end_leaves_nothing() {
-        let drain = Arc::new(Drain {
-            tasks: TaskTracker::new(),
-            stopping: CancellationToken::new(),
-        });
+        let drain = Arc::<Drain>::default();
         let body = drain.behind(Body::from("tide"));
         let read = body.collect().await.expect("a body").to_bytes();
         assert_eq!((read.as_ref(), drain.tasks.len()), (&b"tide"[..], 0));

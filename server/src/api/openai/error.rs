@@ -133,6 +133,27 @@ fn is_too_long(reason: &str) -> bool {
     TOO_LONG.iter().any(|words| reason.contains(words))
 }
 
+/// A body with OpenAI's type, code and parameter, DB-GPT's number, and the message where either looks for it.
+pub(in crate::api) fn body(
+    kind: &str,
+    code: Option<&str>,
+    number: u32,
+    param: Option<String>,
+    message: String,
+) -> ErrorBody {
+    ErrorBody {
+        error: ErrorOut {
+            message: message.clone(),
+            kind: kind.to_owned(),
+            param,
+            code: code.map(str::to_owned),
+        },
+        object: "error".to_owned(),
+        message,
+        code: number,
+    }
+}
+
 /// The body of an error; also sent inside a stream.
 pub(super) fn body_of(error: &Error) -> ErrorBody {
     let (_, kind, code, number) = shape(error);
@@ -145,17 +166,7 @@ pub(super) fn body_of(error: &Error) -> ErrorBody {
         Error::NotFound { what: "model", .. } => (Some("model".to_owned()), error.to_string()),
         other => (None, other.to_string()),
     };
-    ErrorBody {
-        error: ErrorOut {
-            message: message.clone(),
-            kind: kind.to_owned(),
-            param,
-            code: code.map(str::to_owned),
-        },
-        object: "error".to_owned(),
-        message,
-        code: number,
-    }
+    body(kind, code, number, param, message)
 }
 
 impl IntoResponse for OpenAiError {
