@@ -1,9 +1,10 @@
 //! What calls of models used. Rows are added and, when they are old, removed; none is changed.
 
-use std::{borrow::Cow, sync::Arc, thread};
+use std::{array, sync::Arc, thread};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::{
+    connection::SimpleConnection as _,
     dsl::sql,
     prelude::*,
     sql_types::{BigInt, Text},
@@ -28,8 +29,8 @@ const MOST_TOTALS: i64 = 1000;
 /// Rows of one statement, whose parameters PostgreSQL counts by 16 bits.
 const AT_ONCE: usize = 1000;
 
-/// Rows that SQLite stores before its thread lets others have the processor: about 50 µs.
-const IN_A_ROW: usize = 8;
+/// Rows of one statement of SQLite's, after each of which its thread lets others have the processor: about 50 µs.
+const IN_A_ROW: usize = 16;
 
 const TOKENS: &str = "CAST(COALESCE(SUM(prompt_tokens + completion_tokens), 0) AS BIGINT)";
 
@@ -53,40 +54,44 @@ struct Row {
     streamed: bool,
 }
 
-/// A row to be stored: a call's own texts, not copies.
+/// A row to be stored. It owns its texts: diesel keeps a statement of several rows prepared only where their type
+/// borrows nothing.
 #[derive(Insertable)]
 #[diesel(table_name = usage_entries, treat_none_as_default_value = false)]
-struct NewRow<'a> {
+struct NewRow {
     at: NaiveDateTime,
-    key_id: &'a str,
-    key_name: Cow<'a, str>,
-    model: Cow<'a, str>,
-    served_by: Cow<'a, str>,
+    key_id: String,
+    key_name: String,
+    model: String,
+    served_by: String,
     operation: &'static str,
     prompt_tokens: i64,
     completion_tokens: i64,
     cached_tokens: i64,
     status: &'static str,
-    error: &'a str,
+    error: String,
     first_token_ms: Option<i64>,
     duration_ms: i64,
     streamed: bool,
 }
 
-impl<'a> NewRow<'a> {
-    fn of(entry: &'a UsageEntry) -> Self {
+impl NewRow {
+    fn of(entry: &UsageEntry) -> Self {
         Self {
             at: stored(entry.at),
-            key_id: entry.key.as_ref().map_or("", |key| &key.0),
-            key_name: clean(&entry.key_name),
-            model: clean(&entry.model),
-            served_by: clean(&entry.served_by),
+            key_id: entry
+                .key
+                .as_ref()
+                .map_or_else(String::new, |key| key.0.clone()),
+            key_name: clean(&entry.key_name).into_owned(),
+            model: clean(&entry.model).into_owned(),
+            served_by: clean(&entry.served_by).into_owned(),
             operation: entry.operation.name(),
             prompt_tokens: whole(entry.prompt_tokens),
             completion_tokens: whole(entry.completion_tokens),
             cached_tokens: whole(entry.cached_tokens),
             status: entry.status.name(),
-            error: &entry.error,
+            error: entry.error.clone(),
             first_token_ms: entry.first_token_ms.map(whole),
             duration_ms: whole(entry.duration_ms),
             streamed: entry.streamed,
@@ -166,36 +171,50 @@ pub enum UsageOf<'a> {
     AllBut(&'a [KeyId]),
 }
 
+/// Adds rows, all of them or none, and does not wait until they are on the disk.
+fn insert_unsynced(conn: &mut SqliteConnection, new: &[UsageEntry]) -> QueryResult<()> {
+    conn.batch_execute("PRAGMA synchronous = NORMAL")?;
+    let inserted = conn.immediate_transaction(|conn| insert_rows(conn, new));
+    // Others who use the connection do wait.
+    conn.batch_execute("PRAGMA synchronous = FULL")?;
+    inserted
+}
+
+/// Adds rows by statements of a number of them, which stay prepared, and what is left one by one.
+fn insert_rows(conn: &mut SqliteConnection, new: &[UsageEntry]) -> QueryResult<()> {
+    let (some, rest) = new.as_chunks::<IN_A_ROW>();
+    for some in some {
+        let rows: [NewRow; IN_A_ROW] = array::from_fn(|nth| NewRow::of(&some[nth]));
+        let insert = diesel::insert_into(usage_entries::table).values(rows);
+        diesel::RunQueryDsl::execute(insert, conn)?;
+        // Whoever is being answered meanwhile goes first.
+        thread::yield_now();
+    }
+    for entry in rest {
+        let insert = diesel::insert_into(usage_entries::table).values(NewRow::of(entry));
+        diesel::RunQueryDsl::execute(insert, conn)?;
+    }
+    Ok(())
+}
+
 impl Store {
     /// Adds rows, all of them or none.
+    ///
+    /// SQLite does not wait here until they are on the disk, as it does for everything else: they survive the end of
+    /// the process, and after a loss of power the last of them may be missing. Nobody was told that they are there.
     pub async fn insert_usage(&self, new: &Arc<[UsageEntry]>) -> Result<()> {
         match &self.pools {
             // In one go on the connection's thread: each statement by itself would be a way there and back.
             Pools::Sqlite { write, .. } => {
                 let new = Arc::clone(new);
-                let insert = move |conn: &mut SqliteConnection| {
-                    conn.immediate_transaction(|conn| {
-                        for some in new.chunks(IN_A_ROW) {
-                            // One by one: that statement stays prepared, and one of many rows is written anew for each
-                            // number of them.
-                            for entry in some {
-                                let row = NewRow::of(entry);
-                                let insert = diesel::insert_into(usage_entries::table).values(row);
-                                diesel::RunQueryDsl::execute(insert, conn)?;
-                            }
-                            // Whoever is being answered meanwhile goes first.
-                            thread::yield_now();
-                        }
-                        QueryResult::Ok(())
-                    })
-                };
+                let insert = move |conn: &mut SqliteConnection| insert_unsynced(conn, &new);
                 write.get().await?.spawn_blocking(insert).await?;
             }
             Pools::Postgres(pool) => {
                 let mut conn = pool.get().await?;
                 conn.transaction(async |conn| {
                     for some in new.chunks(AT_ONCE) {
-                        let rows: Vec<NewRow<'_>> = some.iter().map(NewRow::of).collect();
+                        let rows: Vec<NewRow> = some.iter().map(NewRow::of).collect();
                         diesel::insert_into(usage_entries::table)
                             .values(rows)
                             .execute(conn)
@@ -318,5 +337,42 @@ impl Store {
             .await?
         });
         Ok(deleted as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::sql_types::Integer;
+
+    use super::*;
+
+    #[test]
+    fn whoever_writes_after_rows_of_usage_waits_for_the_disk_again() {
+        const FULL: i32 = 2;
+        let mut conn = SqliteConnection::establish(":memory:").expect("opens");
+        let setting = |conn: &mut SqliteConnection| {
+            let setting = sql::<Integer>("(SELECT synchronous FROM pragma_synchronous)");
+            diesel::RunQueryDsl::get_result::<i32>(diesel::select(setting), conn)
+        };
+        insert_unsynced(&mut conn, &[]).expect("nothing to add");
+        assert_eq!(setting(&mut conn), Ok(FULL));
+        let entry = UsageEntry {
+            at: DateTime::UNIX_EPOCH,
+            key: None,
+            key_name: String::new(),
+            model: String::new(),
+            served_by: String::new(),
+            operation: Operation::Chat,
+            prompt_tokens: 0,
+            completion_tokens: 0,
+            cached_tokens: 0,
+            status: CallStatus::Done,
+            error: String::new(),
+            first_token_ms: None,
+            duration_ms: 0,
+            streamed: false,
+        };
+        insert_unsynced(&mut conn, &[entry]).expect_err("there is no such table");
+        assert_eq!(setting(&mut conn), Ok(FULL));
     }
 }

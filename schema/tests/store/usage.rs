@@ -11,6 +11,7 @@ use crate::place::{Place, kept, on_both};
 
 on_both!(
     calls_are_listed_the_latest_first_and_come_back_as_they_were,
+    any_number_of_calls_is_stored_in_their_order,
     calls_add_up_by_key_model_and_day,
     a_keys_tokens_are_counted_since_a_time,
     old_rows_go_but_for_those_of_named_keys
@@ -72,6 +73,22 @@ async fn calls_are_listed_the_latest_first_and_come_back_as_they_were(place: Pla
         ..own
     };
     assert!(store.list_usage(&later, None, 9).await.unwrap().is_empty());
+}
+
+async fn any_number_of_calls_is_stored_in_their_order(place: Place) {
+    let store = place.open().await;
+    let mut all = Vec::new();
+    for count in [1, 15, 16, 17, 40] {
+        let new: Vec<UsageEntry> = (0..count)
+            .map(|nth| call(Some("one"), "gpt", nth, all.len() as i64 + nth as i64))
+            .collect();
+        store.insert_usage(&new.clone().into()).await.unwrap();
+        all.extend(new);
+    }
+    all.reverse();
+    let found = store.list_usage(&UsageFilter::default(), None, 100).await;
+    let found: Vec<UsageEntry> = found.unwrap().into_iter().map(|(_, call)| call).collect();
+    assert_eq!(found, all);
 }
 
 async fn calls_add_up_by_key_model_and_day(place: Place) {

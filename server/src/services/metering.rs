@@ -45,8 +45,8 @@ use crate::{
     workers::metrics::{self, CallLabel},
 };
 
-/// Rows that wait for the store; more are lost.
-const BACKLOG: usize = 4096;
+/// Rows that wait for the store, some ten megabytes of them; more are lost.
+const BACKLOG: usize = 32_768;
 /// Longest wait for rows to be stored before somebody reads them, or the process ends.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What stands for a model that nobody knows, and for having no key.

@@ -1,9 +1,6 @@
 //! The one task that stores rows of usage, as many at a time as have come.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use tidegate_schema::{model::UsageEntry, store::Store};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -12,12 +9,10 @@ use super::allowance::Allowance;
 use crate::workers::metrics;
 
 /// Rows stored at once.
-const BATCH: usize = 256;
-/// How many times as long as storing took rows gather afterwards: the store has others to write for. Few rows at a time
-/// take a processor from those who are being answered for a moment only.
-const REST: u32 = 4;
-const SHORTEST_REST: Duration = Duration::from_millis(10);
-const LONGEST_REST: Duration = Duration::from_millis(100);
+const BATCH: usize = 1024;
+/// How long rows gather: the end of a transaction costs as much as some dozens of them, and takes a processor from
+/// those who are being answered.
+const REST: Duration = Duration::from_millis(50);
 /// How often rows are tried that could not be stored, and how long the writer waits in between.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
@@ -64,11 +59,9 @@ pub(super) async fn write(store: Store, mut messages: mpsc::Receiver<Message>, h
                 Message::Flush(stored) => waiting.push(stored),
             }
         }
-        let begun = Instant::now();
         if !rows.is_empty() {
             keep(&store, rows).await;
         }
-        let rest = (begun.elapsed() * REST).clamp(SHORTEST_REST, LONGEST_REST);
         let flushed = !waiting.is_empty();
         for stored in waiting {
             // Whoever waited may have left.
@@ -76,7 +69,7 @@ pub(super) async fn write(store: Store, mut messages: mpsc::Receiver<Message>, h
         }
         if !flushed && !more && !messages.is_closed() {
             tokio::select! {
-                () = tokio::time::sleep(rest) => {}
+                () = tokio::time::sleep(REST) => {}
                 () = hurry.notified() => {}
             }
         }
