@@ -130,12 +130,7 @@ impl Callers {
         for caller in &mut self.all {
             caller.ask(&self.request, now)?;
         }
-        self.ready.wake_every(LOOK)?;
-        while self.are_waiting() {
-            ensure!(now.elapsed() < PATIENCE, "a first answer did not come");
-            self.read_into(&mut Vec::new())?;
-        }
-        Ok(())
+        self.read_all(&mut Vec::new())
     }
 
     /// Asks whenever the interval has passed, the next of the connections each time.
@@ -161,19 +156,19 @@ impl Callers {
             }
             self.read_into(&mut taken)?;
         }
-        self.ready.wake_every(LOOK)?;
-        while self.are_waiting() {
-            ensure!(
-                started.elapsed() < time + PATIENCE,
-                "an answer did not come"
-            );
-            self.read_into(&mut taken)?;
-        }
+        self.read_all(&mut taken)?;
         Ok(taken)
     }
 
-    fn are_waiting(&self) -> bool {
-        self.all.iter().any(Caller::is_waiting)
+    /// Reads until no answer is awaited any more.
+    fn read_all(&mut self, taken: &mut Vec<Taken>) -> Result<()> {
+        let begun = Instant::now();
+        self.ready.wake_every(LOOK)?;
+        while self.all.iter().any(Caller::is_waiting) {
+            ensure!(begun.elapsed() < PATIENCE, "an answer did not come");
+            self.read_into(taken)?;
+        }
+        Ok(())
     }
 
     /// Waits until something can be read or the clock ticks; whole answers are put beside those that were taken.
@@ -410,6 +405,14 @@ mod tests {
         }
     }
 
+    /// What one caller of such a server waits.
+    fn measured(pause: Duration, per_second: f64, time: Duration) -> Delays {
+        let (process, server) = serve(1, pause);
+        let delays = measure(process, &request(), 1, per_second, time).expect("answers");
+        server.join().expect("the server ends with its callers");
+        delays
+    }
+
     #[test]
     fn percentiles_are_of_sorted_times() {
         let times = (1..=101).rev().map(Duration::from_millis).collect();
@@ -420,12 +423,10 @@ mod tests {
 
     #[test]
     fn the_first_piece_is_told_apart_from_the_whole() {
-        let (process, server) = serve(1, Duration::from_millis(30));
         let time = Duration::from_millis(400);
-        let delays = measure(process, &request(), 1, 10.0, time).expect("answers");
+        let delays = measured(Duration::from_millis(30), 10.0, time);
         assert!(delays.whole.p50 >= 30.0, "{delays:?}");
         assert!(delays.first.p50 < delays.whole.p50, "{delays:?}");
-        server.join().expect("the server ends with its callers");
     }
 
     #[test]
@@ -444,10 +445,8 @@ mod tests {
     #[test]
     fn a_request_that_waits_for_the_answer_before_it_counts_from_when_it_was_due() {
         // Twice as many are asked for as are answered: the last of them waits for about as long as was asked.
-        let (process, server) = serve(1, Duration::from_millis(10));
         let time = Duration::from_millis(300);
-        let delays = measure(process, &request(), 1, 200.0, time).expect("answers");
+        let delays = measured(Duration::from_millis(10), 200.0, time);
         assert!(delays.whole.p99 >= 200.0, "{delays:?}");
-        server.join().expect("the server ends with its callers");
     }
 }
