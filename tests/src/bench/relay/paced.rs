@@ -139,10 +139,10 @@ impl Callers {
         let (started, mut nth) = (Instant::now(), 0);
         // Begun after the time was taken: when it wakes the thread, what it wakes it for is due.
         self.ready.wake_every(interval)?;
-        let mut due = started + interval;
-        while due < started + time {
+        let (mut due, until) = (started + interval, started + time);
+        while due < until {
             let now = Instant::now();
-            while due <= now {
+            while due <= now && due < until {
                 let next = nth % self.all.len();
                 let caller = &mut self.all[next];
                 if caller.is_waiting() {
