@@ -2,13 +2,16 @@
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tidegate_schema::Error;
 
 use super::{breaker::Circuit, retry::Fault};
-use crate::workers::metrics::{Breaker, OpenUpstream, shared};
+use crate::workers::metrics::{Breaker, OpenSeries, OpenUpstream, shared};
 
 /// What comes of calls: an answer that begins, or one of the faults.
 const OUTCOMES: [&str; 7] = [
@@ -48,6 +51,7 @@ pub struct Traffic {
 #[derive(Default)]
 pub(super) struct Numbers {
     model: String,
+    open: OnceLock<OpenSeries>,
     calls: [AtomicU64; OUTCOMES.len()],
     retries: AtomicU64,
     fallbacks: AtomicU64,
@@ -66,7 +70,9 @@ impl Numbers {
 
     /// A call is under way, until what is given is dropped.
     pub(super) fn opened(&self) -> OpenUpstream {
-        shared().gateway().opened(&self.model)
+        self.open
+            .get_or_init(|| shared().gateway().open(&self.model))
+            .opened()
     }
 
     /// An answer has begun, or a call has failed.

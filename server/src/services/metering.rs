@@ -143,7 +143,7 @@ impl Metering<'_> {
             self.0.clock.now(),
             caller,
             call,
-            label,
+            metrics::shared().calls().series(&label),
             allowance,
         ))
     }

@@ -21,8 +21,8 @@ use prometheus_client::{encoding::text, registry::Registry};
 
 use self::families::{Families, Handles};
 pub use self::{
-    calls::{CallLabel, Calls, OpenCall},
-    gateway::{Breaker, Gateway, OpenUpstream},
+    calls::{CallLabel, Calls, OpenCall, Series},
+    gateway::{Breaker, Gateway, OpenSeries, OpenUpstream},
     labels::Labels,
     server::Server,
 };

@@ -17,7 +17,7 @@ use crate::{
     telemetry::TracedCall,
     workers::{
         Chunk, ChunkStream,
-        metrics::{self, CallLabel, OpenCall},
+        metrics::{self, CallLabel, OpenCall, Series},
     },
 };
 
@@ -30,7 +30,7 @@ pub struct Meter(Box<Running>);
 
 struct Running {
     meters: Arc<Meters>,
-    label: CallLabel,
+    series: Arc<Series>,
     allowance: Option<Arc<Allowance>>,
     entry: UsageEntry,
     begun: Instant,
@@ -54,14 +54,14 @@ impl Meter {
         at: DateTime<Utc>,
         caller: &Caller,
         call: Call,
-        label: CallLabel,
+        series: Arc<Series>,
         allowance: Option<Arc<Allowance>>,
     ) -> Self {
-        let open = metrics::shared().calls().begun(&label);
+        let open = metrics::shared().calls().begun(&series);
         let traced = meters.telemetry.begin_call(at);
         Self(Box::new(Running {
             meters,
-            label,
+            series,
             allowance,
             entry: UsageEntry {
                 at,
@@ -114,7 +114,7 @@ impl Meter {
         if running.first.is_none() {
             let time = running.begun.elapsed();
             running.first = Some(time);
-            metrics::shared().calls().first(&running.label, time);
+            metrics::shared().calls().first(&running.series, time);
         }
     }
 
@@ -192,8 +192,13 @@ impl Drop for Running {
         self.entry.first_token_ms = self.first.map(milliseconds);
         self.entry.duration_ms = milliseconds(time);
         let calls = metrics::shared().calls();
-        if self.entry.status == CallStatus::Done {
-            self.label.model = calls.models.make_known(&self.entry.model);
+        // A model that answered has series of its own.
+        if self.entry.status == CallStatus::Done && *self.series.label().model != *self.entry.model
+        {
+            self.series = calls.series(&CallLabel {
+                model: calls.models.make_known(&self.entry.model),
+                ..self.series.label().clone()
+            });
         }
         let error = match self.entry.status {
             CallStatus::Done => "",
@@ -201,8 +206,8 @@ impl Drop for Running {
             CallStatus::Cancelled => CallStatus::Cancelled.name(),
         };
         let (input, output) = (self.entry.prompt_tokens, self.entry.completion_tokens);
-        calls.ended(&self.label, error, time);
-        calls.used(&self.label, input, output);
+        calls.ended(&self.series, error, time);
+        calls.used(&self.series, input, output);
         if let Some(traced) = self.traced.take() {
             self.meters.telemetry.end_call(traced, &self.entry, time);
         }

@@ -1,6 +1,10 @@
 //! Calls of models by whoever asks: by model, by what was asked, by key.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock, PoisonError, RwLock},
+    time::Duration,
+};
 
 use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -26,10 +30,12 @@ pub struct Calls {
     ended: Family<EndLabels, Counter>,
     open: Family<CallLabels, Gauge>,
     refused: Family<RefusedLabels, Counter>,
+    /// Those that were counted before.
+    known: RwLock<HashMap<CallLabel, Arc<Series>>>,
 }
 
 /// Who asks what of which model. Each value comes from a bounded set.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CallLabel {
     /// The model asked for.
     pub model: Arc<str>,
@@ -51,6 +57,25 @@ impl CallLabel {
     fn with(&self, name: &'static str, value: &str) -> EndLabels {
         let [model, operation, key] = self.set();
         [model, operation, key, (name, Arc::from(value))]
+    }
+}
+
+/// Where calls of one label are counted. To find a series among all there are costs as much as everything else that is
+/// counted of a call: it is looked for once, when it is first needed.
+pub struct Series {
+    label: CallLabel,
+    open: OnceLock<Gauge>,
+    first: OnceLock<Histogram>,
+    duration: OnceLock<Histogram>,
+    input: OnceLock<Histogram>,
+    output: OnceLock<Histogram>,
+    done: OnceLock<Counter>,
+}
+
+impl Series {
+    /// Who asks what of which model.
+    pub fn label(&self) -> &CallLabel {
+        &self.label
     }
 }
 
@@ -79,6 +104,7 @@ impl Calls {
             ended: Family::default(),
             open: Family::default(),
             refused: Family::default(),
+            known: RwLock::default(),
         };
         registry.register_with_unit(
             names::CALL_DURATION,
@@ -107,33 +133,77 @@ impl Calls {
         new
     }
 
+    /// Where calls of a label are counted.
+    pub fn series(&self, label: &CallLabel) -> Arc<Series> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(series) = known.get(label) {
+            return Arc::clone(series);
+        }
+        drop(known);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            Arc::new(Series {
+                label: label.clone(),
+                open: OnceLock::new(),
+                first: OnceLock::new(),
+                duration: OnceLock::new(),
+                input: OnceLock::new(),
+                output: OnceLock::new(),
+                done: OnceLock::new(),
+            })
+        };
+        Arc::clone(known.entry(label.clone()).or_insert_with(new))
+    }
+
     /// A call has begun.
-    pub fn begun(&self, label: &CallLabel) -> OpenCall {
-        let gauge = self.open.get_or_create_owned(&label.set());
+    pub fn begun(&self, series: &Series) -> OpenCall {
+        let label = &series.label;
+        let gauge = series
+            .open
+            .get_or_init(|| self.open.get_or_create_owned(&label.set()));
         gauge.inc();
-        OpenCall(gauge)
+        OpenCall(gauge.clone())
     }
 
     /// The first of a call's answer is there, so long after it came.
-    pub fn first(&self, label: &CallLabel, time: Duration) {
-        let first = self.first.get_or_create_owned(&label.set());
+    pub fn first(&self, series: &Series, time: Duration) {
+        let label = &series.label;
+        let first = series
+            .first
+            .get_or_init(|| self.first.get_or_create_owned(&label.set()));
         first.observe(time.as_secs_f64());
     }
 
     /// A call has ended: how, so long after it came. `error` is empty where all went well.
-    pub fn ended(&self, label: &CallLabel, error: &str, time: Duration) {
-        let duration = self.duration.get_or_create_owned(&label.set());
+    pub fn ended(&self, series: &Series, error: &str, time: Duration) {
+        let label = &series.label;
+        let duration = series
+            .duration
+            .get_or_init(|| self.duration.get_or_create_owned(&label.set()));
         duration.observe(time.as_secs_f64());
-        let ended = label.with(names::ERROR, error);
-        self.ended.get_or_create_owned(&ended).inc();
+        let ended = || {
+            self.ended
+                .get_or_create_owned(&label.with(names::ERROR, error))
+        };
+        if error.is_empty() {
+            series.done.get_or_init(ended).inc();
+        } else {
+            ended().inc();
+        }
     }
 
     /// A call took tokens.
-    pub fn used(&self, label: &CallLabel, input: u64, output: u64) {
-        for (kind, count) in [("input", input), ("output", output)] {
+    pub fn used(&self, series: &Series, input: u64, output: u64) {
+        for (kind, seen, count) in [
+            ("input", &series.input, input),
+            ("output", &series.output, output),
+        ] {
             if count > 0 {
-                let labels = label.with(names::TOKEN_TYPE, kind);
-                let tokens = self.tokens.get_or_create_owned(&labels);
+                let label = &series.label;
+                let tokens = seen.get_or_init(|| {
+                    self.tokens
+                        .get_or_create_owned(&label.with(names::TOKEN_TYPE, kind))
+                });
                 tokens.observe(count as f64);
             }
         }
@@ -164,15 +234,17 @@ mod tests {
         };
         let set =
             "gen_ai_request_model=\"gpt\",gen_ai_operation_name=\"chat\",tidegate_key=\"team\"";
-        let open = calls.begun(&label);
+        let series = calls.series(&label);
+        assert!(Arc::ptr_eq(&series, &calls.series(&label)));
+        let open = calls.begun(&series);
         let text = shared().text().expect("text");
         assert!(
             text.contains(&format!("tidegate_calls_open{{{set}}} 1")),
             "{text}"
         );
-        calls.first(&label, Duration::from_millis(250));
-        calls.used(&label, 100, 7);
-        calls.ended(&label, "timeout", Duration::from_secs(1));
+        calls.first(&series, Duration::from_millis(250));
+        calls.used(&series, 100, 7);
+        calls.ended(&series, "timeout", Duration::from_secs(1));
         calls.refused(&label.key, "budget");
         drop(open);
         let text = shared().text().expect("text");

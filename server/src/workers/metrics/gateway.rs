@@ -38,6 +38,17 @@ pub struct Gateway {
     healthy: Family<One, Gauge>,
 }
 
+/// Where calls that are open at a model are counted.
+pub struct OpenSeries(Gauge);
+
+impl OpenSeries {
+    /// A call is open, until what is given is dropped.
+    pub fn opened(&self) -> OpenUpstream {
+        self.0.inc();
+        OpenUpstream(self.0.clone())
+    }
+}
+
 /// A call that is open at a model, until it is dropped.
 pub struct OpenUpstream(Gauge);
 
@@ -141,11 +152,9 @@ impl Gateway {
         self.rate_limited.get_or_create_owned(&one(model)).inc();
     }
 
-    /// A call is open at a model, until what is given is dropped.
-    pub fn opened(&self, model: &str) -> OpenUpstream {
-        let gauge = self.open.get_or_create_owned(&one(model));
-        gauge.inc();
-        OpenUpstream(gauge)
+    /// Where calls that are open at a model are counted.
+    pub fn open(&self, model: &str) -> OpenSeries {
+        OpenSeries(self.open.get_or_create_owned(&one(model)))
     }
 
     /// The cache of exact answers was asked, and had it or not.
@@ -189,7 +198,7 @@ mod tests {
         gateway.instances("vicuna@llm", 3, 2);
         gateway.instances("gone@llm", 1, 1);
         gateway.no_instances("gone@llm");
-        let open = gateway.opened("a");
+        let open = gateway.open("a").opened();
         let text = shared().text().expect("text");
         for line in [
             "tidegate_gateway_retries_total{gen_ai_request_model=\"a\",error_type=\"upstream\"} 1",
