@@ -1,5 +1,5 @@
-//! What holds for every request, whatever its handler: a body has a limit, a panic ends one request only, and
-//! either is answered in the shape of the surface that was called.
+//! What holds for every request, whatever its handler: foreign web pages are kept out, a body has a limit, a panic ends
+//! one request only, and each is answered in the shape of the surface that was called.
 
 use std::{
     any::Any,
@@ -22,6 +22,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use super::{
     shape::{Fault, Shape},
     unread::Drain,
+    web::Pages,
 };
 
 /// The bounds of one listener.
@@ -34,6 +35,8 @@ pub(super) struct Bounds {
     pub(super) openai: bool,
     /// Reads what is left unread.
     pub(super) drain: Arc<Drain>,
+    /// The web pages that may ask.
+    pub(super) pages: Pages,
 }
 
 /// Paths that take files.
@@ -73,14 +76,20 @@ pub(super) async fn keep(
     if announced(request.headers()).is_some_and(|length| length > limit as u64) {
         return too_large(shape, limit, key);
     }
-    let passed = Arc::new(AtomicBool::new(false));
+    if let Err(message) = bounds.pages.admit(&request) {
+        return shape.failure(Fault::Forbidden, &message);
+    }
+    let mut passed = None;
     let request = if has_length(request.headers()) {
         request
     } else {
-        request.map(|body| counted(body, limit, Arc::clone(&passed)))
+        let passed = passed.insert(Arc::new(AtomicBool::new(false)));
+        request.map(|body| counted(body, limit, Arc::clone(passed)))
     };
     match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-        Ok(_) if passed.load(Ordering::Relaxed) => too_large(shape, limit, key),
+        Ok(_) if passed.is_some_and(|passed| passed.load(Ordering::Relaxed)) => {
+            too_large(shape, limit, key)
+        }
         Ok(response) => response,
         Err(panic) => {
             tracing::error!(panic = words(panic.as_ref()), "a handler panicked");
@@ -147,6 +156,7 @@ mod tests {
             upload_bytes: 8,
             openai,
             drain: Arc::default(),
+            pages: Pages::default(),
         });
         let read = |body: Body| async move {
             match to_bytes(body, usize::MAX).await {

@@ -118,6 +118,7 @@ fn layers(router: Router<App>, app: &App, openai: bool) -> Router<App> {
             tasks: app.tasks.clone(),
             stopping: app.stopping.clone(),
         }),
+        pages: web::Pages::of(&app.config),
     };
     let origins = &app.config.server.cors_origins;
     let cors = if origins.iter().any(|origin| origin == "*") {
@@ -148,10 +149,6 @@ fn layers(router: Router<App>, app: &App, openai: bool) -> Router<App> {
         .layer(axum::middleware::from_fn_with_state(
             Arc::new(bounds),
             bounds::keep,
-        ))
-        .layer(axum::middleware::from_fn_with_state(
-            (app.clone(), openai),
-            web::keep_foreign_pages_out,
         ))
         .layer(axum::extract::DefaultBodyLimit::disable());
     router.layer(layers)

@@ -1,14 +1,12 @@
 //! The front door: the page at `/`, and what keeps other web sites out.
 
 use axum::{
-    extract::{Request, State},
-    http::{HeaderMap, Method, Uri, header},
-    middleware::Next,
-    response::{Html, Response},
+    extract::Request,
+    http::{HeaderMap, Method, header, uri::Authority},
+    response::Html,
 };
 
-use super::shape::{Fault, Shape};
-use crate::app::App;
+use crate::config::Config;
 
 const PAGE: &str = r#"<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Tidegate</title>
@@ -25,57 +23,71 @@ pub(super) async fn home() -> Html<&'static str> {
     Html(PAGE)
 }
 
-/// Refuses what a foreign web page sends through a visitor's browser.
+/// The web pages that may ask.
 ///
 /// Without keys the server trusts the machine, not every page open in its browser: a request with a foreign
 /// `Origin` is refused, one that a foreign page embeds (`<img>`, which sends no `Origin`) too, and on loopback one
-/// whose `Host` is no loopback name (DNS rebinding). `openai` is whether every path of the listener is of the OpenAI
-/// surface.
-pub(super) async fn keep_foreign_pages_out(
-    State((app, openai)): State<(App, bool)>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let refuse =
-        |message: &str| Shape::of(request.uri().path(), openai).failure(Fault::Forbidden, message);
-    let allowed = &app.config.server.cors_origins;
-    let host = host_of(request.headers(), request.uri());
-    if let Some(origin) = text(request.headers(), header::ORIGIN.as_str()) {
-        let known = allowed.iter().any(|known| known == "*" || known == origin);
-        let same = origin
-            .split_once("://")
-            .is_some_and(|(_, authority)| Some(authority) == host.as_deref());
-        if !known && !same {
-            return refuse(&format!(
-                "requests from pages of {origin} are refused; add it to server.cors_origins to allow them"
+/// whose `Host` is no loopback name (DNS rebinding).
+#[derive(Debug, Default)]
+pub(super) struct Pages {
+    /// `server.cors_origins`.
+    allowed: Vec<String>,
+    /// Whether the listener is on loopback and trusts it.
+    loopback: bool,
+}
+
+impl Pages {
+    pub(super) fn of(config: &Config) -> Self {
+        let loopback = config
+            .web_address()
+            .is_ok_and(|address| address.ip().is_loopback());
+        Self {
+            allowed: config.server.cors_origins.clone(),
+            loopback: loopback && !config.server.open,
+        }
+    }
+
+    /// # Errors
+    /// What is refused that a foreign page sends through a visitor's browser, and how it is allowed.
+    pub(super) fn admit(&self, request: &Request) -> Result<(), String> {
+        let allows = |origin: &str| {
+            self.allowed
+                .iter()
+                .any(|known| known == "*" || known == origin)
+        };
+        let (headers, uri) = (request.headers(), request.uri());
+        let host =
+            text(headers, header::HOST.as_str()).or_else(|| uri.authority().map(Authority::as_str));
+        if let Some(origin) = text(headers, header::ORIGIN.as_str()) {
+            let same = origin
+                .split_once("://")
+                .is_some_and(|(_, authority)| Some(authority) == host);
+            if !same && !allows(origin) {
+                return Err(format!(
+                    "requests from pages of {origin} are refused; add it to server.cors_origins to allow them"
+                ));
+            }
+        } else if is_embedded_elsewhere(request.method(), headers) && !allows("*") {
+            return Err(
+                "what pages of other origins embed is refused; add their origin to server.cors_origins and set \
+                 `crossorigin` on the element to allow it"
+                    .to_owned(),
+            );
+        }
+        if self.loopback
+            && let Some(host) = host
+            && !is_loopback_name(host)
+            && !self.allowed.iter().any(|origin| {
+                origin == "*" || origin.split_once("://").is_some_and(|(_, it)| it == host)
+            })
+        {
+            return Err(format!(
+                "this server answers on loopback only, not as '{host}'; add its origin to server.cors_origins if a \
+                 proxy of yours stands before it"
             ));
         }
-    } else if is_embedded_elsewhere(request.method(), request.headers())
-        && !allowed.iter().any(|known| known == "*")
-    {
-        return refuse(
-            "what pages of other origins embed is refused; add their origin to server.cors_origins and set \
-             `crossorigin` on the element to allow it",
-        );
+        Ok(())
     }
-    let loopback = app
-        .config
-        .web_address()
-        .is_ok_and(|address| address.ip().is_loopback());
-    if loopback
-        && !app.config.server.open
-        && let Some(host) = &host
-        && !is_loopback_name(host)
-        && !allowed
-            .iter()
-            .any(|origin| origin == "*" || origin.ends_with(&format!("://{host}")))
-    {
-        return refuse(&format!(
-            "this server answers on loopback only, not as '{host}'; add its origin to server.cors_origins if a \
-             proxy of yours stands before it"
-        ));
-    }
-    next.run(request).await
 }
 
 /// Whether a browser says that a page of another origin embeds this. Following a link is the reader's own act.
@@ -90,15 +102,6 @@ fn is_embedded_elsewhere(method: &Method, headers: &HeaderMap) -> bool {
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-fn host_of(headers: &HeaderMap, uri: &Uri) -> Option<String> {
-    text(headers, header::HOST.as_str())
-        .map(str::to_owned)
-        .or_else(|| {
-            uri.authority()
-                .map(|authority| authority.as_str().to_owned())
-        })
 }
 
 fn is_loopback_name(host: &str) -> bool {
