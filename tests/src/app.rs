@@ -3,12 +3,15 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result};
-use axum::{Router, serve::ListenerExt as _};
+use axum::Router;
 use secrecy::SecretString;
 use tempfile::TempDir;
 use tidegate_schema::model::{Caller, Connection, Engine, Grant, NewDatasource};
-use tidegate_server::{api, app::App, clock::Clock, config::Config, services::cluster::Duties};
+use tidegate_server::{
+    api, app::App, cli::serve::connections, clock::Clock, config::Config, services::cluster::Duties,
+};
 use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
 
 use crate::{client::User, databases};
 
@@ -169,16 +172,9 @@ fn merge(into: &mut toml::Table, from: toml::Table) {
 async fn serve(router: Router) -> Result<(SocketAddr, Cancel)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    // Each piece of a stream goes out when it is written, as the server itself has it.
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    let task = tokio::spawn(async move {
-        axum::serve(listener, router)
-            .await
-            .expect("a listener on loopback does not fail");
-    });
-    Ok((address, Cancel(task)))
+    // It goes on when the application stops, so that tests see what is answered then.
+    let serving = connections::serve(listener, router, CancellationToken::new());
+    Ok((address, Cancel(tokio::spawn(serving))))
 }
 
 impl TestApp {

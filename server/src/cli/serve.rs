@@ -1,6 +1,6 @@
 //! `tidegate serve`: everything in one process. What it shares with the other roles lies in the folder beside it.
 
-mod connections;
+pub mod connections;
 pub(super) mod options;
 pub(super) mod role;
 

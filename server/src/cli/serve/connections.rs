@@ -30,7 +30,7 @@ use tower::ServiceExt as _;
 const ROUNDS: usize = 3;
 
 /// Serves who connects until `stop`, and then until the last has been answered.
-pub(super) async fn serve(mut listener: TcpListener, router: Router, stop: CancellationToken) {
+pub async fn serve(mut listener: TcpListener, router: Router, stop: CancellationToken) {
     // Once, and not for every connection.
     let router = router.with_state(());
     let open = TaskTracker::new();
