@@ -10,6 +10,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use reqwest::redirect;
 use tidegate_schema::{Error, Result};
 
 #[cfg(feature = "torch")]
@@ -42,6 +43,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// Most connections to one server that are kept open for the next requests.
 const IDLE_CONNECTIONS: usize = 512;
 
+/// How often a server may send a request on.
+const MOST_REDIRECTS: usize = 10;
+
 /// The one way to make an HTTP client for upstreams: pooled, keep-alive, ring for TLS. It limits connecting only:
 /// how long an answer may take differs by model, so whoever sends says.
 pub(crate) fn http_client() -> anyhow::Result<reqwest::Client> {
@@ -56,7 +60,27 @@ pub(crate) fn http_client_within(connect: Duration) -> anyhow::Result<reqwest::C
         .connect_timeout(connect)
         .tcp_nodelay(true)
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
+        .redirect(within_the_server())
         .build()?)
+}
+
+/// Goes where a server sends its callers as long as that is the same server. Keys travel in headers of many names, and
+/// reqwest takes only those it knows off a request that leaves for another.
+fn within_the_server() -> redirect::Policy {
+    redirect::Policy::custom(|attempt| {
+        let asked = attempt.previous();
+        let next = attempt.url().origin();
+        if asked.iter().any(|url| url.origin() != next) {
+            let next = next.ascii_serialization();
+            let what =
+                format!("it sends its callers on to {next}, another server: name that one instead");
+            attempt.error(what)
+        } else if asked.len() > MOST_REDIRECTS {
+            attempt.error("it sends its callers on without an end")
+        } else {
+            attempt.follow()
+        }
+    })
 }
 
 /// What a model is for, by DB-GPT's names.

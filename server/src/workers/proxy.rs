@@ -24,7 +24,6 @@ mod tests;
 use std::sync::{Arc, atomic::AtomicBool};
 
 use bytes::Bytes;
-use reqwest::Response;
 use serde_json::Value;
 use tidegate_schema::Result;
 
@@ -34,6 +33,7 @@ use self::{
     refusal::Refusal,
     server::{Auth, Deadline, Server},
     urls::Urls,
+    wire::Answer,
 };
 use super::{Capabilities, ModelKind, ModelMetadata, RelayPath, registry::Model};
 use crate::config;
@@ -125,7 +125,7 @@ impl Proxy {
         path: RelayPath,
         body: &Value,
         deadline: Deadline,
-    ) -> Result<Result<Response, Refusal>> {
+    ) -> Result<Result<Answer, Refusal>> {
         self.server
             .send_value(self.urls.of(path), body, deadline)
             .await

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
-use reqwest::{Response, Url};
 use serde_json::Value;
 use tidegate_schema::{Result, model::Usage};
 
@@ -17,6 +16,7 @@ use super::{
     events::Events,
     server::{Auth, Deadline, Server},
     urls,
+    wire::{Address, Answer},
 };
 use crate::{
     config,
@@ -33,7 +33,7 @@ pub(super) struct Anthropic(Arc<Upstream>);
 
 struct Upstream {
     server: Server,
-    messages: Url,
+    messages: Address,
     metadata: ModelMetadata,
     name_there: String,
 }
@@ -68,7 +68,7 @@ impl Anthropic {
 }
 
 impl Upstream {
-    async fn begin(&self, body: &Value, deadline: Deadline) -> Result<Response> {
+    async fn begin(&self, body: &Value, deadline: Deadline) -> Result<Answer> {
         self.server
             .send_value(&self.messages, body, deadline)
             .await?

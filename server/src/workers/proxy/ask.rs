@@ -2,7 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use reqwest::Response;
 use tidegate_schema::Result;
 
 use super::{
@@ -10,6 +9,7 @@ use super::{
     body::{Wording, body},
     limit_name,
     server::Deadline,
+    wire::Answer,
 };
 use crate::workers::{GenerateRequest, ResponseFormat};
 
@@ -22,7 +22,7 @@ impl Proxy {
         first: u32,
         answers: u32,
         deadline: Deadline,
-    ) -> Result<Response> {
+    ) -> Result<Answer> {
         let mut newer = self.newer_limit.load(Ordering::Relaxed);
         let mut renamed = false;
         let mut format = request.response_format.as_ref().filter(|format| {

@@ -7,12 +7,12 @@ use std::sync::{
 
 use eventsource_stream::{Event, Eventsource as _};
 use futures::{StreamExt as _, stream::BoxStream};
-use reqwest::Response;
+use http_body_util::BodyExt as _;
 use tidegate_schema::Result;
 
 use super::{
     server::{Deadline, Server, is_of, read},
-    wire::describe,
+    wire::{Answer, describe},
 };
 
 /// Most bytes of one event.
@@ -31,7 +31,7 @@ enum Source {
         unread: Arc<AtomicUsize>,
     },
     /// Whole, as servers answer that know no streams.
-    Whole(Option<Response>),
+    Whole(Option<Answer>),
 }
 
 /// The events of one answer.
@@ -44,7 +44,7 @@ pub(super) struct Events {
 
 impl Events {
     /// Those of an answer, of which the first must come before `deadline`.
-    pub(super) fn of(response: Response, deadline: Deadline) -> Self {
+    pub(super) fn of(response: Answer, deadline: Deadline) -> Self {
         if is_of(&response, "application/json") {
             return Self {
                 source: Source::Whole(Some(response)),
@@ -54,7 +54,8 @@ impl Events {
         let unread = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&unread);
         let events = response
-            .bytes_stream()
+            .into_body()
+            .into_data_stream()
             .map(move |piece| {
                 let piece = piece.map_err(|e| std::io::Error::other(describe(&e)))?;
                 if count.fetch_add(piece.len(), Ordering::Relaxed) > EVENT_BYTES {

@@ -8,11 +8,10 @@ use futures::{
     StreamExt as _,
     stream::{self, BoxStream},
 };
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
 use memchr::memmem;
-use reqwest::{
-    Response,
-    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
-};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use tidegate_schema::{Error, Result};
 
@@ -20,7 +19,7 @@ use super::{
     Proxy, limit_name,
     lines::{Lines, Told},
     server::{Deadline, is_of, read},
-    wire::describe,
+    wire::{Answer, describe},
 };
 use crate::workers::{Relay, RelayPath, RelayRequest, RelayResponse};
 
@@ -50,8 +49,8 @@ impl Relay for Proxy {
 
 impl Proxy {
     /// Sends a request, and once more where the most new tokens go by another name there.
-    async fn pass_on(&self, request: &RelayRequest, deadline: Deadline) -> Result<Response> {
-        let url = self.urls.of(request.path);
+    async fn pass_on(&self, request: &RelayRequest, deadline: Deadline) -> Result<Answer> {
+        let to = self.urls.of(request.path);
         let id = request.request_id.as_deref();
         let is_chat = request.path == RelayPath::ChatCompletions;
         let newer = is_chat && self.newer_limit.load(Ordering::Relaxed);
@@ -61,7 +60,7 @@ impl Proxy {
             body = renamed;
         }
         let words = &self.server.words;
-        let refusal = match self.server.send(url, body.clone(), deadline, id).await? {
+        let refusal = match self.server.send(to, body.clone(), deadline, id).await? {
             Ok(response) => return Ok(response),
             Err(refusal) => refusal,
         };
@@ -71,7 +70,7 @@ impl Proxy {
         {
             let response = self
                 .server
-                .send(url, renamed, deadline, id)
+                .send(to, renamed, deadline, id)
                 .await?
                 .map_err(|refusal| refusal.into_error(words))?;
             self.newer_limit.store(!newer, Ordering::Relaxed);
@@ -103,7 +102,7 @@ impl Proxy {
 
     /// An answer that comes whole. It is read to its end where it is no longer than usual, so that half of one, or
     /// none, is found out while another server can still be asked.
-    async fn whole(&self, response: Response, deadline: Deadline) -> Result<RelayResponse> {
+    async fn whole(&self, response: Answer, deadline: Deadline) -> Result<RelayResponse> {
         let words = &self.server.words;
         if is_of(&response, "text/event-stream") {
             let mut lines = self.lines(response, true);
@@ -117,9 +116,9 @@ impl Proxy {
             }
             return Err(words.error("answered with a stream, which was not asked for"));
         }
-        let announced = response.content_length();
+        let announced = response.body().size_hint().exact();
         let begun = self.begun(&response);
-        let mut pieces = response.bytes_stream().boxed();
+        let mut pieces = response.into_body().into_data_stream().boxed();
         if announced.is_some_and(|length| length > WHOLE_BYTES as u64) {
             return Ok(begun.with(announced, self.guarded(pieces)));
         }
@@ -190,7 +189,7 @@ impl Proxy {
     async fn streamed(
         &self,
         path: RelayPath,
-        response: Response,
+        response: Answer,
         deadline: Deadline,
     ) -> Result<RelayResponse> {
         let words = &self.server.words;
@@ -224,7 +223,7 @@ impl Proxy {
         }
     }
 
-    fn begun(&self, response: &Response) -> Begun {
+    fn begun(&self, response: &Answer) -> Begun {
         let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
         Begun {
             served_by: self.metadata.name.clone(),
@@ -239,9 +238,9 @@ impl Proxy {
         }
     }
 
-    fn lines(&self, response: Response, has_chunks: bool) -> Lines {
+    fn lines(&self, response: Answer, has_chunks: bool) -> Lines {
         Lines::of(
-            response.bytes_stream().boxed(),
+            response.into_body().into_data_stream().boxed(),
             Arc::clone(&self.server.words),
             self.server.limits.between,
             has_chunks,

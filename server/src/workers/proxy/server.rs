@@ -4,11 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use reqwest::{
-    Response, Url,
-    header::{
-        ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    },
+use http_body_util::BodyExt as _;
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
@@ -17,7 +15,7 @@ use tokio::time::Instant;
 
 use super::{
     refusal::{Refusal, Words},
-    wire::Wire,
+    wire::{Address, Answer, Wire},
 };
 use crate::{config, telemetry::propagation};
 
@@ -142,35 +140,38 @@ impl Server {
     /// Sends a value.
     pub(super) async fn send_value(
         &self,
-        url: &Url,
+        to: &Address,
         body: &Value,
         deadline: Deadline,
-    ) -> Result<Result<Response, Refusal>> {
+    ) -> Result<Result<Answer, Refusal>> {
         let body = serde_json::to_vec(body).map_err(|e| Error::internal("writing a request", e))?;
-        self.send(url, body.into(), deadline, None).await
+        self.send(to, body.into(), deadline, None).await
     }
 
     /// Sends. A refusal comes back read, for whoever can ask differently.
     pub(super) async fn send(
         &self,
-        url: &Url,
+        to: &Address,
         body: Bytes,
         deadline: Deadline,
         request_id: Option<&str>,
-    ) -> Result<Result<Response, Refusal>> {
-        let mut headers = self.headers.clone();
+    ) -> Result<Result<Answer, Refusal>> {
         let traced = propagation::headers();
         let named = request_id.map(|id| ("x-request-id", id));
-        let all = traced
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .chain(named);
-        for (name, value) in all {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(HeaderName::from_static(name), value);
+        let headers = || {
+            let mut headers = self.headers.clone();
+            let all = traced
+                .iter()
+                .map(|(name, value)| (*name, value.as_str()))
+                .chain(named);
+            for (name, value) in all {
+                if let Ok(value) = HeaderValue::from_str(value) {
+                    headers.insert(HeaderName::from_static(name), value);
+                }
             }
-        }
-        let posting = self.wire.post(url, headers, body);
+            headers
+        };
+        let posting = self.wire.post(to, headers, body);
         let response = self
             .in_time("the model server", deadline, posting)
             .await?
@@ -196,7 +197,7 @@ impl Server {
     }
 
     /// A success, unless it is in a form that no API answers in.
-    fn readable(&self, response: Response) -> Result<Response> {
+    fn readable(&self, response: Answer) -> Result<Answer> {
         let text = |name: HeaderName| {
             response
                 .headers()
@@ -222,7 +223,7 @@ impl Server {
 }
 
 /// Whether an answer says that it is of this type.
-pub(super) fn is_of(response: &Response, kind: &str) -> bool {
+pub(super) fn is_of(response: &Answer, kind: &str) -> bool {
     response
         .headers()
         .get(CONTENT_TYPE)
@@ -232,12 +233,15 @@ pub(super) fn is_of(response: &Response, kind: &str) -> bool {
 }
 
 /// A body up to `most` bytes, cut there.
-pub(super) async fn read(mut response: Response, most: usize) -> reqwest::Result<Vec<u8>> {
+pub(super) async fn read(response: Answer, most: usize) -> reqwest::Result<Vec<u8>> {
+    let mut body = response.into_body();
     let mut bytes = Vec::new();
     while bytes.len() < most
-        && let Some(piece) = response.chunk().await?
+        && let Some(piece) = body.frame().await
     {
-        bytes.extend_from_slice(&piece);
+        if let Some(data) = piece?.data_ref() {
+            bytes.extend_from_slice(data);
+        }
     }
     bytes.truncate(most);
     Ok(bytes)

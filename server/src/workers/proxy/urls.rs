@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use reqwest::Url;
 
+use super::wire::Address;
 use crate::{config, workers::RelayPath};
 
 /// The version of Azure's API that is asked for where none is configured.
@@ -11,18 +12,18 @@ const AZURE_VERSION: &str = "2024-10-21";
 /// The addresses of one model.
 #[derive(Debug)]
 pub(super) struct Urls {
-    chat: Url,
-    completions: Url,
-    embeddings: Url,
-    rerank: Url,
-    responses: Url,
+    chat: Address,
+    completions: Address,
+    embeddings: Address,
+    rerank: Address,
+    responses: Address,
 }
 
 impl Urls {
     /// Those behind a base URL, as OpenAI and most others have them.
     pub(super) fn openai(model: &config::Model) -> anyhow::Result<Self> {
         let base = base(model)?;
-        Ok(Self::each(|path| under(&base, path.suffix())))
+        Self::each(model, |path| under(&base, path.suffix()))
     }
 
     /// Those of a deployment at Azure, whose name is the model's there.
@@ -40,21 +41,22 @@ impl Urls {
             version => version,
         };
         base.query_pairs_mut().append_pair("api-version", version);
-        Ok(Self::each(|path| under(&base, path.suffix())))
+        Self::each(model, |path| under(&base, path.suffix()))
     }
 
-    fn each(url: impl Fn(RelayPath) -> Url) -> Self {
-        Self {
-            chat: url(RelayPath::ChatCompletions),
-            completions: url(RelayPath::Completions),
-            embeddings: url(RelayPath::Embeddings),
-            rerank: url(RelayPath::Rerank),
-            responses: url(RelayPath::Responses),
-        }
+    fn each(model: &config::Model, url: impl Fn(RelayPath) -> Url) -> anyhow::Result<Self> {
+        let address = |path| address(model, url(path));
+        Ok(Self {
+            chat: address(RelayPath::ChatCompletions)?,
+            completions: address(RelayPath::Completions)?,
+            embeddings: address(RelayPath::Embeddings)?,
+            rerank: address(RelayPath::Rerank)?,
+            responses: address(RelayPath::Responses)?,
+        })
     }
 
     /// Where this is asked.
-    pub(super) fn of(&self, path: RelayPath) -> &Url {
+    pub(super) fn of(&self, path: RelayPath) -> &Address {
         match path {
             RelayPath::ChatCompletions => &self.chat,
             RelayPath::Completions => &self.completions,
@@ -66,14 +68,14 @@ impl Urls {
 }
 
 /// Where Anthropic's messages are asked. The version may stand in the base URL or not.
-pub(super) fn messages(model: &config::Model) -> anyhow::Result<Url> {
+pub(super) fn messages(model: &config::Model) -> anyhow::Result<Address> {
     let base = base(model)?;
     let suffix = if base.path().trim_end_matches('/').ends_with("/v1") {
         "/messages"
     } else {
         "/v1/messages"
     };
-    Ok(under(&base, suffix))
+    address(model, under(&base, suffix))
 }
 
 fn base(model: &config::Model) -> anyhow::Result<Url> {
@@ -90,6 +92,15 @@ fn base(model: &config::Model) -> anyhow::Result<Url> {
         model.name
     );
     Ok(base)
+}
+
+fn address(model: &config::Model, url: Url) -> anyhow::Result<Address> {
+    Address::of(url).with_context(|| {
+        format!(
+            "models: the base_url of '{}' has characters that no request carries; escape them by percent signs",
+            model.name
+        )
+    })
 }
 
 fn under(base: &Url, suffix: &str) -> Url {

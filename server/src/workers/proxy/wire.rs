@@ -7,6 +7,7 @@
 use std::{error::Error as _, sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
+use http::Uri;
 use http_body_util::Full;
 use hyper_util::{
     client::{
@@ -15,7 +16,7 @@ use hyper_util::{
     },
     rt::{TokioExecutor, TokioTimer},
 };
-use reqwest::{Body, Method, Request, Response, Url, header::HeaderMap};
+use reqwest::{Body, Method, Request, Url, header::HeaderMap};
 
 use crate::workers::{IDLE_CONNECTIONS, http_client_within};
 
@@ -25,6 +26,31 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const PROBES: u32 = 3;
 /// How long a connection is kept that nobody uses; reqwest's own.
 const IDLE: Duration = Duration::from_secs(90);
+
+/// What a server answers. reqwest's own type would have an address parsed for each.
+pub(super) type Answer = http::Response<Body>;
+
+/// Where a server is asked for something, as each of the clients has it.
+#[derive(Debug)]
+pub(super) struct Address {
+    url: Url,
+    uri: Uri,
+}
+
+impl Address {
+    /// # Errors
+    /// Characters that no request carries; the error does not tell the address, which may carry secrets.
+    pub(super) fn of(url: Url) -> anyhow::Result<Self> {
+        let uri = url.as_str().parse()?;
+        Ok(Self { url, uri })
+    }
+
+    /// As text.
+    #[cfg(test)]
+    pub(super) fn as_str(&self) -> &str {
+        self.url.as_str()
+    }
+}
 
 /// The way to one server.
 pub(super) struct Wire {
@@ -56,48 +82,46 @@ impl Wire {
     /// What failed, in words without the address, which may carry secrets.
     pub(super) async fn post(
         &self,
-        url: &Url,
-        headers: HeaderMap,
+        to: &Address,
+        headers: impl Fn() -> HeaderMap,
         body: Bytes,
-    ) -> Result<Response, String> {
+    ) -> Result<Answer, String> {
         let straight = self.straight.as_ref();
         let Some(straight) = straight.filter(|_| self.around.get().is_none()) else {
-            return self.post_around(url, headers, body).await;
+            return self.post_around(to, headers(), body).await;
         };
         let mut request = http::Request::new(Full::new(body.clone()));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = url
-            .as_str()
-            .parse()
-            .map_err(|e| format!("its address cannot be asked: {e}"))?;
-        request.headers_mut().clone_from(&headers);
+        *request.uri_mut() = to.uri.clone();
+        *request.headers_mut() = headers();
         let response = straight
             .request(request)
             .await
             .map_err(|e| words(e.is_connect(), false, e.source()))?;
         if response.status().is_redirection() {
             // From now on, too.
-            return self.post_around(url, headers, body).await;
+            return self.post_around(to, headers(), body).await;
         }
-        Ok(response.map(Body::wrap).into())
+        Ok(response.map(Body::wrap))
     }
 
     async fn post_around(
         &self,
-        url: &Url,
+        to: &Address,
         headers: HeaderMap,
         body: Bytes,
-    ) -> Result<Response, String> {
+    ) -> Result<Answer, String> {
         let client = if let Some(client) = self.around.get() {
             client
         } else {
             let new = http_client_within(self.connect).map_err(|e| format!("{e:#}"))?;
             self.around.get_or_init(|| new)
         };
-        let mut request = Request::new(Method::POST, url.clone());
+        let mut request = Request::new(Method::POST, to.url.clone());
         *request.headers_mut() = headers;
         *request.body_mut() = Some(body.into());
-        client.execute(request).await.map_err(|e| describe(&e))
+        let answer = client.execute(request).await.map_err(|e| describe(&e))?;
+        Ok(answer.into())
     }
 }
 
@@ -158,6 +182,8 @@ fn words(
 #[cfg(test)]
 mod tests {
     use axum::{Router, http::StatusCode, response::Redirect, routing::post};
+    use http_body_util::BodyExt as _;
+    use reqwest::header::{HeaderName, HeaderValue};
     use tokio::net::TcpListener;
 
     use super::*;
@@ -198,15 +224,15 @@ mod tests {
         };
         assert!(straight.straight.is_some());
         let ask = async |wire: &Wire, base: &str, path: &str| {
-            let url = Url::parse(&format!("{base}{path}")).expect("an address");
-            wire.post(&url, HeaderMap::new(), Bytes::from_static(b"tide"))
+            let to = at(&format!("{base}{path}"));
+            wire.post(&to, HeaderMap::new, Bytes::from_static(b"tide"))
                 .await
         };
         for (path, status, text) in [("/echo", 200, "tide!"), ("/no", 409, "taken")] {
             for wire in [&straight, &around] {
                 let answer = ask(wire, &base, path).await.expect("answers");
                 assert_eq!(answer.status(), status);
-                assert_eq!(answer.text().await.expect("a text"), text);
+                assert_eq!(body_of(answer).await, text);
             }
         }
         let nobody = nobody().await;
@@ -221,9 +247,51 @@ mod tests {
         assert!(straight.around.get().is_none(), "asked straight so far");
         for wire in [&straight, &around] {
             let answer = ask(wire, &base, "/away").await.expect("sent on");
-            assert_eq!(answer.text().await.expect("a text"), "tide!");
+            assert_eq!(body_of(answer).await, "tide!");
         }
         assert!(straight.around.get().is_some(), "and not any more");
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test's tasks end with the test"
+    )]
+    #[tokio::test]
+    async fn a_key_does_not_follow_to_another_server() {
+        let elsewhere = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let there = format!("http://{}", elsewhere.local_addr().expect("an address"));
+        let router = Router::new().fallback(|headers: HeaderMap| async move {
+            format!("{:?} was given away", headers.get("api-key"))
+        });
+        tokio::spawn(async move { axum::serve(elsewhere, router).await });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let away = Redirect::temporary(&format!("{there}/echo?token=hidden"));
+        let router = Router::new().route("/away", post(|| async { away }));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let wire = Wire::open(&base, KEEP_ALIVE).expect("a client");
+        let key = (
+            HeaderName::from_static("api-key"),
+            HeaderValue::from_static("secret"),
+        );
+        let headers = || HeaderMap::from_iter([key.clone()]);
+        let error = wire
+            .post(&at(&format!("{base}/away")), headers, Bytes::new())
+            .await;
+        let error = error.expect_err("it is not asked");
+        assert!(
+            error.contains(&there) && !error.contains("hidden"),
+            "{error}"
+        );
+    }
+
+    fn at(url: &str) -> Address {
+        Address::of(Url::parse(url).expect("a URL")).expect("an address")
+    }
+
+    async fn body_of(answer: Answer) -> Bytes {
+        let body = answer.into_body().collect().await;
+        body.expect("a whole body").to_bytes()
     }
 
     /// An address that nobody listens on any more.
