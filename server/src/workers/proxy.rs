@@ -7,6 +7,7 @@ mod anthropic;
 mod ask;
 mod body;
 mod chat;
+mod connections;
 mod embeddings;
 mod events;
 mod lines;

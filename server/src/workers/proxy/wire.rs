@@ -1,32 +1,28 @@
 //! How a request gets to its server: straight, or through all that reqwest looks after.
 //!
-//! reqwest is the client everywhere else. It reads every address three times and holds every request ready for redirects
-//! and retries that none of ours takes, a seventh of the processor time of a relayed request. What needs neither TLS nor
-//! a proxy, which is to say a model server on this machine or beside it, is asked through the client under it.
+//! reqwest is the client everywhere else. It reads every address three times, holds every request ready for redirects
+//! and retries that none of ours takes, and has a task for every connection. What needs neither TLS nor a proxy, which is
+//! to say a model server on this machine or beside it, is asked over connections of ours.
 
 use std::{error::Error as _, sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
 use http::Uri;
 use http_body_util::Full;
-use hyper_util::{
-    client::{
-        legacy::{Client, connect::HttpConnector},
-        proxy::matcher::Matcher,
-    },
-    rt::{TokioExecutor, TokioTimer},
+use hyper_util::client::{legacy::connect::HttpConnector, proxy::matcher::Matcher};
+use reqwest::{
+    Body, Method, Request, Url,
+    header::{HOST, HeaderMap, HeaderValue},
 };
-use reqwest::{Body, Method, Request, Url, header::HeaderMap};
+use url::Position;
 
-use crate::workers::{IDLE_CONNECTIONS, http_client_within};
+use super::connections::{Connections, Unanswered};
+use crate::workers::http_client_within;
 
 /// How often a silent connection is probed, and after how long at first.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Probes without an answer that end it.
 const PROBES: u32 = 3;
-/// How long a connection is kept that nobody uses; reqwest's own.
-const IDLE: Duration = Duration::from_secs(90);
-
 /// What a server answers. reqwest's own type would have an address parsed for each.
 pub(super) type Answer = http::Response<Body>;
 
@@ -34,15 +30,22 @@ pub(super) type Answer = http::Response<Body>;
 #[derive(Debug)]
 pub(super) struct Address {
     url: Url,
-    uri: Uri,
+    /// What a request itself says of it.
+    path: Uri,
+    host: HeaderValue,
 }
 
 impl Address {
     /// # Errors
     /// Characters that no request carries; the error does not tell the address, which may carry secrets.
     pub(super) fn of(url: Url) -> anyhow::Result<Self> {
-        let uri = url.as_str().parse()?;
-        Ok(Self { url, uri })
+        let uri: Uri = url.as_str().parse()?;
+        let path = uri
+            .path_and_query()
+            .cloned()
+            .map_or_else(Uri::default, Uri::from);
+        let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort])?;
+        Ok(Self { url, path, host })
     }
 
     /// As text.
@@ -55,7 +58,7 @@ impl Address {
 /// The way to one server.
 pub(super) struct Wire {
     /// HTTP/1.1 over connections of ours, where nothing else is needed.
-    straight: Option<Client<HttpConnector, Full<Bytes>>>,
+    straight: Option<Connections>,
     /// With TLS, a proxy, a password in the address, or a server that sends its callers on.
     around: OnceLock<reqwest::Client>,
     connect: Duration,
@@ -64,7 +67,7 @@ pub(super) struct Wire {
 impl Wire {
     /// The way to the server of an address, each connection to which may take so long to open. Nothing is sent yet.
     pub(super) fn open(base_url: &str, connect: Duration) -> anyhow::Result<Self> {
-        let straight = is_plain(base_url).then(|| straight(connect));
+        let straight = plain(base_url).map(|server| straight(server, connect));
         let around = match straight {
             Some(_) => OnceLock::new(),
             None => http_client_within(connect)?.into(),
@@ -76,7 +79,7 @@ impl Wire {
         })
     }
 
-    /// Posts a body, and waits for the head of the answer.
+    /// Posts a body to an address of the server, and waits for the head of the answer.
     ///
     /// # Errors
     /// What failed, in words without the address, which may carry secrets.
@@ -92,12 +95,13 @@ impl Wire {
         };
         let mut request = http::Request::new(Full::new(body.clone()));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = to.uri.clone();
+        *request.uri_mut() = to.path.clone();
         *request.headers_mut() = headers();
-        let response = straight
-            .request(request)
-            .await
-            .map_err(|e| words(e.is_connect(), false, e.source()))?;
+        request.headers_mut().insert(HOST, to.host.clone());
+        let response = straight.ask(request).await.map_err(|error| match &error {
+            Unanswered::Unreachable(error) => words(true, false, Some(error.as_ref())),
+            Unanswered::Broken(error) => words(false, false, Some(error)),
+        })?;
         if response.status().is_redirection() {
             // From now on, too.
             return self.post_around(to, headers(), body).await;
@@ -125,31 +129,23 @@ impl Wire {
     }
 }
 
-fn straight(connect: Duration) -> Client<HttpConnector, Full<Bytes>> {
+fn straight(server: Uri, connect: Duration) -> Connections {
     let mut connector = HttpConnector::new();
     connector.set_connect_timeout(Some(connect));
     connector.set_nodelay(true);
     connector.set_keepalive(Some(KEEP_ALIVE));
     connector.set_keepalive_interval(Some(KEEP_ALIVE));
     connector.set_keepalive_retries(Some(PROBES));
-    Client::builder(TokioExecutor::new())
-        .pool_max_idle_per_host(IDLE_CONNECTIONS)
-        .pool_idle_timeout(IDLE)
-        .pool_timer(TokioTimer::new())
-        .build(connector)
+    Connections::to(server, connector)
 }
 
-/// Whether an address is asked over a connection of ours: it needs nothing but one.
-fn is_plain(base_url: &str) -> bool {
-    let Ok(url) = Url::parse(base_url) else {
-        return false;
-    };
+/// The address that is asked over connections of ours, where nothing but one is needed.
+fn plain(base_url: &str) -> Option<Uri> {
+    let url = Url::parse(base_url).ok()?;
     let is_bare = url.username().is_empty() && url.password().is_none();
-    url.scheme() == "http"
-        && is_bare
-        && base_url
-            .parse()
-            .is_ok_and(|address| Matcher::from_env().intercept(&address).is_none())
+    let address = url.as_str().parse().ok()?;
+    let is_direct = || Matcher::from_env().intercept(&address).is_none();
+    (url.scheme() == "http" && is_bare && is_direct()).then_some(address)
 }
 
 /// A reqwest error without its URL, which may carry secrets.
@@ -190,13 +186,13 @@ mod tests {
 
     #[test]
     fn what_needs_tls_or_a_password_is_not_asked_straight() {
-        assert!(is_plain("http://127.0.0.1:8000/v1"));
+        assert!(plain("http://127.0.0.1:8000/v1").is_some());
         for around in [
             "https://127.0.0.1:8000/v1",
             "http://user:secret@127.0.0.1:8000/v1",
             "127.0.0.1:8000",
         ] {
-            assert!(!is_plain(around), "{around}");
+            assert_eq!(plain(around), None, "{around}");
         }
     }
 
@@ -217,11 +213,7 @@ mod tests {
             .route("/away", post(|| async { Redirect::temporary("/echo") }));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let base = format!("http://{address}");
-        let straight = Wire::open(&base, KEEP_ALIVE).expect("a client");
-        let around = Wire {
-            straight: None,
-            ..Wire::open(&base, KEEP_ALIVE).expect("a client")
-        };
+        let [straight, around] = both(&base);
         assert!(straight.straight.is_some());
         let ask = async |wire: &Wire, base: &str, path: &str| {
             let to = at(&format!("{base}{path}"));
@@ -236,8 +228,8 @@ mod tests {
             }
         }
         let nobody = nobody().await;
-        for wire in [&straight, &around] {
-            let error = ask(wire, &nobody, "/echo").await.expect_err("nobody");
+        for wire in both(&nobody) {
+            let error = ask(&wire, &nobody, "/echo").await.expect_err("nobody");
             assert!(error.starts_with("cannot be reached: "), "{error}");
             assert!(
                 error.contains("refused") && !error.contains("127.0.0.1"),
@@ -283,6 +275,16 @@ mod tests {
             error.contains(&there) && !error.contains("hidden"),
             "{error}"
         );
+    }
+
+    /// Both ways to a server.
+    fn both(base: &str) -> [Wire; 2] {
+        let straight = Wire::open(base, KEEP_ALIVE).expect("a client");
+        let around = Wire {
+            straight: None,
+            ..Wire::open(base, KEEP_ALIVE).expect("a client")
+        };
+        [straight, around]
     }
 
     fn at(url: &str) -> Address {
