@@ -71,28 +71,32 @@ impl Connections {
         &self,
         mut request: Request<Full<Bytes>>,
     ) -> Result<Response<AnswerBody>, Unanswered> {
-        while let Some(mut connection) = self.idle.take() {
-            match connection.ask(request).await {
+        loop {
+            let (mut connection, is_new) = match self.idle.take() {
+                Some(connection) => (connection, false),
+                None => (self.open().await?, true),
+            };
+            let mut error = match connection.ask(request).await {
                 Ok(response) => return Ok(self.answer(response, connection)),
-                Err(mut error) => match error.take_message() {
-                    // The server closed it just now: nothing of the request was sent.
-                    Some(unsent) => request = unsent,
-                    None => return Err(error.into_error().into()),
-                },
+                Err(error) => error,
+            };
+            match error.take_message() {
+                // The server closed it just now: nothing of the request was sent.
+                Some(unsent) if !is_new => request = unsent,
+                _ => return Err(error.into_error().into()),
             }
         }
+    }
+
+    async fn open(&self) -> Result<Box<Connection>, Unanswered> {
         let opened = self.connector.clone().call(self.server.clone()).await;
         let stream = opened.map_err(|error| Unanswered::Unreachable(error.into()))?;
         let (sender, wire) = http1::handshake(stream).await?;
         // It is handed on twice for each answer, and large.
-        let mut connection = Box::new(Connection {
+        Ok(Box::new(Connection {
             sender,
             wire: Some(wire),
-        });
-        match connection.ask(request).await {
-            Ok(response) => Ok(self.answer(response, connection)),
-            Err(error) => Err(error.into_error().into()),
-        }
+        }))
     }
 
     fn answer(
@@ -103,7 +107,6 @@ impl Connections {
         response.map(|incoming| AnswerBody {
             incoming,
             connection: Some(connection),
-            is_over: false,
             idle: Arc::clone(&self.idle),
         })
     }
@@ -212,8 +215,16 @@ pub(super) struct AnswerBody {
     incoming: Incoming,
     /// None once it was given back, or is closed.
     connection: Option<Box<Connection>>,
-    is_over: bool,
     idle: Arc<Idle>,
+}
+
+impl AnswerBody {
+    /// All of it was read.
+    fn give_back(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.idle.put(connection);
+        }
+    }
 }
 
 impl Body for AnswerBody {
@@ -235,7 +246,7 @@ impl Body for AnswerBody {
         }
         let frame = ready!(frame);
         if frame.is_none() {
-            this.is_over = true;
+            this.give_back();
         }
         Poll::Ready(frame)
     }
@@ -252,10 +263,8 @@ impl Body for AnswerBody {
 impl Drop for AnswerBody {
     fn drop(&mut self) {
         // Whoever knows the length stops at its end, and does not look for more.
-        if (self.is_over || self.incoming.is_end_stream())
-            && let Some(connection) = self.connection.take()
-        {
-            self.idle.put(connection);
+        if self.incoming.is_end_stream() {
+            self.give_back();
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::workers::http_client_within;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Probes without an answer that end it.
 const PROBES: u32 = 3;
+
 /// What a server answers. reqwest's own type would have an address parsed for each.
 pub(super) type Answer = http::Response<Body>;
 
@@ -179,7 +180,7 @@ fn words(
 mod tests {
     use axum::{Router, http::StatusCode, response::Redirect, routing::post};
     use http_body_util::BodyExt as _;
-    use reqwest::header::{HeaderName, HeaderValue};
+    use reqwest::header::HeaderName;
     use tokio::net::TcpListener;
 
     use super::*;
@@ -196,14 +197,8 @@ mod tests {
         }
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test's task ends with the test"
-    )]
     #[tokio::test]
     async fn both_ways_say_the_same() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
         let router = Router::new()
             .route(
                 "/echo",
@@ -211,8 +206,7 @@ mod tests {
             )
             .route("/no", post(|| async { (StatusCode::CONFLICT, "taken") }))
             .route("/away", post(|| async { Redirect::temporary("/echo") }));
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        let base = format!("http://{address}");
+        let base = served(router).await;
         let [straight, around] = both(&base);
         assert!(straight.straight.is_some());
         let ask = async |wire: &Wire, base: &str, path: &str| {
@@ -244,23 +238,14 @@ mod tests {
         assert!(straight.around.get().is_some(), "and not any more");
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test's tasks end with the test"
-    )]
     #[tokio::test]
     async fn a_key_does_not_follow_to_another_server() {
-        let elsewhere = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let there = format!("http://{}", elsewhere.local_addr().expect("an address"));
         let router = Router::new().fallback(|headers: HeaderMap| async move {
             format!("{:?} was given away", headers.get("api-key"))
         });
-        tokio::spawn(async move { axum::serve(elsewhere, router).await });
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let there = served(router).await;
         let away = Redirect::temporary(&format!("{there}/echo?token=hidden"));
-        let router = Router::new().route("/away", post(|| async { away }));
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let base = served(Router::new().route("/away", post(|| async { away }))).await;
         let wire = Wire::open(&base, KEEP_ALIVE).expect("a client");
         let key = (
             HeaderName::from_static("api-key"),
@@ -275,6 +260,18 @@ mod tests {
             error.contains(&there) && !error.contains("hidden"),
             "{error}"
         );
+    }
+
+    /// The address at which a router answers.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test's task ends with the test"
+    )]
+    async fn served(router: Router) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        format!("http://{address}")
     }
 
     /// Both ways to a server.
