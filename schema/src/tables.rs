@@ -192,21 +192,28 @@ diesel::table! {
 }
 
 diesel::table! {
-    usage_entries (id) {
+    usage_calls (id) {
         id -> BigInt,
-        at -> Timestamp,
+        label_id -> BigInt,
+        at_us -> BigInt,
+        prompt_tokens -> BigInt,
+        completion_tokens -> BigInt,
+        cached_tokens -> BigInt,
+        first_token_ms -> Nullable<BigInt>,
+        duration_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    usage_labels (id) {
+        id -> BigInt,
         key_id -> Text,
         key_name -> Text,
         model -> Text,
         served_by -> Text,
         operation -> Text,
-        prompt_tokens -> BigInt,
-        completion_tokens -> BigInt,
-        cached_tokens -> BigInt,
         status -> Text,
         error -> Text,
-        first_token_ms -> Nullable<BigInt>,
-        duration_ms -> BigInt,
         streamed -> Bool,
     }
 }
@@ -220,6 +227,8 @@ diesel::joinable!(feedback -> conversations (conversation_id));
 diesel::joinable!(messages -> conversations (conversation_id));
 
 diesel::joinable!(table_vectors -> datasources (datasource_id));
+
+diesel::joinable!(usage_calls -> usage_labels (label_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
@@ -235,5 +244,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     store_facts,
     table_vectors,
     uploads,
-    usage_entries,
+    usage_calls,
+    usage_labels,
 );

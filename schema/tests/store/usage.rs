@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use tidegate_schema::{
     ids::KeyId,
     model::{CallStatus, Operation, UsageEntry, UsageFilter, UsageGroup, UsageTotal},
-    store::UsageOf,
+    store::{Store, UsageOf},
 };
 
 use crate::place::{Place, kept, on_both};
@@ -14,7 +14,10 @@ on_both!(
     any_number_of_calls_is_stored_in_their_order,
     calls_add_up_by_key_model_and_day,
     a_keys_tokens_are_counted_since_a_time,
-    old_rows_go_but_for_those_of_named_keys
+    old_rows_go_but_for_those_of_named_keys,
+    labels_go_with_the_last_of_their_rows,
+    rows_and_labels_come_and_go_at_the_same_time,
+    rows_from_before_there_were_labels_are_kept
 );
 
 fn call(key: Option<&str>, model: &str, tokens: u64, seconds: i64) -> UsageEntry {
@@ -86,9 +89,7 @@ async fn any_number_of_calls_is_stored_in_their_order(place: Place) {
         all.extend(new);
     }
     all.reverse();
-    let found = store.list_usage(&UsageFilter::default(), None, 100).await;
-    let found: Vec<UsageEntry> = found.unwrap().into_iter().map(|(_, call)| call).collect();
-    assert_eq!(found, all);
+    assert_eq!(listed(&store).await, all);
 }
 
 async fn calls_add_up_by_key_model_and_day(place: Place) {
@@ -174,4 +175,104 @@ async fn old_rows_go_but_for_those_of_named_keys(place: Place) {
     assert_eq!(own.await.unwrap(), 1);
     let everybody = store.delete_usage_before(UsageOf::AllBut(&[]), kept(101), 9);
     assert_eq!(everybody.await.unwrap(), 1);
+}
+
+async fn labels_go_with_the_last_of_their_rows(place: Place) {
+    let store = place.open().await;
+    let calls = [
+        call(Some("one"), "gpt", 1, 0),
+        call(Some("one"), "gpt", 2, 1),
+        call(Some("two"), "gpt", 3, 100),
+    ];
+    store.insert_usage(&calls.clone().into()).await.unwrap();
+    assert_eq!(store.delete_unused_usage_labels().await.unwrap(), 0);
+    let everybody = UsageOf::AllBut(&[]);
+    let gone = store.delete_usage_before(everybody, kept(50), 9).await;
+    assert_eq!(gone.unwrap(), 2);
+    assert_eq!(store.delete_unused_usage_labels().await.unwrap(), 1);
+    store.insert_usage(&calls.clone().into()).await.unwrap();
+    let all = listed(&store).await;
+    assert_eq!(all.len(), 4);
+    assert_eq!(all[2], calls[0]);
+}
+
+async fn listed(store: &Store) -> Vec<UsageEntry> {
+    let found = store.list_usage(&UsageFilter::default(), None, 1000).await;
+    found.unwrap().into_iter().map(|(_, call)| call).collect()
+}
+
+async fn rows_and_labels_come_and_go_at_the_same_time(place: Place) {
+    const ROUNDS: usize = 30;
+    let store = place.open().await;
+    let insert = async |reversed: bool| {
+        for round in 0..ROUNDS {
+            // Half the labels are new, half of them everybody's.
+            let mut new: Vec<UsageEntry> = (0..10)
+                .map(|nth| call(None, &format!("m{nth}-{}", round * (nth % 2)), 1, 0))
+                .collect();
+            if reversed {
+                new.reverse();
+            }
+            store.insert_usage(&new.into()).await.unwrap();
+        }
+    };
+    let remove = async || {
+        let mut gone = 0;
+        for _ in 0..ROUNDS {
+            let everybody = UsageOf::AllBut(&[]);
+            gone += store
+                .delete_usage_before(everybody, kept(50), 100)
+                .await
+                .unwrap();
+            store.delete_unused_usage_labels().await.unwrap();
+        }
+        gone
+    };
+    let ((), (), gone) = tokio::join!(insert(false), insert(true), remove());
+    assert_eq!(gone as usize + listed(&store).await.len(), 2 * 10 * ROUNDS);
+}
+
+async fn rows_from_before_there_were_labels_are_kept(place: Place) {
+    let down = match place {
+        Place::Sqlite(_) => {
+            include_str!("../../migrations/sqlite/2026-11-27-000004_usage_labels/down.sql")
+        }
+        Place::Postgres(_) => {
+            include_str!("../../migrations/postgres/2026-11-27-000004_usage_labels/down.sql")
+        }
+    };
+    let store = place.open().await;
+    let calls = [
+        call(Some("one"), "gpt", 10, 1),
+        failed(call(None, "gpt", 0, 2)),
+        UsageEntry {
+            at: kept(3) + TimeDelta::microseconds(50_007),
+            ..call(Some("one"), "gpt", 11, 3)
+        },
+    ];
+    store.insert_usage(&calls.clone().into()).await.unwrap();
+    drop(store);
+    place.execute(down).await;
+    place
+        .execute(
+            "DELETE FROM __diesel_schema_migrations WHERE version = '20261127000004'; \
+             INSERT INTO usage_entries (at, key_id, key_name, model, served_by, operation, \
+             prompt_tokens, completion_tokens, cached_tokens, status, error, duration_ms, streamed) \
+             VALUES ('2026-11-27 10:00:01.5', '', '', 'gpt', '', 'chat', 4, 0, 0, 'failed', 'timeout', 20, false), \
+             ('2026-11-27 10:00:02', '', '', 'gpt', '', 'chat', 5, 0, 0, 'failed', 'timeout', 20, false)",
+        )
+        .await;
+    let store = place.open().await;
+    let all = listed(&store).await;
+    let times: Vec<String> = all[..2].iter().map(|call| call.at.to_rfc3339()).collect();
+    assert_eq!(
+        times,
+        ["2026-11-27T10:00:02+00:00", "2026-11-27T10:00:01.500+00:00"]
+    );
+    assert_eq!(all[1].error, "timeout");
+    let (mut kept, calls) = (all[2..].to_vec(), calls.to_vec());
+    kept.reverse();
+    assert_eq!(kept, calls);
+    store.insert_usage(&calls.into()).await.unwrap();
+    assert_eq!(listed(&store).await.len(), 8);
 }

@@ -65,6 +65,9 @@ impl Metering<'_> {
                 count += self.remove(UsageOf::Key(key), before.min(counted)).await?;
             }
         }
+        if count > 0 {
+            self.0.store.delete_unused_usage_labels().await?;
+        }
         Ok(count)
     }
 
