@@ -11,7 +11,7 @@ use std::{
 use tidegate_schema::Error;
 
 use super::{breaker::Circuit, retry::Fault};
-use crate::workers::metrics::{Breaker, OpenSeries, OpenUpstream, shared};
+use crate::workers::metrics::{Breaker, OpenSeries, UnderWay, shared};
 
 /// What comes of calls: an answer that begins, or one of the faults.
 const OUTCOMES: [&str; 7] = [
@@ -69,7 +69,7 @@ impl Numbers {
     }
 
     /// A call is under way, until what is given is dropped.
-    pub(super) fn opened(&self) -> OpenUpstream {
+    pub(super) fn opened(&self) -> UnderWay {
         self.open
             .get_or_init(|| shared().gateway().open(&self.model))
             .opened()

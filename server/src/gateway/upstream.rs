@@ -14,7 +14,7 @@ use super::{
     policy::Policy,
     retry::Fault,
 };
-use crate::workers::metrics::OpenUpstream;
+use crate::workers::metrics::UnderWay;
 
 /// One model as the gateway knows it.
 pub(super) struct Upstream {
@@ -70,7 +70,7 @@ impl Upstream {
 pub(super) struct Call {
     upstream: Arc<Upstream>,
     /// Counts as open for a scrape.
-    _shown: OpenUpstream,
+    _shown: UnderWay,
     pass: Pass,
     /// Whether what came of it is told to the breaker.
     is_judged: bool,

@@ -8,6 +8,7 @@ mod families;
 mod gateway;
 mod labels;
 mod names;
+mod open;
 mod process;
 mod server;
 
@@ -21,9 +22,10 @@ use prometheus_client::{encoding::text, registry::Registry};
 
 use self::families::{Families, Handles};
 pub use self::{
-    calls::{CallLabel, Calls, OpenCall, Series},
-    gateway::{Breaker, Gateway, OpenSeries, OpenUpstream},
+    calls::{CallLabel, Calls, Series},
+    gateway::{Breaker, Gateway},
     labels::Labels,
+    open::{OpenSeries, UnderWay},
     server::Server,
 };
 

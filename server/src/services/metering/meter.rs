@@ -17,7 +17,7 @@ use crate::{
     telemetry::TracedCall,
     workers::{
         Chunk, ChunkStream,
-        metrics::{self, CallLabel, OpenCall, Series},
+        metrics::{self, CallLabel, Series, UnderWay},
     },
 };
 
@@ -45,7 +45,7 @@ struct Running {
     /// Whether the answer's end was seen, so that it ended well where nothing else is said before it is dropped.
     ended: bool,
     traced: Option<TracedCall>,
-    _open: OpenCall,
+    _open: UnderWay,
 }
 
 impl Meter {

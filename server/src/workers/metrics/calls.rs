@@ -11,7 +11,12 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{families, labels::Labels, names};
+use super::{
+    families,
+    labels::Labels,
+    names,
+    open::{OpenSeries, UnderWay},
+};
 
 type Value = Arc<str>;
 type CallLabels = [(&'static str, Value); 3];
@@ -64,7 +69,7 @@ impl CallLabel {
 /// counted of a call: it is looked for once, when it is first needed.
 pub struct Series {
     label: CallLabel,
-    open: OnceLock<Gauge>,
+    open: OnceLock<OpenSeries>,
     first: OnceLock<Histogram>,
     duration: OnceLock<Histogram>,
     input: OnceLock<Histogram>,
@@ -76,15 +81,6 @@ impl Series {
     /// Who asks what of which model.
     pub fn label(&self) -> &CallLabel {
         &self.label
-    }
-}
-
-/// A call under way, until it is dropped.
-pub struct OpenCall(Gauge);
-
-impl Drop for OpenCall {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }
 
@@ -156,13 +152,10 @@ impl Calls {
     }
 
     /// A call has begun.
-    pub fn begun(&self, series: &Series) -> OpenCall {
+    pub fn begun(&self, series: &Series) -> UnderWay {
         let label = &series.label;
-        let gauge = series
-            .open
-            .get_or_init(|| self.open.get_or_create_owned(&label.set()));
-        gauge.inc();
-        OpenCall(gauge.clone())
+        let open = || OpenSeries(self.open.get_or_create_owned(&label.set()));
+        series.open.get_or_init(open).opened()
     }
 
     /// The first of a call's answer is there, so long after it came.

@@ -9,7 +9,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::names;
+use super::{names, open::OpenSeries};
 
 type Value = Arc<str>;
 type One = [(&'static str, Value); 1];
@@ -36,26 +36,6 @@ pub struct Gateway {
     cache: Family<Two, Counter>,
     instances: Family<One, Gauge>,
     healthy: Family<One, Gauge>,
-}
-
-/// Where calls that are open at a model are counted.
-pub struct OpenSeries(Gauge);
-
-impl OpenSeries {
-    /// A call is open, until what is given is dropped.
-    pub fn opened(&self) -> OpenUpstream {
-        self.0.inc();
-        OpenUpstream(self.0.clone())
-    }
-}
-
-/// A call that is open at a model, until it is dropped.
-pub struct OpenUpstream(Gauge);
-
-impl Drop for OpenUpstream {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
 }
 
 fn one(model: &str) -> One {
