@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{FromRequest, FromRequestParts, Request},
-    http::request::Parts,
+    http::{HeaderName, header::AUTHORIZATION, request::Parts},
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -24,15 +24,18 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
+/// DB-GPT's web pages say by it who asks.
+static USER: HeaderName = HeaderName::from_static("user-id");
+
 /// The caller of a request, for every skin.
 pub async fn identify(parts: &Parts, app: &App) -> Result<model::Caller, Error> {
-    let header = |name: &str| {
+    let header = |name: &HeaderName| {
         parts
             .headers
             .get(name)
             .and_then(|value| value.to_str().ok())
     };
-    let bearer = header("authorization").and_then(|value| {
+    let bearer = header(&AUTHORIZATION).and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
@@ -40,9 +43,7 @@ pub async fn identify(parts: &Parts, app: &App) -> Result<model::Caller, Error> 
         .config
         .web_address()
         .is_ok_and(|address| address.ip().is_loopback());
-    app.keys()
-        .identify(bearer, header("user-id"), loopback)
-        .await
+    app.keys().identify(bearer, header(&USER), loopback).await
 }
 
 /// A JSON body. `Content-Type` is not insisted on: old clients send none.

@@ -10,7 +10,7 @@ use std::{
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderValue, Method},
+    http::{HeaderMap, HeaderName, HeaderValue, Method},
     middleware::Next,
     response::Response,
 };
@@ -24,20 +24,22 @@ use crate::{
 /// The status of a request whose caller left before it was answered, as web servers log it.
 const LEFT: u16 = 499;
 
+static TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+static TRACE_STATE: HeaderName = HeaderName::from_static("tracestate");
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// Watches a request until its answer has been sent, or its caller left.
 pub(super) async fn watch(State(app): State<App>, request: Request, next: Next) -> Response {
     let headers = request.headers();
-    let traced = app.telemetry.begin_request(
-        app.clock.now(),
-        text(headers, "traceparent"),
-        text(headers, "tracestate"),
-    );
+    let parent = text(headers, &TRACE_PARENT);
+    let state = parent.and_then(|_| text(headers, &TRACE_STATE));
+    let traced = app.telemetry.begin_request(app.clock.now(), parent, state);
     let mut watch = Watch {
         telemetry: app.telemetry.clone(),
         traced: traced.clone(),
         method: request.method().clone(),
         route: request.extensions().get::<MatchedPath>().cloned(),
-        request_id: headers.get("x-request-id").cloned(),
+        request_id: headers.get(&REQUEST_ID).cloned(),
         begun: Instant::now(),
         status: LEFT,
         bytes: 0,
@@ -50,7 +52,7 @@ pub(super) async fn watch(State(app): State<App>, request: Request, next: Next) 
     response.map(|body| Body::new(Watched { body, watch }))
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 

@@ -2,7 +2,11 @@
 
 use axum::{
     extract::Request,
-    http::{HeaderMap, Method, header, uri::Authority},
+    http::{
+        HeaderMap, Method,
+        header::{self, AsHeaderName},
+        uri::Authority,
+    },
     response::Html,
 };
 
@@ -56,9 +60,8 @@ impl Pages {
                 .any(|known| known == "*" || known == origin)
         };
         let (headers, uri) = (request.headers(), request.uri());
-        let host =
-            text(headers, header::HOST.as_str()).or_else(|| uri.authority().map(Authority::as_str));
-        if let Some(origin) = text(headers, header::ORIGIN.as_str()) {
+        let host = text(headers, header::HOST).or_else(|| uri.authority().map(Authority::as_str));
+        if let Some(origin) = text(headers, header::ORIGIN) {
             let same = origin
                 .split_once("://")
                 .is_some_and(|(_, authority)| Some(authority) == host);
@@ -100,7 +103,7 @@ fn is_embedded_elsewhere(method: &Method, headers: &HeaderMap) -> bool {
         )
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
 use tidegate_schema::Result;
 
 /// What is asked of an upstream, in OpenAI's dialect.
@@ -62,7 +62,7 @@ pub struct RelayResponse {
     /// 200 and its like; anything else is an error of [`Relay::relay`].
     pub status: u16,
     /// As the upstream says it.
-    pub content_type: Option<String>,
+    pub content_type: Option<HeaderValue>,
     /// Bytes of the body in all, where that is known: of every answer that is no stream.
     pub length: Option<u64>,
     /// What the upstream says of its limits and its time, and may be passed on.

@@ -111,9 +111,6 @@ async fn passed_on(
         .map_err(|e| Error::internal("passing an answer on", e))?;
     let headers = response.headers_mut();
     *headers = answer.headers;
-    let content_type = answer
-        .content_type
-        .and_then(|kind| HeaderValue::try_from(kind).ok());
     let usual = if is_stream {
         "text/event-stream; charset=utf-8"
     } else {
@@ -121,7 +118,9 @@ async fn passed_on(
     };
     headers.insert(
         CONTENT_TYPE,
-        content_type.unwrap_or(HeaderValue::from_static(usual)),
+        answer
+            .content_type
+            .unwrap_or(HeaderValue::from_static(usual)),
     );
     if is_stream {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));

@@ -14,6 +14,7 @@ use futures::{
     StreamExt as _,
     stream::{self, BoxStream},
 };
+use reqwest::header::HeaderValue;
 use tidegate_schema::{Error, Result, model::Usage};
 
 use crate::{
@@ -109,7 +110,9 @@ impl Relay for Scripted {
         Ok(RelayResponse {
             served_by: self.name.clone(),
             status: 200,
-            content_type: request.stream.then(|| "text/event-stream".to_owned()),
+            content_type: request
+                .stream
+                .then(|| HeaderValue::from_static("text/event-stream")),
             length: None,
             headers: reqwest::header::HeaderMap::new(),
             body,

@@ -1,14 +1,6 @@
 //! A stream of events passed on as bytes: whole lines, each within its time, and looked at no closer than to see that
 //! it is a chunk, an error, or the end.
 
-/// What an error that came in a stream says.
-fn said_in(error: &[u8]) -> String {
-    serde_json::from_slice(error).map_or_else(
-        |_| String::from_utf8_lossy(error).trim().to_owned(),
-        |error: Value| said(&error),
-    )
-}
-
 #[cfg(test)]
 mod tests;
 
@@ -76,6 +68,19 @@ impl Told<'_> {
         let error: Value = serde_json::from_str(error).unwrap_or_default();
         Some(said(&error))
     }
+}
+
+/// Whether there may be an error in an answer: where the word is not, none needs to be read.
+pub(super) fn speaks_of_error(answer: &[u8]) -> bool {
+    ERROR.find(answer).is_some()
+}
+
+/// What an error that came in a stream says.
+fn said_in(error: &[u8]) -> String {
+    serde_json::from_slice(error).map_or_else(
+        |_| String::from_utf8_lossy(error).trim().to_owned(),
+        |error: Value| said(&error),
+    )
 }
 
 /// Bytes of a stream, whole lines at a time.
@@ -163,7 +168,7 @@ impl Lines {
 
     /// What of whole lines may be passed on: all up to one that tells of a failure, which comes next then.
     fn sifted(&mut self, lines: Bytes) -> Option<Bytes> {
-        let is_suspicious = ERROR.find(&lines).is_some();
+        let is_suspicious = speaks_of_error(&lines);
         let mut start = 0;
         for end in memchr_iter(b'\n', &lines) {
             if let Err(error) = self.judge(lines[start..end].trim_ascii(), is_suspicious) {
@@ -196,7 +201,7 @@ impl Lines {
             return Err(self.words.error("sent a piece that is not a chunk"));
         }
         if is_suspicious
-            && ERROR.find(data).is_some()
+            && speaks_of_error(data)
             && let Some(failure) = serde_json::from_slice::<Told<'_>>(data)
                 .map_err(|e| {
                     self.words

@@ -12,12 +12,13 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use memchr::memmem;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use tidegate_schema::{Error, Result};
 
 use super::{
     Proxy, limit_name,
-    lines::{Lines, Told},
+    lines::{Lines, Told, speaks_of_error},
     server::{Deadline, is_of, read},
     wire::{Answer, describe},
 };
@@ -152,17 +153,20 @@ impl Proxy {
     /// Whether a whole answer is one.
     fn check(&self, body: &[u8]) -> Result<()> {
         let words = &self.server.words;
-        if body.trim_ascii().is_empty() {
-            return Err(words.error("answered with nothing"));
-        }
-        // text-embeddings-inference answers with lists.
-        if body.trim_ascii_start().starts_with(b"[") {
-            return serde_json::from_slice::<serde::de::IgnoredAny>(body)
+        let not_json = |e| words.error(format!("sent an answer that is not JSON: {e}"));
+        let may_be_failure = match body.trim_ascii_start().first() {
+            None => return Err(words.error("answered with nothing")),
+            // text-embeddings-inference answers with lists.
+            Some(b'[') => false,
+            Some(b'{') => speaks_of_error(body),
+            Some(_) => true,
+        };
+        if !may_be_failure {
+            return serde_json::from_slice::<IgnoredAny>(body)
                 .map(drop)
-                .map_err(|e| words.error(format!("sent an answer that is not JSON: {e}")));
+                .map_err(not_json);
         }
-        let told: Told<'_> = serde_json::from_slice(body)
-            .map_err(|e| words.error(format!("sent an answer that is not JSON: {e}")))?;
+        let told: Told<'_> = serde_json::from_slice(body).map_err(not_json)?;
         told.failure()
             .map_or(Ok(()), |failure| Err(words.error(failure)))
     }
@@ -224,11 +228,10 @@ impl Proxy {
     }
 
     fn begun(&self, response: &Answer) -> Begun {
-        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
         Begun {
             served_by: self.metadata.name.clone(),
             status: response.status().as_u16(),
-            content_type: response.headers().get(CONTENT_TYPE).and_then(text),
+            content_type: response.headers().get(CONTENT_TYPE).cloned(),
             headers: response
                 .headers()
                 .iter()
@@ -252,7 +255,7 @@ impl Proxy {
 struct Begun {
     served_by: String,
     status: u16,
-    content_type: Option<String>,
+    content_type: Option<HeaderValue>,
     headers: HeaderMap,
 }
 

@@ -27,7 +27,8 @@ async fn a_request_goes_on_as_it_was_but_for_the_models_name() {
         .expect("an answer");
     assert_eq!(response.status, 200);
     assert_eq!(response.length, Some(26));
-    assert_eq!(response.content_type.as_deref(), Some("application/json"));
+    let content_type = response.content_type.as_ref();
+    assert_eq!(content_type.expect("a type"), "application/json");
     assert_eq!(response.headers["x-ratelimit-remaining-tokens"], "7");
     assert_eq!(response.headers.len(), 1);
     let text = body_of(response).await.expect("whole");
