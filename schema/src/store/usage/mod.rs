@@ -278,7 +278,7 @@ impl Store {
             Pools::Postgres(pool) => {
                 let mut conn = pool.get().await?;
                 conn.transaction(async |conn| {
-                    // Whoever adds rows has found their labels and not yet added the rows, or waits here.
+                    // Whoever found its labels adds its rows first, and who comes meanwhile waits.
                     conn.batch_execute("LOCK TABLE usage_labels IN SHARE ROW EXCLUSIVE MODE")
                         .await?;
                     let deleted = diesel::delete(unused_labels!()).execute(conn).await?;
