@@ -214,6 +214,25 @@ async fn who_cannot_be_held_to_a_response_format_refuses_it_by_name() -> Result<
 }
 
 #[tokio::test]
+async fn log_probabilities_of_what_a_datasource_says_are_refused_and_not_left_out() -> Result<()> {
+    let (app, upstream) = over(Script::default(), "").await?;
+    let asked = json!({"logprobs": true, "top_logprobs": 2, "datasource": "towns"});
+    let reply = say(&app, QUESTION, &asked).await?;
+    let error = &reply.json()["error"];
+    assert_eq!(
+        (reply.status, &error["code"]),
+        (400, &json!("unsupported")),
+        "{error}"
+    );
+    let message = error["message"].as_str().unwrap_or_default();
+    assert!(message.contains("leave logprobs out"), "{message}");
+    assert!(upstream.seen().is_empty());
+    let not_asked = json!({"logprobs": false, "datasource": "towns"});
+    assert_eq!(say(&app, QUESTION, &not_asked).await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_question_is_answered_where_the_server_knows_no_response_format() -> Result<()> {
     let script = Script::default().refuse(
         |body| body.get("response_format").is_some(),

@@ -18,7 +18,7 @@ use super::{
     weights::{Weights, metadata, read},
 };
 use crate::{
-    features::{Features, SchemaIndex, extract},
+    features::{self, Features, SchemaIndex, extract},
     grammar::State,
     question::{Question, ValueIndex},
     schema::Schema,
@@ -176,13 +176,13 @@ impl SqlModel {
         question: &Question,
         beam: usize,
     ) -> Result<Answer, NetError> {
-        let features = extract(question, &prepared.schema, &prepared.index);
-        if features.items() > ITEMS {
+        let items = features::items(question, &prepared.schema);
+        if items > ITEMS {
             return Err(NetError::TooLarge(format!(
-                "{} words, tables and columns together, at most {ITEMS} are taken; narrow the tables down",
-                features.items()
+                "{items} words, tables and columns together, at most {ITEMS} are taken; narrow the tables down"
             )));
         }
+        let features = extract(question, &prepared.schema, &prepared.index);
         tch::no_grad(|| {
             let memory = self.memory(prepared, question, &features)?;
             let outline = Outline::of(&features);

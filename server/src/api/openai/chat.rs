@@ -160,6 +160,13 @@ fn check_question(wanted: &ChatIn, name: &str, count: u32) -> Result<()> {
             ),
         });
     }
+    if wanted.top_likelihoods()?.is_some() {
+        return Err(Error::Unsupported {
+            what: format!(
+                "'{name}' tells no log probabilities when it answers about a datasource; leave logprobs out"
+            ),
+        });
+    }
     if count > MOST_TURNS {
         return Err(Error::invalid(
             "n",

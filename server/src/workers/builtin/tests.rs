@@ -203,6 +203,19 @@ fn below_the_threshold_it_says_so_and_names_its_guess_and_the_remedy() {
 }
 
 #[test]
+fn a_question_as_long_as_a_book_is_refused_unread() {
+    let Some(encoder) = encoder() else { return };
+    let mut writer = Writer::new(untrained(&encoder), 0.0);
+    for question in ["orders ".repeat(200_000), "x".repeat(1_000_000)] {
+        let error = writer
+            .write(&task(&question, Engine::Sqlite))
+            .err()
+            .expect("refused");
+        assert!(error.to_string().contains("at most 8192"), "{error}");
+    }
+}
+
+#[test]
 fn odd_questions_and_databases_are_answered_not_crashed() {
     let Some(encoder) = encoder() else { return };
     let mut writer = Writer::new(untrained(&encoder), 0.0);

@@ -23,6 +23,9 @@ const SURE: f32 = 0.6;
 /// Schemas kept prepared; preparing one costs a second or two, a question a fraction of that.
 const PREPARED: usize = 16;
 
+/// Longest question. It is searched for values word by word, and the model takes some hundred words.
+const QUESTION_BYTES: usize = 1 << 13;
+
 /// The model with what it keeps between questions.
 pub(super) struct Writer {
     model: SqlModel,
@@ -61,6 +64,12 @@ impl Writer {
 
     /// Answers a question.
     pub(super) fn write(&mut self, task: &SqlTask) -> Result<Written, NetError> {
+        let length = task.question.len();
+        if length > QUESTION_BYTES {
+            return Err(NetError::TooLarge(format!(
+                "has {length} bytes, at most {QUESTION_BYTES} are taken; ask for one thing in a few sentences"
+            )));
+        }
         let prepared = self.prepare(task)?;
         let schema = prepared.schema();
         let question = Question::read_with(&task.question, prepared.values(), task.today);
