@@ -60,6 +60,13 @@ pub enum Error {
         /// When to try again.
         retry_after: Duration,
     },
+    /// A key has used what it may use in so short a time.
+    RateLimited {
+        /// What it may use, and when to try again.
+        reason: String,
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// What a key was given has been used up; waiting a moment does not help.
     QuotaExceeded {
         /// What was used up, and who can give more.
@@ -136,10 +143,21 @@ impl Error {
             Self::Conflict { .. } => "conflict",
             Self::Unsupported { .. } => "unsupported",
             Self::Overloaded { .. } => "overloaded",
+            Self::RateLimited { .. } => "rate_limited",
             Self::QuotaExceeded { .. } => "quota_exceeded",
             Self::Upstream { .. } => "upstream",
             Self::Timeout { .. } => "timeout",
             Self::Internal { .. } => "internal",
+        }
+    }
+
+    /// Whole seconds to wait before trying again, where waiting helps: at least one.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        match self {
+            Self::Overloaded { retry_after } | Self::RateLimited { retry_after, .. } => {
+                Some(retry_after.as_secs().max(1))
+            }
+            _ => None,
         }
     }
 
@@ -176,6 +194,7 @@ impl fmt::Display for Error {
             Self::Invalid { field, reason } => write!(f, "{field}: {reason}"),
             Self::Unauthenticated { reason }
             | Self::Forbidden { reason }
+            | Self::RateLimited { reason, .. }
             | Self::QuotaExceeded { reason }
             | Self::Conflict { reason } => f.write_str(reason),
             Self::Unsupported { what } => f.write_str(what),

@@ -57,7 +57,7 @@ impl From<Error> for Problem {
             Error::Invalid { .. } => (StatusCode::BAD_REQUEST, "E0001"),
             Error::Unauthenticated { .. } => (StatusCode::UNAUTHORIZED, "401"),
             Error::Forbidden { .. } => (StatusCode::FORBIDDEN, "403"),
-            Error::Overloaded { .. } | Error::QuotaExceeded { .. } => {
+            Error::Overloaded { .. } | Error::RateLimited { .. } | Error::QuotaExceeded { .. } => {
                 (StatusCode::TOO_MANY_REQUESTS, "429")
             }
             Error::Internal { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "500"),
@@ -89,10 +89,7 @@ impl From<Error> for Problem {
             }
             other => other.to_string(),
         };
-        let retry_after_seconds = match &error {
-            Error::Overloaded { retry_after } => Some(retry_after.as_secs().max(1)),
-            _ => None,
-        };
+        let retry_after_seconds = error.retry_after_seconds();
         Self {
             status,
             code: code.to_owned(),

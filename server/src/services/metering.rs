@@ -127,7 +127,7 @@ impl Metering<'_> {
     /// Lets a call begin, or refuses it before any work.
     ///
     /// # Errors
-    /// [`Error::Overloaded`] with the time to try again where the key made too many calls or used too many tokens of
+    /// [`Error::RateLimited`] with the time to try again where the key made too many calls or used too many tokens of
     /// late, [`Error::QuotaExceeded`] where its budget is spent.
     pub async fn admit(&self, caller: &Caller, call: Call) -> Result<Meter> {
         let label = self.label(caller, &call.model, call.operation);
@@ -241,13 +241,23 @@ fn refused(label: &CallLabel, error: &Refused) {
     }
 }
 
+fn rate_limited(key: &str, what: &str, limit: u32, retry_after: Duration) -> Error {
+    let seconds = retry_after.as_secs().max(1);
+    Error::RateLimited {
+        reason: format!(
+            "the key '{key}' is at its limit ({what} per minute: {limit}); try again in {seconds} s, or have a key \
+             made with another `--{what}-per-minute`"
+        ),
+        retry_after,
+    }
+}
+
 impl Refused {
     /// What the caller is told.
     fn told(self, key: &str) -> Error {
         match self {
-            Self::Requests(retry_after) | Self::Tokens(retry_after) => {
-                Error::Overloaded { retry_after }
-            }
+            Self::Requests(wait, limit) => rate_limited(key, "requests", limit, wait),
+            Self::Tokens(wait, limit) => rate_limited(key, "tokens", limit, wait),
             Self::Spent(limits) => {
                 let budget = limits.token_budget.unwrap_or_default();
                 let days = match limits.budget_days {

@@ -47,6 +47,10 @@ fn every_kind() -> Vec<Error> {
         Error::Overloaded {
             retry_after: Duration::from_secs(7),
         },
+        Error::RateLimited {
+            reason: "the key 'team' is at its limit (requests per minute: 5)".to_owned(),
+            retry_after: Duration::from_secs(7),
+        },
         Error::QuotaExceeded {
             reason: "the token budget of this key is spent".to_owned(),
         },
@@ -69,13 +73,14 @@ fn every_kind() -> Vec<Error> {
             | Error::Conflict { .. }
             | Error::Unsupported { .. }
             | Error::Overloaded { .. }
+            | Error::RateLimited { .. }
             | Error::QuotaExceeded { .. }
             | Error::Upstream { .. }
             | Error::Timeout { .. }
             | Error::Internal { .. } => {}
         }
     }
-    assert_eq!(kinds.len(), 12, "every kind has a row: {kinds:?}");
+    assert_eq!(kinds.len(), 13, "every kind has a row: {kinds:?}");
     all
 }
 

@@ -215,7 +215,9 @@ impl PeerError {
     pub fn of(error: &Error) -> Self {
         let (field, message, time) = match error {
             Error::Invalid { field, reason } => (Some(field.clone()), reason.clone(), None),
-            Error::Overloaded { retry_after } => (None, error.to_string(), Some(*retry_after)),
+            Error::Overloaded { retry_after } | Error::RateLimited { retry_after, .. } => {
+                (None, error.to_string(), Some(*retry_after))
+            }
             Error::Timeout { what, limit } => (None, what.clone(), Some(*limit)),
             Error::Upstream { message, .. } => (None, message.clone(), None),
             other => (None, other.to_string(), None),
@@ -248,7 +250,7 @@ impl PeerError {
                 self.message,
             ),
             "unsupported" => Error::Unsupported { what: self.message },
-            "overloaded" => Error::Overloaded { retry_after: time },
+            "overloaded" | "rate_limited" => Error::Overloaded { retry_after: time },
             "timeout" => Error::Timeout {
                 what: self.message,
                 limit: time,

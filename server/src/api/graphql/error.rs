@@ -15,6 +15,7 @@ pub fn to_graphql(error: &Error) -> async_graphql::Error {
         | Error::Conflict { .. }
         | Error::Unsupported { .. }
         | Error::Overloaded { .. }
+        | Error::RateLimited { .. }
         | Error::QuotaExceeded { .. }
         | Error::Upstream { .. }
         | Error::Timeout { .. } => {
@@ -26,8 +27,8 @@ pub fn to_graphql(error: &Error) -> async_graphql::Error {
         if let Error::Invalid { field, .. } = error {
             extensions.set("field", field.as_str());
         }
-        if let Error::Overloaded { retry_after } = error {
-            extensions.set("retryAfterSeconds", retry_after.as_secs().max(1));
+        if let Some(seconds) = error.retry_after_seconds() {
+            extensions.set("retryAfterSeconds", seconds);
         }
     })
 }

@@ -83,7 +83,7 @@ fn shape(error: &Error) -> (StatusCode, &'static str, Option<&'static str>, u32)
             Some("forbidden"),
             40301,
         ),
-        Error::Overloaded { .. } => (
+        Error::Overloaded { .. } | Error::RateLimited { .. } => (
             StatusCode::TOO_MANY_REQUESTS,
             "rate_limit_error",
             Some("rate_limit_exceeded"),
@@ -178,10 +178,9 @@ impl IntoResponse for OpenAiError {
             tracing::debug!(kind = self.0.kind(), error = %self.0, "request refused");
         }
         let mut response = (status, Json(body_of(&self.0))).into_response();
-        if let Error::Overloaded { retry_after } = self.0 {
-            response
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
+        if let Some(seconds) = self.0.retry_after_seconds() {
+            let headers = response.headers_mut();
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -60,7 +60,9 @@ fn status(error: &Error) -> StatusCode {
         Error::AlreadyExists { .. } | Error::Conflict { .. } => StatusCode::CONFLICT,
         Error::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
         Error::Forbidden { .. } => StatusCode::FORBIDDEN,
-        Error::Overloaded { .. } | Error::QuotaExceeded { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::Overloaded { .. } | Error::RateLimited { .. } | Error::QuotaExceeded { .. } => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
         Error::Upstream { .. } => StatusCode::BAD_GATEWAY,
         Error::Timeout { .. } => StatusCode::GATEWAY_TIMEOUT,
         Error::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
@@ -85,10 +87,9 @@ impl IntoResponse for Refused {
         let words = words.unwrap_or_else(|| error.to_string());
         let body = Json(RefusalBody::failed(&words, PeerError::of(&error)));
         let mut response = (status, body).into_response();
-        if let Error::Overloaded { retry_after } = *error {
-            response
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
+        if let Some(seconds) = error.retry_after_seconds() {
+            let headers = response.headers_mut();
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -21,10 +21,10 @@ pub(super) const STALE: Duration = Duration::from_secs(1);
 /// Why a call is refused.
 #[derive(Debug)]
 pub(super) enum Refused {
-    /// Too many calls; when to try again.
-    Requests(Duration),
-    /// Too many tokens; when to try again.
-    Tokens(Duration),
+    /// Too many calls; when to try again, and how many a minute there may be.
+    Requests(Duration, u32),
+    /// Too many tokens; when to try again, and how many a minute there may be.
+    Tokens(Duration, u32),
     /// The budget is spent.
     Spent(KeyLimits),
     /// What was used before could not be read.
@@ -35,8 +35,8 @@ impl Refused {
     /// Which limit it was, as it is counted.
     pub(super) fn limit(&self) -> Option<&'static str> {
         match self {
-            Self::Requests(_) => Some("requests"),
-            Self::Tokens(_) => Some("tokens"),
+            Self::Requests(..) => Some("requests"),
+            Self::Tokens(..) => Some("tokens"),
             Self::Spent(_) => Some("budget"),
             Self::Failed(_) => None,
         }
@@ -81,11 +81,17 @@ impl Allowance {
     /// Counts one call, unless there were too many calls or tokens of late.
     pub(super) fn take(&self, now: Instant) -> Result<(), Refused> {
         if let Some(tokens) = &self.tokens {
-            lock(tokens).look(now).map_err(Refused::Tokens)?;
+            let limit = self.limits.tokens_per_minute.unwrap_or_default();
+            lock(tokens)
+                .look(now)
+                .map_err(|wait| Refused::Tokens(wait, limit))?;
         }
         if let Some(requests) = &self.requests {
             let mut requests = lock(requests);
-            requests.look(now).map_err(Refused::Requests)?;
+            let limit = self.limits.requests_per_minute.unwrap_or_default();
+            requests
+                .look(now)
+                .map_err(|wait| Refused::Requests(wait, limit))?;
             requests.take(1.0);
         }
         Ok(())
@@ -187,7 +193,7 @@ mod tests {
         allowance.take(later).expect("one");
         allowance.take(later).expect("two");
         let refused = allowance.take(later).expect_err("a third");
-        assert!(matches!(refused, Refused::Requests(wait) if wait <= Duration::from_secs(30)));
+        assert!(matches!(refused, Refused::Requests(wait, _) if wait <= Duration::from_secs(30)));
     }
 
     #[test]

@@ -165,9 +165,18 @@ async fn too_many_calls_are_refused_with_the_time_to_try_again() {
         meter.expect("within the limit").done();
     }
     let refused = app.metering().admit(&caller, call("a")).await;
-    let Err(Error::Overloaded { retry_after }) = refused.map(drop) else {
+    let Err(Error::RateLimited {
+        reason,
+        retry_after,
+    }) = refused.map(drop)
+    else {
         panic!("the third call of a minute was let in");
     };
+    assert!(
+        reason
+            .starts_with("the key 'slow' is at its limit (requests per minute: 2); try again in "),
+        "{reason}"
+    );
     assert!(retry_after <= Duration::from_secs(30), "{retry_after:?}");
     let other = app.metering().admit(&Caller::local("001"), call("a")).await;
     other.expect("nobody else is limited").done();
@@ -189,7 +198,7 @@ async fn tokens_of_a_call_under_way_are_set_aside() {
     let mut first = app.metering().admit(&caller, call("a")).await.expect("one");
     first.expect(40, Some(200));
     let refused = app.metering().admit(&caller, call("a")).await;
-    assert!(matches!(refused.map(drop), Err(Error::Overloaded { .. })));
+    assert!(matches!(refused.map(drop), Err(Error::RateLimited { .. })));
     first.usage(usage(10, 5));
     first.done();
     let second = app.metering().admit(&caller, call("a")).await;

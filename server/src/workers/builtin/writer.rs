@@ -67,7 +67,7 @@ impl Writer {
         let length = task.question.len();
         if length > QUESTION_BYTES {
             return Err(NetError::TooLarge(format!(
-                "has {length} bytes, at most {QUESTION_BYTES} are taken; ask for one thing in a few sentences"
+                "the question has {length} bytes, at most {QUESTION_BYTES} are taken; ask for one thing in a few sentences"
             )));
         }
         let prepared = self.prepare(task)?;

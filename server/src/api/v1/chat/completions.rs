@@ -76,6 +76,7 @@ pub(crate) async fn create_turn_v1(
             error @ (Error::Unauthenticated { .. }
             | Error::Forbidden { .. }
             | Error::Overloaded { .. }
+            | Error::RateLimited { .. }
             | Error::QuotaExceeded { .. }),
         ) => Err(error.into()),
         Err(error) => Ok(refused(&error, framing)),

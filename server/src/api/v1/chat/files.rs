@@ -55,6 +55,7 @@ fn failed(error: Error) -> Problem {
         Error::Unauthenticated { .. }
         | Error::Forbidden { .. }
         | Error::Overloaded { .. }
+        | Error::RateLimited { .. }
         | Error::QuotaExceeded { .. }
         | Error::Internal { .. } => true,
         _ => false,
