@@ -2,7 +2,11 @@
 
 use axum::{
     extract::{FromRequest, FromRequestParts, Request},
-    http::{HeaderName, header::AUTHORIZATION, request::Parts},
+    http::{
+        HeaderMap, HeaderName,
+        header::{AUTHORIZATION, AsHeaderName},
+        request::Parts,
+    },
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -29,13 +33,7 @@ static USER: HeaderName = HeaderName::from_static("user-id");
 
 /// The caller of a request, for every skin.
 pub async fn identify(parts: &Parts, app: &App) -> Result<model::Caller, Error> {
-    let header = |name: &HeaderName| {
-        parts
-            .headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-    };
-    let bearer = header(&AUTHORIZATION).and_then(|value| {
+    let bearer = text(&parts.headers, AUTHORIZATION).and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
@@ -43,7 +41,13 @@ pub async fn identify(parts: &Parts, app: &App) -> Result<model::Caller, Error> 
         .config
         .web_address()
         .is_ok_and(|address| address.ip().is_loopback());
-    app.keys().identify(bearer, header(&USER), loopback).await
+    let user = text(&parts.headers, &USER);
+    app.keys().identify(bearer, user, loopback).await
+}
+
+/// A header, where it is there and is text.
+pub(super) fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// A JSON body. `Content-Type` is not insisted on: old clients send none.

@@ -10,12 +10,13 @@ use std::{
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method},
+    http::{HeaderName, HeaderValue, Method},
     middleware::Next,
     response::Response,
 };
 use http_body::{Frame, SizeHint};
 
+use super::extract::text;
 use crate::{
     app::App,
     telemetry::{Answered, Telemetry, TracedRequest, within},
@@ -50,10 +51,6 @@ pub(super) async fn watch(State(app): State<App>, request: Request, next: Next) 
     };
     watch.status = response.status().as_u16();
     response.map(|body| Body::new(Watched { body, watch }))
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// A request that is being answered. It is over when this is dropped.

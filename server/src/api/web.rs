@@ -2,14 +2,11 @@
 
 use axum::{
     extract::Request,
-    http::{
-        HeaderMap, Method,
-        header::{self, AsHeaderName},
-        uri::Authority,
-    },
+    http::{HeaderMap, Method, header, uri::Authority},
     response::Html,
 };
 
+use super::extract::text;
 use crate::config::Config;
 
 const PAGE: &str = r#"<!doctype html>
@@ -101,10 +98,6 @@ fn is_embedded_elsewhere(method: &Method, headers: &HeaderMap) -> bool {
             text(headers, "sec-fetch-site"),
             Some("cross-site" | "same-site")
         )
-}
-
-fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 fn is_loopback_name(host: &str) -> bool {
