@@ -118,12 +118,6 @@ impl Features {
     }
 }
 
-/// Number of items of a question about a schema. Their relations are as many as its square, so it is known before any
-/// is computed.
-pub fn items(question: &Question, schema: &Schema) -> usize {
-    question.words.len() + question.candidates.len() + schema.tables.len() + schema.columns.len()
-}
-
 /// Computes all features of one question. `index` must be that of `schema`.
 pub fn extract(question: &Question, schema: &Schema, index: &SchemaIndex) -> Features {
     let (words, candidates) = (question.words.len(), question.candidates.len());

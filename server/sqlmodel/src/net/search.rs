@@ -18,7 +18,7 @@ use super::{
     weights::{Weights, metadata, read},
 };
 use crate::{
-    features::{self, Features, SchemaIndex, extract},
+    features::{Features, SchemaIndex, extract},
     grammar::State,
     question::{Question, ValueIndex},
     schema::Schema,
@@ -176,7 +176,7 @@ impl SqlModel {
         question: &Question,
         beam: usize,
     ) -> Result<Answer, NetError> {
-        let items = features::items(question, &prepared.schema);
+        let items = items_of(question, &prepared.schema);
         if items > ITEMS {
             return Err(NetError::TooLarge(format!(
                 "{items} words, tables and columns together, at most {ITEMS} are taken; narrow the tables down"
@@ -219,4 +219,10 @@ impl SqlModel {
             .net
             .encode(&self.weights, &items, &spans, &vectors, 0.0))
     }
+}
+
+/// Number of items of a question about a schema. Their relations are as many as its square, so it is known before any
+/// is computed.
+fn items_of(question: &Question, schema: &Schema) -> usize {
+    question.words.len() + question.candidates.len() + schema.tables.len() + schema.columns.len()
 }
